@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# The whole interface; `make help` explains it. Everything is done by scripts
+# that can also be run by themselves.
+
+KERNEL ?=
+SUITES ?=
+export KDIR KSRC KERNEL DRY_RUN V
+
+.DEFAULT_GOAL := help
+.PHONY: help setup kernel modules run test list-suites style bench shell clean
+
+help:
+	@sed -n 's/^#H //p' $(firstword $(MAKEFILE_LIST))
+
+#H make run                  from nothing to a signalled fence in a guest
+run:
+	@scripts/run
+
+#H make test                 build what is missing, run every test
+#H make test SUITES="kunit selftests" KERNEL=kasan
+test:
+	@scripts/test $(SUITES)
+
+#H make list-suites          what SUITES= takes
+list-suites:
+	@scripts/test --list
+
+#H make setup [DRY_RUN=1]    install the tools, or say which
+setup:
+	@scripts/setup
+
+#H make kernel [KERNEL=debug]  build and cache a kernel; prints its build tree
+kernel:
+	@scripts/kernel $(or $(KERNEL),debug)
+
+#H make modules [KERNEL=debug] build the modules against it
+modules:
+	@scripts/modules $(or $(KERNEL),debug)
+
+#H make shell [KERNEL=debug]   a shell in a guest with the modules loaded
+shell:
+	@qemu/vm $(if $(KERNEL),--kernel $(KERNEL)) --module vfence
+
+#H make style                rustfmt, clippy, checkpatch, shellcheck
+style:
+	@scripts/style
+
+#H make clean                remove build/ (the kernel cache stays)
+clean:
+	rm -rf build
