@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# A Rust library crate for other modules, out of tree.
+#
+# Kbuild has no notion of one: upstream does the same by hand for nova-core and
+# calls it a workaround. Everything that may have to change with it is here.
+
+# --- bindgen ------------------------------------------------------------------
+# Core types stay kernel::bindings::*, so that a pointer from there and one from
+# here are the same type: only what is listed in the parameters is generated
+# (--no-recursive-allowlist).
+#
+# The flags that clang does not know when the kernel is built by GCC are left
+# out: bindgen parses with libclang whatever compiles the kernel.
+rust-bindgen-c-flags = $(filter-out -fconserve-stack -mrecord-mcount \
+	-mindirect-branch=thunk-extern -mindirect-branch-register \
+	-mindirect-branch-cs-prefix -mfunction-return=thunk-extern \
+	-mpreferred-stack-boundary=% -mskip-rax-setup -mno-fp-ret-in-387 \
+	-fno-allow-store-data-races -falign-jumps=% -falign-loops=% \
+	-fzero-call-used-regs=% -fmin-function-alignment=% --param=% \
+	-fzero-init-padding-bits=% -fsanitize=bounds-strict \
+	-fstrict-flex-arrays=% -fdiagnostics-show-context% \
+	-fno-partial-inlining -fno-ipa-cp-clone -fno-ipa-sra, $(c_flags))
+
+quiet_cmd_rust_crate_bindgen = BINDGEN $@
+      cmd_rust_crate_bindgen = \
+	$(BINDGEN) $< $(shell grep -Ev '^\#|^$$' $(<:.h=.params)) \
+		--rust-target 1.85 --use-core --with-derive-default \
+		--ctypes-prefix ffi --no-layout-tests --no-debug '.*' \
+		--no-doc-comments --no-recursive-allowlist \
+		-o $@ -- $(rust-bindgen-c-flags) -fno-builtin \
+		-D__BINDGEN__ -DMODULE -Wno-unused-command-line-argument
+
+# $(call rust-crate-bindings,DIR): DIR/bindings.h -> DIR/bindings_generated.rs
+define rust-crate-bindings-rules
+$(obj)/$(1)/bindings_generated.rs: $(src)/$(1)/bindings.h $(src)/$(1)/bindings.params FORCE
+	$$(call if_changed_dep,rust_crate_bindgen)
+targets += $(1)/bindings_generated.rs
+endef
+rust-crate-bindings = $(eval $(call rust-crate-bindings-rules,$(strip $(1))))
+
+# --- the library --------------------------------------------------------------
+# Every Rust symbol is exported, not only those a consumer of this tree uses:
+# what is generic or inline ends up in consumers we have never seen.
+#
+# The crate's version goes into the symbol hashes (-Cmetadata), so a consumer
+# built against another version fails to load instead of running against
+# another layout.
+rust-crate-version := $(shell sed -n 's/^MODULE_VERSION("\(.*\)");$$/\1/p' $(src)/rust/dma_buf/modinfo.c)
+
+quiet_cmd_rust_crate_exports = EXPORTS $@
+      cmd_rust_crate_exports = \
+	$(NM) -p --defined-only $< | awk '$$2 ~ /^[TRDB]$$/ && $$3 ~ /^_R/ && \
+		$$3 !~ /__(pfx|cfi|odr_asan)/ && $$3 !~ /_(init|cleanup)_module$$/ && \
+		$$3 !~ /___module_init/ && $$3 !~ /kunit/ \
+		{ printf "EXPORT_SYMBOL_RUST_GPL(%s);\n", $$3 }' > $@
+
+# $(call rust-crate-library,DIR,CRATE): DIR/CRATE.rs with DIR/exports.c
+define rust-crate-library-rules
+$(obj)/$(1)/$(2).o: $(obj)/$(1)/bindings_generated.rs
+RUSTFLAGS_$(1)/$(2).o += --emit=metadata=$(obj)/$(1)/lib$(2).rmeta \
+	-Cmetadata=$(rust-crate-version) \
+	--env-set CRATE_BINDINGS=$(abspath $(obj))/$(1)/bindings_generated.rs
+
+$(obj)/$(1)/exports_generated.h: $(obj)/$(1)/$(2).o FORCE
+	$$(call if_changed,rust_crate_exports)
+targets += $(1)/exports_generated.h
+$(obj)/$(1)/exports.o: $(obj)/$(1)/exports_generated.h
+CFLAGS_$(1)/exports.o += -I $(obj)/$(1)
+
+ifdef CONFIG_MODVERSIONS
+# The shim declares Rust symbols as `extern int`: without this every one of them
+# would get the CRC of an int. The list comes from the shim, the types from the
+# Rust object.
+$(obj)/$(1)/exports.o: private cmd_gensymtypes_c = \
+	$$(call getexportsymbols,\1) | \
+	$$(objtree)/scripts/gendwarfksyms/gendwarfksyms \
+		$$(if $$(KBUILD_GENDWARFKSYMS_STABLE), --stable) \
+		$$(if $$(KBUILD_SYMTYPES), --symtypes $$(@:.o=.symtypes),) \
+		$(obj)/$(1)/$(2).o
+endif
+endef
+rust-crate-library = $(eval $(call rust-crate-library-rules,$(strip $(1)),$(strip $(2))))
+
+# --- a consumer in this tree ----------------------------------------------------
+# $(call rust-crate-consumer,DIR/ROOT)
+define rust-crate-consumer-rules
+$(obj)/$(1).o: $(obj)/rust/dma_buf/dma_buf.o
+RUSTFLAGS_$(1).o += -L $(obj)/rust/dma_buf --extern dma_buf
+endef
+rust-crate-consumer = $(eval $(call rust-crate-consumer-rules,$(strip $(1))))

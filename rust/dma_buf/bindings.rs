@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The C side: `kernel::bindings`, and what bindgen makes of `bindings.h`,
+//! which holds only what the former lacks.
+
+#![allow(
+    clippy::all,
+    clippy::undocumented_unsafe_blocks,
+    missing_docs,
+    non_camel_case_types,
+    non_snake_case,
+    non_upper_case_globals,
+    unreachable_pub,
+    unsafe_op_in_unsafe_fn,
+    dead_code,
+    improper_ctypes
+)]
+
+use kernel::ffi;
+
+pub(crate) use kernel::bindings::*;
+
+include!(env!("CRATE_BINDINGS"));

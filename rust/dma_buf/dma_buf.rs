@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! GPU synchronisation for Rust drivers: safe abstractions over the kernel's
+//! `dma_fence` and what stands on it.
+//!
+//! A driver that runs jobs on hardware makes a [`FenceContext`] for each of its
+//! timelines, a [`DriverFence`] for each job, and hands the shared side of it,
+//! a [`Fence`], to whoever wants to wait: user space through a [`SyncFile`],
+//! another driver, its own scheduler.
+//!
+//! | Who | Type | May |
+//! |---|---|---|
+//! | the driver, once per job | [`DriverFence`] | signal it, read its data |
+//! | everybody, any number of times | [`Fence`] behind [`ARef`] | wait, ask, register callbacks |
+//!
+//! C headers: [`include/linux/dma-fence.h`](srctree/include/linux/dma-fence.h),
+//! [`include/linux/sync_file.h`](srctree/include/linux/sync_file.h)
+//!
+//! Reference: <https://docs.kernel.org/driver-api/dma-buf.html>
+//!
+//! [`ARef`]: kernel::sync::aref::ARef
+
+#![crate_name = "dma_buf"]
+
+mod bindings;
+mod context;
+mod driver_fence;
+mod fence;
+mod header;
+mod irq_work;
+mod lock;
+mod registry;
+mod section;
+mod sync_file;
+mod timeline;
+
+pub use context::{
+    FenceContext,
+    FenceContextOps, //
+};
+pub use driver_fence::{
+    DriverFence,
+    DriverFenceAllocation, //
+};
+pub use fence::{
+    Fence,
+    Status, //
+};
+pub use irq_work::{
+    IrqWork,
+    IrqWorkItem, //
+};
+pub use section::{
+    signalling,
+    Section, //
+};
+pub use sync_file::SyncFile;
+
+use kernel::prelude::*;
+
+module! {
+    type: DmaBufModule,
+    name: "dma_buf_rs",
+    authors: ["The dma_buf_rs authors"],
+    description: "Rust abstractions for dma_fence and friends, as a library",
+    license: "GPL",
+}
+
+#[pin_data]
+struct DmaBufModule {
+    #[pin]
+    watch: registry::ModuleWatch,
+}
+
+impl kernel::InPlaceModule for DmaBufModule {
+    fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            watch <- registry::ModuleWatch::new(),
+        })
+    }
+}

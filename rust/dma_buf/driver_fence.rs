@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The driver's side of a fence.
+
+use crate::{
+    context::{
+        errno,
+        FenceContextOps, //
+    },
+    fence::Fence,
+    header::{
+        self,
+        FenceData,
+        Header, //
+    },
+    timeline::Timeline, //
+};
+use core::{
+    marker::PhantomData,
+    mem::{
+        needs_drop,
+        ManuallyDrop, //
+    },
+    ptr::NonNull, //
+};
+use kernel::{
+    alloc::Flags,
+    bindings::rcu_callback_t,
+    prelude::*,
+    sync::aref::ARef,
+    time::{
+        hrtimer::HrTimerExpires,
+        Instant,
+        Monotonic, //
+    }, //
+};
+
+/// The memory of a fence, with the driver's data in it, before anybody can see
+/// it.
+///
+/// Dropped, it drops the data and is gone.
+pub struct DriverFenceAllocation<T: FenceContextOps> {
+    inner: KBox<FenceData<T::FenceData>>,
+}
+
+impl<T: FenceContextOps> DriverFenceAllocation<T> {
+    /// Allocates a fence.
+    ///
+    /// Context: what `flags` say. Fails with `ENOMEM`.
+    pub fn new(data: T::FenceData, flags: Flags) -> Result<Self> {
+        Ok(Self {
+            inner: KBox::new(
+                FenceData {
+                    header: Header::new(),
+                    data: ManuallyDrop::new(data),
+                },
+                flags,
+            )?,
+        })
+    }
+
+    /// The data.
+    pub fn data(&self) -> &T::FenceData {
+        &self.inner.data
+    }
+
+    /// The data, which nobody else sees yet.
+    pub fn data_mut(&mut self) -> &mut T::FenceData {
+        &mut self.inner.data
+    }
+
+    /// Gives the memory up for publication.
+    #[inline]
+    pub(crate) fn into_inner(self) -> NonNull<FenceData<T::FenceData>> {
+        let this = ManuallyDrop::new(self);
+
+        // SAFETY: `this` is not dropped, so the box is moved out once.
+        let inner = unsafe { core::ptr::read(&this.inner) };
+        // SAFETY: A box is not null.
+        unsafe { NonNull::new_unchecked(KBox::into_raw(inner)) }
+    }
+}
+
+impl<T: FenceContextOps> Drop for DriverFenceAllocation<T> {
+    fn drop(&mut self) {
+        // SAFETY: Not published, so this is the only owner of the data.
+        unsafe { ManuallyDrop::drop(&mut self.inner.data) };
+    }
+}
+
+/// The one handle that can signal a fence.
+///
+/// It can live anywhere, and go to any CPU. A fence that is dropped unsignalled
+/// is cancelled, with `ECANCELED`, and this is complained about, once for each
+/// context: the job may well be running still, and whoever waited now uses
+/// memory that it writes. It is a driver bug, and this the lesser evil.
+///
+/// A handle that is leaked leaves its fence to the context, which cancels it
+/// when it goes.
+///
+/// # Invariants
+///
+/// `inner` is published in a context of type `T`, and this owns a reference, and
+/// the right to report the handle's end.
+pub struct DriverFence<T: FenceContextOps> {
+    inner: NonNull<FenceData<T::FenceData>>,
+    _data: PhantomData<T>,
+}
+
+// SAFETY: The data is `Send` and `Sync`; the rest may be used anywhere.
+unsafe impl<T: FenceContextOps> Send for DriverFence<T> {}
+// SAFETY: As above.
+unsafe impl<T: FenceContextOps> Sync for DriverFence<T> {}
+
+impl<T: FenceContextOps> DriverFence<T> {
+    const DROP_DATA: rcu_callback_t = if needs_drop::<T::FenceData>() {
+        Some(header::drop_data::<T::FenceData>)
+    } else {
+        None
+    };
+
+    /// # Safety
+    ///
+    /// The type's invariants hold for `inner`.
+    #[inline]
+    pub(crate) unsafe fn from_inner(inner: NonNull<FenceData<T::FenceData>>) -> Self {
+        // INVARIANT: By the function's contract.
+        Self {
+            inner,
+            _data: PhantomData,
+        }
+    }
+
+    /// The shared side, borrowed.
+    #[inline]
+    pub fn as_fence(&self) -> &Fence {
+        // SAFETY: The fence starts the header, which starts the data, and the
+        // handle has a reference.
+        unsafe { Fence::from_raw(self.inner.as_ptr().cast()) }
+    }
+
+    /// A reference to the shared side, to give away.
+    #[inline]
+    pub fn fence(&self) -> ARef<Fence> {
+        self.as_fence().into()
+    }
+
+    /// The driver's data.
+    #[inline]
+    pub fn data(&self) -> &T::FenceData {
+        // SAFETY: The data lives until the handle has gone, at least.
+        unsafe { &(*self.inner.as_ptr()).data }
+    }
+
+    /// The fence's sequence number.
+    #[inline]
+    pub fn seqno(&self) -> u64 {
+        self.as_fence().seqno()
+    }
+
+    /// Completes the fence: it signals, with this result, as soon as all before
+    /// it in its context have.
+    ///
+    /// Says whether that was the first completion; the context, or one of its
+    /// operations, may have come before, and the result is then theirs.
+    ///
+    /// Any context. Callbacks registered on the fence run before this returns if
+    /// it signals now.
+    ///
+    /// C functions: `dma_fence_signal()`, `dma_fence_set_error()`
+    #[inline]
+    pub fn signal(self, result: Result) -> bool {
+        self.complete(errno(result), 0)
+    }
+
+    /// [`Self::signal`] at a time of the driver's, say one that hardware stamped.
+    ///
+    /// C function: `dma_fence_signal_timestamp()`
+    #[inline]
+    pub fn signal_timestamp(self, result: Result, timestamp: Instant<Monotonic>) -> bool {
+        // 0 stands for none.
+        self.complete(errno(result), timestamp.as_nanos().max(1))
+    }
+
+    #[inline]
+    fn complete(self, error: i32, timestamp: i64) -> bool {
+        let this = ManuallyDrop::new(self);
+
+        // SAFETY: By the type invariant.
+        let first = unsafe { Timeline::complete(this.inner.cast(), error, timestamp) };
+        // SAFETY: The handle ends here, and its reference with it.
+        unsafe { Header::release(this.inner.cast(), Self::DROP_DATA) };
+        first
+    }
+}
+
+impl<T: FenceContextOps> Drop for DriverFence<T> {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant.
+        unsafe { Timeline::cancel_dropped(self.inner.cast()) };
+        // SAFETY: The handle ends here, and its reference with it.
+        unsafe { Header::release(self.inner.cast(), Self::DROP_DATA) };
+    }
+}

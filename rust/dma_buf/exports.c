@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0
+
+/*
+ * Exports the Rust symbols of the dma_buf crate to the modules built on it; the
+ * list is made by ../crate.mk from the crate's object.
+ */
+
+#include <linux/export.h>
+
+#define EXPORT_SYMBOL_RUST_GPL(sym) extern int sym; EXPORT_SYMBOL_GPL(sym)
+
+#include "exports_generated.h"

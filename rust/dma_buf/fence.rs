@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The shared side of a fence.
+//!
+//! C header: [`include/linux/dma-fence.h`](srctree/include/linux/dma-fence.h)
+
+use crate::bindings;
+use core::ptr::NonNull;
+use kernel::{
+    prelude::*,
+    sync::{
+        aref::{
+            ARef,
+            AlwaysRefCounted, //
+        },
+        atomic::{
+            Acquire,
+            Atomic,
+            Relaxed, //
+        },
+    },
+    types::Opaque, //
+};
+
+/// What a fence says of the work it stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Not complete.
+    Pending,
+    /// Complete.
+    Signaled,
+    /// Complete, with an error.
+    Error(Error),
+}
+
+/// A point in the future at which some work, of whatever driver, is complete.
+///
+/// A `Fence` can be waited for and asked; it cannot be signalled, which is what
+/// its driver's [`DriverFence`](crate::DriverFence) is for. References are kept
+/// as [`ARef<Fence>`].
+///
+/// # Invariants
+///
+/// A fence is initialised, and there is a reference to it as long as it can be
+/// seen here.
+#[repr(transparent)]
+pub struct Fence {
+    inner: Opaque<bindings::dma_fence>,
+}
+
+// SAFETY: A fence may be used, and its last reference dropped, on any CPU and in
+// any context.
+unsafe impl Send for Fence {}
+// SAFETY: As above: the C API takes care of its own locking.
+unsafe impl Sync for Fence {}
+
+// SAFETY: By the type invariant a fence is reference counted.
+unsafe impl AlwaysRefCounted for Fence {
+    #[inline]
+    fn inc_ref(&self) {
+        // SAFETY: A shared reference means that the count is not zero.
+        unsafe { get(self.as_raw()) }
+    }
+
+    #[inline]
+    unsafe fn dec_ref(obj: NonNull<Self>) {
+        // SAFETY: The caller gives up a reference.
+        unsafe { put(obj.as_ptr().cast()) }
+    }
+}
+
+impl Fence {
+    /// The C side of the fence.
+    #[inline]
+    pub fn as_raw(&self) -> *mut bindings::dma_fence {
+        self.inner.get()
+    }
+
+    /// Borrows a fence of the C side.
+    ///
+    /// # Safety
+    ///
+    /// For `'a`, `ptr` points to an initialised fence with a reference.
+    #[inline]
+    pub unsafe fn from_raw<'a>(ptr: *mut bindings::dma_fence) -> &'a Fence {
+        // SAFETY: By the function's contract, and the layout is the same.
+        unsafe { &*ptr.cast() }
+    }
+
+    /// Takes over a reference from the C side.
+    ///
+    /// # Safety
+    ///
+    /// `ptr` points to an initialised fence; the caller owns a reference and
+    /// gives it up.
+    #[inline]
+    pub unsafe fn from_raw_owned(ptr: NonNull<bindings::dma_fence>) -> ARef<Fence> {
+        // SAFETY: By the function's contract.
+        unsafe { ARef::from_raw(ptr.cast()) }
+    }
+
+    /// The number of the context that the fence belongs to.
+    #[inline]
+    pub fn context(&self) -> u64 {
+        // SAFETY: Set before the fence could be seen.
+        unsafe { (*self.as_raw()).context }
+    }
+
+    /// The fence's sequence number within its context.
+    #[inline]
+    pub fn seqno(&self) -> u64 {
+        // SAFETY: Set before the fence could be seen.
+        unsafe { (*self.as_raw()).seqno }
+    }
+
+    #[inline]
+    fn flags(&self) -> &Atomic<usize> {
+        // SAFETY: Initialised, and changed by atomic bit operations only.
+        unsafe { Atomic::from_ptr(&raw mut (*self.as_raw()).flags) }
+    }
+
+    /// Whether the fence is known to have signalled. Takes no lock, asks nobody.
+    ///
+    /// Context: any, also a callback, and with the fence's lock held.
+    ///
+    /// C function: `dma_fence_test_signaled_flag()`
+    #[inline]
+    pub fn test_signaled_flag(&self) -> bool {
+        self.flags().load(Relaxed) & (1 << bindings::dma_fence_flag_bits_DMA_FENCE_FLAG_SIGNALED_BIT)
+            != 0
+    }
+
+    /// Whether the fence has signalled, asking its driver if need be; then the
+    /// fence signals here and now, running its callbacks.
+    ///
+    /// Context: any, but never with a fence's lock held, so not in a callback,
+    /// where [`Self::test_signaled_flag`] is the one to call.
+    ///
+    /// C function: `dma_fence_is_signaled()`
+    #[inline]
+    pub fn is_signaled(&self) -> bool {
+        // SAFETY: The fence is valid.
+        unsafe { bindings::dma_buf_rs_dma_fence_is_signaled(self.as_raw()) }
+    }
+
+    /// The state of the work, asking the driver as [`Self::is_signaled`] does.
+    ///
+    /// Context: any, but never with a fence's lock held.
+    ///
+    /// C function: `dma_fence_get_status()`
+    pub fn status(&self) -> Status {
+        // SAFETY: The fence is valid.
+        match unsafe { bindings::dma_fence_get_status(self.as_raw()) } {
+            0 => Status::Pending,
+            1 => Status::Signaled,
+            error => Status::Error(Error::from_errno(error)),
+        }
+    }
+
+    /// When the fence signalled, in ns of CLOCK_MONOTONIC; `None` before.
+    ///
+    /// Context: any.
+    ///
+    /// C function: `dma_fence_timestamp()`
+    pub fn timestamp(&self) -> Option<i64> {
+        if !self.test_signaled_flag() {
+            return None;
+        }
+        // Between the two flags the signaller, which has interrupts off, only
+        // stores the time.
+        while self.flags().load(Acquire)
+            & (1 << bindings::dma_fence_flag_bits_DMA_FENCE_FLAG_TIMESTAMP_BIT)
+            == 0
+        {
+            core::hint::spin_loop();
+        }
+        // SAFETY: The flag says that the union holds the time, and it does as
+        // long as there is a reference.
+        Some(unsafe { (*self.as_raw()).__bindgen_anon_2.timestamp })
+    }
+}
+
+/// Takes a reference.
+///
+/// C function: `dma_fence_get()`
+///
+/// # Safety
+///
+/// `fence` is valid, and has a reference.
+#[inline]
+pub(crate) unsafe fn get(fence: *mut bindings::dma_fence) {
+    // SAFETY: By the function's contract.
+    unsafe { bindings::refcount_inc(&raw mut (*fence).refcount.refcount) }
+}
+
+/// Drops a reference.
+///
+/// Context: any.
+///
+/// C function: `dma_fence_put()`
+///
+/// # Safety
+///
+/// `fence` is valid; the caller owns a reference and gives it up.
+#[inline]
+pub(crate) unsafe fn put(fence: *mut bindings::dma_fence) {
+    // SAFETY: By the function's contract.
+    unsafe {
+        if bindings::refcount_dec_and_test(&raw mut (*fence).refcount.refcount) {
+            bindings::dma_fence_release(&raw mut (*fence).refcount);
+        }
+    }
+}
+
+/// Signals a fence of ours.
+///
+/// C functions: `dma_fence_set_error()`, `dma_fence_signal_timestamp_locked()`
+///
+/// # Safety
+///
+/// - `fence` is valid, has its lock inside, has not signalled, and nobody else
+///   signals it.
+/// - `error` is 0 or an error code.
+/// - Interrupts are off.
+#[inline]
+pub(crate) unsafe fn signal_own(fence: *mut bindings::dma_fence, error: i32, timestamp: i64) {
+    // SAFETY: The lock is inside the fence, which is valid.
+    unsafe {
+        let lock = (&raw mut (*fence).__bindgen_anon_1).cast::<bindings::spinlock_t>();
+
+        bindings::spin_lock(lock);
+        (*fence).error = error;
+        bindings::dma_fence_signal_timestamp_locked(fence, timestamp);
+        bindings::spin_unlock(lock);
+    }
+}

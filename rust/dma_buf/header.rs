@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The memory of a driver's fence.
+//!
+//! One allocation holds the `dma_fence`, what its context knows of it, and the
+//! driver's data. The C side frees it with `kfree_rcu()` when the last reference
+//! goes, whoever holds that, so the `dma_fence` comes first, and the driver's
+//! data must have been dropped by then, or need no dropping.
+
+use crate::{
+    bindings,
+    timeline::Timeline, //
+};
+use core::{
+    cell::UnsafeCell,
+    mem::ManuallyDrop,
+    ptr::NonNull, //
+};
+use kernel::{
+    sync::atomic::{
+        Atomic,
+        Full, //
+    },
+    types::Opaque, //
+};
+
+/// What a fence needs while it is pending, and what it needs after, are never
+/// needed at once.
+#[repr(C)]
+pub(crate) union Link {
+    /// Membership of the context's pending list, while the fence is on it.
+    pub(crate) pending: bindings::list_head,
+    /// Afterwards: the head by which the data's drop waits for a grace period.
+    pub(crate) rcu: bindings::callback_head,
+}
+
+/// [`Header::outcome`] of a fence that nobody has completed yet; any other value
+/// is its result, 0 or a negative error code.
+pub(crate) const PENDING: i32 = 1;
+
+/// The part of a driver's fence that does not depend on the driver's types.
+///
+/// # Invariants
+///
+/// Once published:
+///
+/// - While the SIGNALED flag is clear, the fence is on the list of `timeline`,
+///   which owns a reference, and `timeline` is valid. Seen clear inside an RCU
+///   read-side section, `timeline` stays valid until that ends.
+/// - The flag is set by the timeline only, with its lock held, and only after
+///   `outcome`. So what is said of a clear flag is true of a pending `outcome`.
+/// - `outcome` changes once.
+/// - `link.pending` is in use while the fence is on the list, `link.rcu` after.
+#[repr(C)]
+pub(crate) struct Header {
+    /// At the start, for `kfree_rcu()`.
+    pub(crate) fence: Opaque<bindings::dma_fence>,
+    pub(crate) timeline: NonNull<Timeline>,
+    pub(crate) link: UnsafeCell<Link>,
+    /// [`PENDING`], or the result of whoever completed the fence first.
+    pub(crate) outcome: Atomic<i32>,
+    /// Counts the two events after which the data can be dropped.
+    votes: Atomic<i32>,
+    /// When the driver says the fence was done, in ns of CLOCK_MONOTONIC; 0 if
+    /// it does not. Protected by the timeline's lock.
+    pub(crate) timestamp: UnsafeCell<i64>,
+}
+
+impl Header {
+    /// A header that is not published; its `fence` is not initialised.
+    pub(crate) fn new() -> Self {
+        Self {
+            fence: Opaque::uninit(),
+            timeline: NonNull::dangling(),
+            link: UnsafeCell::new(Link {
+                pending: bindings::list_head {
+                    next: core::ptr::null_mut(),
+                    prev: core::ptr::null_mut(),
+                },
+            }),
+            outcome: Atomic::new(PENDING),
+            votes: Atomic::new(0),
+            timestamp: UnsafeCell::new(0),
+        }
+    }
+
+    /// The C fence in a header, without a reference to the header.
+    #[inline]
+    pub(crate) fn as_fence(this: NonNull<Header>) -> *mut bindings::dma_fence {
+        // The fence is the first field.
+        this.as_ptr().cast()
+    }
+
+    /// Reports one of the two events after which nobody uses the data any more:
+    /// the handle is gone; the fence has signalled. Gives up a reference.
+    ///
+    /// The second one has `drop_data` run a grace period later, if there is one,
+    /// which then owns that reference.
+    ///
+    /// # Safety
+    ///
+    /// - The caller owns a reference to the fence and gives it up.
+    /// - Each event is reported once, with a reference of its own.
+    /// - `drop_data` is the context's.
+    #[inline]
+    pub(crate) unsafe fn release(
+        this: NonNull<Header>,
+        drop_data: bindings::rcu_callback_t,
+    ) {
+        if drop_data.is_some() {
+            // SAFETY: The caller's reference keeps the memory valid.
+            let votes = unsafe { &(*this.as_ptr()).votes };
+
+            if votes.fetch_add(1, Full) == 1 {
+                // SAFETY: The fence has signalled, so it is not linked, and the
+                // other event is past, so nobody else uses the link. The memory
+                // stays valid as the callback owns our reference.
+                unsafe {
+                    let rcu = (*this.as_ptr()).link.get().cast::<bindings::callback_head>();
+                    bindings::call_rcu(rcu, drop_data);
+                }
+                return;
+            }
+        }
+        // SAFETY: The caller gives up its reference.
+        unsafe { crate::fence::put(Header::as_fence(this)) };
+    }
+}
+
+/// A driver's fence: the header and the driver's data.
+#[repr(C)]
+pub(crate) struct FenceData<D> {
+    pub(crate) header: Header,
+    /// Dropped by [`drop_data`], or, before publication, by the allocation.
+    pub(crate) data: ManuallyDrop<D>,
+}
+
+/// The RCU callback that drops a fence's data and the reference it owns.
+///
+/// # Safety
+///
+/// `rcu` is the head of a fence of this type, queued by [`Header::release`].
+pub(crate) unsafe extern "C" fn drop_data<D>(rcu: *mut bindings::callback_head) {
+    // SAFETY: The head is the `link` of a header, which starts a `FenceData<D>`.
+    let this = unsafe {
+        rcu.byte_sub(core::mem::offset_of!(Header, link))
+            .cast::<FenceData<D>>()
+    };
+
+    // SAFETY: The handle is gone, so nobody borrows the data through it; the
+    // fence signalled a grace period ago, so no operation runs on it. This runs
+    // once, by the contract of `release`, whose reference it owns.
+    unsafe {
+        ManuallyDrop::drop(&mut (*this).data);
+        crate::fence::put(this.cast());
+    }
+}

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: GPL-2.0
+
+#include <linux/dma-fence.h>
+
+#include "helpers.h"
+
+bool dma_buf_rs_dma_fence_is_signaled(struct dma_fence *fence)
+{
+	return dma_fence_is_signaled(fence);
+}
+EXPORT_SYMBOL_GPL(dma_buf_rs_dma_fence_is_signaled);

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+
+/*
+ * One line of C for each inline function or macro that Rust cannot call, one
+ * file for each kernel header they come from. The prefix keeps them apart from
+ * the kernel's own rust_helper_*.
+ */
+
+#ifndef DMA_BUF_RS_HELPERS_H
+#define DMA_BUF_RS_HELPERS_H
+
+#include <linux/dma-fence.h>
+#include <linux/irq_work.h>
+#include <linux/list.h>
+#include <linux/module.h>
+#include <linux/spinlock.h>
+
+/* dma-fence.c */
+bool dma_buf_rs_dma_fence_is_signaled(struct dma_fence *fence);
+
+/* irq_work.c */
+void dma_buf_rs_init_irq_work(struct irq_work *work,
+			      void (*func)(struct irq_work *));
+bool dma_buf_rs_irq_work_is_pending(struct irq_work *work);
+bool dma_buf_rs_irq_work_is_busy(struct irq_work *work);
+
+/* list.c */
+void dma_buf_rs_list_add_tail(struct list_head *new, struct list_head *head);
+void dma_buf_rs_list_del_init(struct list_head *entry);
+void dma_buf_rs_list_del(struct list_head *entry);
+
+/* module.c */
+bool dma_buf_rs_within_module(unsigned long addr, const struct module *mod);
+
+/* spinlock.c */
+unsigned long dma_buf_rs_spin_lock_irqsave(spinlock_t *lock);
+void dma_buf_rs_spin_unlock_irqrestore(spinlock_t *lock, unsigned long flags);
+
+#endif /* DMA_BUF_RS_HELPERS_H */

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-2.0
+
+#include <linux/list.h>
+
+#include "helpers.h"
+
+void dma_buf_rs_list_add_tail(struct list_head *new, struct list_head *head)
+{
+	list_add_tail(new, head);
+}
+EXPORT_SYMBOL_GPL(dma_buf_rs_list_add_tail);
+
+void dma_buf_rs_list_del_init(struct list_head *entry)
+{
+	list_del_init(entry);
+}
+EXPORT_SYMBOL_GPL(dma_buf_rs_list_del_init);
+
+void dma_buf_rs_list_del(struct list_head *entry)
+{
+	list_del(entry);
+}
+EXPORT_SYMBOL_GPL(dma_buf_rs_list_del);

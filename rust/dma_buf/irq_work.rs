@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Work in hard interrupt context, as soon as may be.
+//!
+//! An irq_work is what a driver queues where it may not signal, or not yet: in
+//! a callback of another fence, under a lock. It stands in for the interrupt of
+//! a real device as well.
+//!
+//! With `PREEMPT_RT` the body runs in a thread for each CPU instead.
+//!
+//! C header: [`include/linux/irq_work.h`](srctree/include/linux/irq_work.h)
+
+use crate::{
+    bindings,
+    registry::{
+        Entry,
+        EntryOps, //
+    },
+    section::{
+        signalling,
+        Section, //
+    }, //
+};
+use core::{
+    marker::PhantomData,
+    mem::offset_of,
+    ops::Deref,
+    ptr::NonNull, //
+};
+use kernel::{
+    prelude::*,
+    sync::rcu,
+    types::Opaque, //
+};
+
+/// What an [`IrqWork`] does.
+pub trait IrqWorkItem: Send + Sync + Sized + 'static {
+    /// The body. It runs in a signalling section, with interrupts off unless the
+    /// kernel is `PREEMPT_RT`; on one CPU at a time.
+    fn run(&self, section: &Section<'_>);
+}
+
+#[pin_data]
+#[repr(C)]
+struct Inner<T: IrqWorkItem> {
+    /// At the start, as the registry relies on it.
+    entry: Entry,
+    #[pin]
+    work: Opaque<bindings::irq_work>,
+    #[pin]
+    item: T,
+}
+
+/// An irq_work that owns what it works on.
+///
+/// Dropping it does not wait. If it is queued, it still runs; then, a grace
+/// period later, in softirq context, the item is dropped. If its module goes
+/// first, it does not run any more.
+///
+/// # Examples
+///
+/// ```
+/// use dma_buf::{IrqWork, IrqWorkItem, Section};
+/// use kernel::{prelude::*, sync::atomic::{Atomic, Relaxed}};
+///
+/// struct Count(Atomic<i32>);
+///
+/// impl IrqWorkItem for Count {
+///     fn run(&self, _section: &Section<'_>) {
+///         self.0.add(1, Relaxed);
+///     }
+/// }
+///
+/// let work = IrqWork::new(Count(Atomic::new(0)))?;
+/// work.queue();
+/// work.sync();
+/// assert_eq!(work.0.load(Relaxed), 1);
+/// # Ok::<(), Error>(())
+/// ```
+///
+/// # Invariants
+///
+/// `inner` is valid, and registered, and this owns a reference to its entry. A
+/// queued work owns another.
+pub struct IrqWork<T: IrqWorkItem> {
+    inner: NonNull<Inner<T>>,
+    _owns: PhantomData<T>,
+}
+
+// SAFETY: The item is `Send` and `Sync`, and an irq_work can be queued anywhere.
+unsafe impl<T: IrqWorkItem> Send for IrqWork<T> {}
+// SAFETY: As above.
+unsafe impl<T: IrqWorkItem> Sync for IrqWork<T> {}
+
+impl<T: IrqWorkItem> IrqWork<T> {
+    /// Makes an irq_work.
+    ///
+    /// Process context, may sleep. Fails with `ENOMEM`, or as `item` does.
+    ///
+    /// C function: `init_irq_work()`
+    pub fn new<E>(item: impl PinInit<T, E>) -> Result<Self>
+    where
+        Error: From<E>,
+    {
+        let inner = KBox::try_pin_init(
+            try_pin_init!(Inner {
+                entry: Entry::new(Self::ENTRY_OPS),
+                work <- Opaque::ffi_init(|slot| {
+                    // SAFETY: `slot` is valid for writes.
+                    unsafe { bindings::dma_buf_rs_init_irq_work(slot, Some(Self::run)) }
+                }),
+                item <- item,
+            }? Error),
+            GFP_KERNEL,
+        )?;
+
+        // SAFETY: The memory stays where it is until `free` frees it.
+        let inner = unsafe { NonNull::new_unchecked(KBox::into_raw(Pin::into_inner_unchecked(inner))) };
+        // SAFETY: The entry starts a pinned `Inner<T>`, which the operations are
+        // for.
+        unsafe { Entry::register(inner.cast()) };
+
+        // INVARIANT: Just made and registered; the entry's first reference.
+        Ok(Self {
+            inner,
+            _owns: PhantomData,
+        })
+    }
+
+    #[inline]
+    fn inner(&self) -> &Inner<T> {
+        // SAFETY: By the type invariant.
+        unsafe { self.inner.as_ref() }
+    }
+
+    /// Has the body run once more, soon, on this CPU; says whether it was not to
+    /// do so anyway.
+    ///
+    /// Any context, NMI included.
+    ///
+    /// C function: `irq_work_queue()`
+    #[inline]
+    pub fn queue(&self) -> bool {
+        let inner = self.inner();
+
+        // The reference is taken before, as the body may have run by the time
+        // that queueing returns.
+        inner.entry.get();
+        // SAFETY: The work is initialised, and is not freed before it has run,
+        // as it then owns the reference.
+        let queued = unsafe { bindings::irq_work_queue(inner.work.get()) };
+        if !queued {
+            // SAFETY: The reference just taken; the handle has another.
+            unsafe { Entry::put(self.inner.cast()) };
+        }
+        queued
+    }
+
+    /// Waits until the work neither runs nor is about to.
+    ///
+    /// Process context, may sleep.
+    ///
+    /// C function: `irq_work_sync()`
+    pub fn sync(&self) {
+        // SAFETY: The work is initialised.
+        unsafe { bindings::irq_work_sync(self.inner().work.get()) };
+    }
+
+    /// Whether the work is queued and has not begun to run.
+    ///
+    /// C function: `irq_work_is_pending()`
+    pub fn is_pending(&self) -> bool {
+        // SAFETY: The work is initialised.
+        unsafe { bindings::dma_buf_rs_irq_work_is_pending(self.inner().work.get()) }
+    }
+
+    /// Whether the work is queued or running.
+    ///
+    /// C function: `irq_work_is_busy()`
+    pub fn is_busy(&self) -> bool {
+        // SAFETY: The work is initialised.
+        unsafe { bindings::dma_buf_rs_irq_work_is_busy(self.inner().work.get()) }
+    }
+
+    const ENTRY_OPS: &'static EntryOps = &EntryOps {
+        quiesce: Self::quiesce,
+        is_busy: Self::entry_is_busy,
+        free: Self::free,
+    };
+
+    /// The function of the irq_work.
+    ///
+    /// # Safety
+    ///
+    /// `work` is the one in a valid `Inner<T>`; it was queued by [`Self::queue`].
+    unsafe extern "C" fn run(work: *mut bindings::irq_work) {
+        // SAFETY: By the function's contract; the work owns a reference.
+        let inner = unsafe {
+            NonNull::new_unchecked(work.byte_sub(offset_of!(Inner<T>, work)).cast::<Inner<T>>())
+        };
+        // SAFETY: As above.
+        let this = unsafe { inner.as_ref() };
+
+        {
+            let _rcu = rcu::read_lock();
+            if !this.entry.is_dead() {
+                signalling(|section| this.item.run(section));
+            }
+        }
+        // SAFETY: The reference that the queued work owns. The core touches the
+        // work after this, but the memory stays for a grace period, and then
+        // until the work is not busy.
+        unsafe { Entry::put(inner.cast()) };
+    }
+
+    /// [`EntryOps::quiesce`].
+    ///
+    /// # Safety
+    ///
+    /// `entry` starts a valid `Inner<T>`.
+    unsafe fn quiesce(entry: NonNull<Entry>) {
+        // SAFETY: By the function's contract; the context is right.
+        unsafe { bindings::irq_work_sync(entry.cast::<Inner<T>>().as_ref().work.get()) };
+    }
+
+    /// [`EntryOps::is_busy`].
+    ///
+    /// # Safety
+    ///
+    /// As for [`Self::quiesce`].
+    unsafe fn entry_is_busy(entry: NonNull<Entry>) -> bool {
+        // SAFETY: By the function's contract.
+        unsafe {
+            bindings::dma_buf_rs_irq_work_is_busy(entry.cast::<Inner<T>>().as_ref().work.get())
+        }
+    }
+
+    /// [`EntryOps::free`].
+    ///
+    /// # Safety
+    ///
+    /// As for [`Self::quiesce`]; nobody uses it any more.
+    unsafe fn free(entry: NonNull<Entry>) {
+        // SAFETY: It came from `KBox::into_raw` in `new`, and nobody uses it.
+        drop(unsafe { KBox::from_raw(entry.cast::<Inner<T>>().as_ptr()) });
+    }
+}
+
+impl<T: IrqWorkItem> Deref for IrqWork<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.inner().item
+    }
+}
+
+impl<T: IrqWorkItem> Drop for IrqWork<T> {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant the reference is ours.
+        unsafe { Entry::put(self.inner.cast()) };
+    }
+}
