@@ -31,13 +31,17 @@ quiet_cmd_rust_crate_bindgen = BINDGEN $@
 		-o $@ -- $(rust-bindgen-c-flags) -fno-builtin \
 		-D__BINDGEN__ -DMODULE -Wno-unused-command-line-argument
 
-# $(call rust-crate-bindings,DIR): DIR/bindings.h -> DIR/bindings_generated.rs
+# $(call rust-crate-bindings,DIR,CRATE): DIR/bindings.h and .params become what
+# DIR/CRATE.rs includes as env!("CRATE_BINDINGS").
 define rust-crate-bindings-rules
 $(obj)/$(1)/bindings_generated.rs: $(src)/$(1)/bindings.h $(src)/$(1)/bindings.params FORCE
 	$$(call if_changed_dep,rust_crate_bindgen)
 targets += $(1)/bindings_generated.rs
+$(obj)/$(1)/$(2).o: $(obj)/$(1)/bindings_generated.rs
+RUSTFLAGS_$(1)/$(2).o += \
+	--env-set CRATE_BINDINGS=$(abspath $(obj))/$(1)/bindings_generated.rs
 endef
-rust-crate-bindings = $(eval $(call rust-crate-bindings-rules,$(strip $(1))))
+rust-crate-bindings = $(eval $(call rust-crate-bindings-rules,$(strip $(1)),$(strip $(2))))
 
 # --- the library --------------------------------------------------------------
 # Every Rust symbol is exported, not only those a consumer of this tree uses:
@@ -57,10 +61,8 @@ quiet_cmd_rust_crate_exports = EXPORTS $@
 
 # $(call rust-crate-library,DIR,CRATE): DIR/CRATE.rs with DIR/exports.c
 define rust-crate-library-rules
-$(obj)/$(1)/$(2).o: $(obj)/$(1)/bindings_generated.rs
 RUSTFLAGS_$(1)/$(2).o += --emit=metadata=$(obj)/$(1)/lib$(2).rmeta \
-	-Cmetadata=$(rust-crate-version) \
-	--env-set CRATE_BINDINGS=$(abspath $(obj))/$(1)/bindings_generated.rs
+	-Cmetadata=$(rust-crate-version)
 
 $(obj)/$(1)/exports_generated.h: $(obj)/$(1)/$(2).o FORCE
 	$$(call if_changed,rust_crate_exports)
@@ -83,9 +85,9 @@ endef
 rust-crate-library = $(eval $(call rust-crate-library-rules,$(strip $(1)),$(strip $(2))))
 
 # --- a consumer in this tree ----------------------------------------------------
-# $(call rust-crate-consumer,DIR/ROOT)
+# $(call rust-crate-consumer,DIR,CRATE)
 define rust-crate-consumer-rules
-$(obj)/$(1).o: $(obj)/rust/dma_buf/dma_buf.o
-RUSTFLAGS_$(1).o += -L $(obj)/rust/dma_buf --extern dma_buf
+$(obj)/$(1)/$(2).o: $(obj)/rust/dma_buf/dma_buf.o
+RUSTFLAGS_$(1)/$(2).o += -L $(obj)/rust/dma_buf --extern dma_buf
 endef
-rust-crate-consumer = $(eval $(call rust-crate-consumer-rules,$(strip $(1))))
+rust-crate-consumer = $(eval $(call rust-crate-consumer-rules,$(strip $(1)),$(strip $(2))))

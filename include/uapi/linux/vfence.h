@@ -49,9 +49,9 @@ struct vfence_signal {
 	__u64	seqno;
 };
 
-#define VFENCE_IOC_MAGIC	'V'
+#define VFENCE_IOC_MAGIC	0xEF
 
-#define VFENCE_IOC_SUBMIT	_IOWR(VFENCE_IOC_MAGIC, 0x40, struct vfence_submit)
-#define VFENCE_IOC_SIGNAL	_IOW(VFENCE_IOC_MAGIC, 0x41, struct vfence_signal)
+#define VFENCE_IOC_SUBMIT	_IOWR(VFENCE_IOC_MAGIC, 0x00, struct vfence_submit)
+#define VFENCE_IOC_SIGNAL	_IOW(VFENCE_IOC_MAGIC, 0x01, struct vfence_signal)
 
 #endif /* _UAPI_LINUX_VFENCE_H */
