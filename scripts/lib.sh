@@ -11,7 +11,7 @@
 # other by $(...).
 set -euo pipefail
 
-ROOT=$(cd "${BASH_SOURCE[0]%/*}/.." && pwd -P)
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 # shellcheck disable=SC2034 # for those who source this
 BUILD=$ROOT/build
 
