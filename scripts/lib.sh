@@ -88,6 +88,17 @@ for dir in "$ROOT" "$CACHE"; do
 done
 unset dir
 
+# need_space DIRECTORY MEGABYTES PURPOSE: is there room, where it is or will be?
+need_space() {
+	local dir=$1 free
+
+	while [[ ! -d $dir ]]; do dir=$(dirname "$dir"); done
+	free=$(($(df -Pk "$dir" | awk 'NR == 2 { print $4 }') / 1024))
+	((free >= $2)) || die \
+		"There is not enough disk space for $3: $1 has $free MB free, and it takes $2 MB." \
+		"Make room, or put the cache elsewhere: export DMA_BUF_RS_CACHE=/some/directory"
+}
+
 # lock NAME: be the only one at it, until this script ends
 lock() {
 	if ! { mkdir -p "$CACHE/lock" && : >>"$CACHE/lock/$1"; } 2>/dev/null; then
