@@ -89,3 +89,18 @@ load_distro() {
 		PACKAGES=("${COMMON_PACKAGES[@]}" "${DISTRO_PACKAGES[@]}")
 	fi
 }
+
+# names_of_distros: for people
+names_of_distros() {
+	local d
+
+	for d in "${KNOWN_DISTROS[@]}"; do
+		(load_distro "$d" && printf '%s\n' "$DISTRO_NAME")
+	done | paste -sd, | sed 's/,/, /g'
+}
+
+# The bindgen that scripts/bindgen builds
+BINDGEN_VERSION=0.72.1
+bindgen_built() {
+	echo "$CACHE/tools/bindgen-$BINDGEN_VERSION/bin/bindgen"
+}

@@ -29,8 +29,14 @@ debian_keyring() {
 	for k in "${KEYRINGS[@]}"; do
 		[[ ! -f $k ]] || { echo "$k" && return; }
 	done
-	(cd "$1" && apt-get -q download debian-archive-keyring && dpkg-deb -x debian-archive-keyring_*.deb keys) \
-		>>"$1/log" 2>&1 || return 0
+	(
+		cd "$1"
+		mkdir -p host/lists/partial host/cache/archives/partial
+		set -- -q -o Dir::State::lists="$1/host/lists" -o Dir::Cache="$1/host/cache" \
+			-o APT::Sandbox::User=root
+		apt-get "$@" update && apt-get "$@" download debian-archive-keyring &&
+			dpkg-deb -x debian-archive-keyring_*.deb keys
+	) >>"$CACHE/log/source.log" 2>&1 || return 0
 	for k in "${KEYRINGS[@]}"; do
 		[[ ! -f $1/keys$k ]] || { echo "$1/keys$k" && return; }
 	done
@@ -95,8 +101,9 @@ find_debian() {
 			[[ ! $DEBIAN_VERSION ]] || return 0
 		done
 	done
-	[[ $reached ]] || die "No Debian mirror could be reached or trusted: ${mirrors[*]}" \
-		"Is there a network? The log is $log" "Without one:" "$(how_to_hand_one_in)"
+	[[ $reached ]] || die "No Debian archive could be reached and trusted at ${mirrors[*]}" \
+		"Is there a network? What apt says is in $log" "$(how_to_hand_one_in)" \
+		"Or name a mirror of Debian: DEBIAN_MIRROR=http://..."
 	die "Debian no longer carries $PACKAGE (looked in ${SUITES[*]} on ${mirrors[*]})." \
 		"$(how_to_hand_one_in)"
 }
