@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What the kernel's state says about the run, whatever its log says: taint,
+ * lockdep's switch, leaked memory.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "vm.h"
+
+#define KMEMLEAK "/sys/kernel/debug/kmemleak"
+#define LEAKS "/vm/leaks"
+
+unsigned long read_taint(void)
+{
+	FILE *f = fopen("/proc/sys/kernel/tainted", "re");
+	unsigned long taint = 0;
+
+	if (f) {
+		if (fscanf(f, "%lu", &taint) != 1)
+			taint = 0;
+		fclose(f);
+	}
+	return taint;
+}
+
+/* 1 or 0; -1 on a kernel without lockdep. */
+int read_debug_locks(void)
+{
+	FILE *f = fopen("/proc/lockdep_stats", "re");
+	char line[256];
+	int on = -1;
+
+	if (!f)
+		return -1;
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, " debug_locks: %d", &on) == 1)
+			break;
+	fclose(f);
+	return on;
+}
+
+static bool kmemleak(const char *verb)
+{
+	int fd = open(KMEMLEAK, O_WRONLY | O_CLOEXEC);
+	bool ok = fd >= 0 && write(fd, verb, strlen(verb)) > 0;
+
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
+/*
+ * kmemleak reports no object younger than five seconds, and none whose content
+ * has changed since the scan before: hence the sleep and the second scan. The
+ * report is kept in a file; PID 1 sends it after the last record.
+ */
+int find_leaks(void)
+{
+	char buf[4096];
+	FILE *in, *leaks;
+
+	unload_modules();
+	if (access(KMEMLEAK, W_OK))
+		return 0;
+	usleep(5200 * 1000);
+	/* EPERM: somebody switched it off, and it cannot be switched on. */
+	if (!kmemleak("scan") || !kmemleak("scan"))
+		return 1;
+	in = fopen(KMEMLEAK, "re");
+	leaks = fopen(LEAKS, "we");
+	if (!in || !leaks)
+		return 1;
+	while (fgets(buf, sizeof(buf), in))
+		fputs(buf, leaks);
+	return fclose(leaks) ? 1 : 0;
+}
+
+/* Each line as "kmemleak;text", which no record of the log looks like. */
+void send_leaks(void)
+{
+	FILE *f = fopen(LEAKS, "re");
+	char line[1024];
+
+	if (!f)
+		return;
+	while (fgets(line, sizeof(line), f)) {
+		line[strcspn(line, "\n")] = '\0';
+		klog.off = 0;
+		klog.len = snprintf(klog.buf, sizeof(klog.buf), "kmemleak;%s\n",
+				    line);
+		if (!settle(all_sent, 10))
+			break;
+	}
+	fclose(f);
+}

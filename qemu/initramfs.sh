@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# What the guest boots with; sourced by qemu/vm. The part that is always the
+# same (busybox, PID 1) is made once per checkout; the rest is a second archive
+# behind it, which is how the kernel takes several.
+
+# The directory of this run. Its name tells whose it is, so that what a killed
+# run (SIGKILL) has left behind is found and removed by a later one.
+make_tmp() {
+	local dir=${TMPDIR:-/tmp} old pid
+
+	for old in "$dir"/dma-buf-rs-vm.*; do
+		pid=${old##*/dma-buf-rs-vm.} pid=${pid%.*}
+		[[ -O $old && $pid == +([0-9]) && ! -d /proc/$pid ]] && rm -rf "$old"
+	done
+	TMP=$(mktemp -d "$dir/dma-buf-rs-vm.$$.XXXXXX") || quit 69 "no temporary directory"
+}
+
+# archive DIR: what is in it, as the kernel wants it
+archive() {
+	(cd "$1" && find -L . -print0 | cpio -o -0 -L -H newc -R 0:0 --quiet)
+}
+
+# Sets BASE. Newer sources than the archive make it anew.
+base_archive() {
+	local dir=$BUILD/qemu src=$ROOT/qemu/init busybox stage applet newest
+
+	BASE=$dir/base.cpio
+	busybox=$(command -v busybox) || quit 69 "there is no busybox (package busybox-static); make setup"
+	if [[ -e $BASE && $BASE -nt $busybox && $BASE -nt ${BASH_SOURCE[0]} ]]; then
+		newest=$(find "$src" -newer "$BASE" -print -quit)
+		[[ $newest ]] || return 0
+	fi
+	! ldd "$busybox" >/dev/null 2>&1 ||
+		quit 69 "$busybox is linked dynamically; the guest wants the package busybox-static"
+	mkdir -p "$dir"
+	stage=$TMP/base
+	mkdir -p "$stage"/{bin,dev,proc,sys,tmp,run,root,etc,lib/modules,vm}
+	cc -std=gnu11 -D_GNU_SOURCE -static -O2 -s -Wall -Wextra -o "$stage/init" "$src"/*.c 2>"$TMP/cc" ||
+		quit 69 "qemu/init does not compile: $(head -n 3 "$TMP/cc")"
+	cp "$busybox" "$stage/bin/busybox"
+	(cd "$stage" && find . -print0 | cpio -o -0 -H newc -R 0:0 --quiet) >"$TMP/base.cpio"
+	# The applets are links, and only to be followed in the guest.
+	mkdir -p "$TMP/applets/bin"
+	for applet in $("$busybox" --list); do
+		[[ $applet == busybox ]] || ln -s busybox "$TMP/applets/bin/$applet"
+	done
+	(cd "$TMP/applets" && find . -type l -print0 | cpio -o -0 -H newc -R 0:0 --quiet) >>"$TMP/base.cpio"
+	mv "$TMP/base.cpio" "$BASE.$$" && mv "$BASE.$$" "$BASE"
+}
+
+# module_path NAME: sets REPLY to its file; the project's modules come first
+module_path() {
+	local name=${1//-/_} candidate
+
+	REPLY=''
+	if [[ $1 == */* ]]; then
+		REPLY=$1
+		[[ -f $1 ]] || quit 65 "there is no module $1"
+		return
+	fi
+	if [[ ! ${MODULE_FILES+set} ]]; then
+		MODULE_FILES=()
+		if [[ -x $ROOT/scripts/modules ]]; then
+			MODULE_DIR=$("$ROOT/scripts/modules" "$FLAVOUR") ||
+				quit 69 "the modules do not build (see above)"
+			mapfile -t MODULE_FILES < <(find "$MODULE_DIR" -name '*.ko')
+		fi
+		while read -r candidate; do
+			MODULE_FILES+=("$KERNEL_TREE/${candidate%.o}.ko")
+		done < <(sed 's/\.ko$/.o/' "$KERNEL_TREE/modules.order")
+	fi
+	for candidate in "${MODULE_FILES[@]}"; do
+		REPLY=${candidate##*/} REPLY=${REPLY%.ko}
+		[[ ${REPLY//-/_} == "$name" ]] || continue
+		REPLY=$candidate
+		return
+	done
+	quit 65 "there is no module $1, neither of this project nor in $KERNEL_TREE"
+}
+
+# add_module NAME [PARAMETERS]: with what it depends on before it
+add_module() {
+	local path deps dep name
+
+	module_path "$1"
+	path=$REPLY
+	name=${path##*/}
+	[[ ! ${ADDED[$name]+set} ]] || return 0
+	ADDED[$name]=1
+	deps=$(modinfo -F depends "$path") || quit 65 "$path is not a module"
+	for dep in ${deps//,/ }; do
+		add_module "$dep" ''
+	done
+	ln -s "$(realpath "$path")" "$TMP/root/lib/modules/$name"
+	printf '/lib/modules/%s%s\n' "$name" "${2:+ $2}" >>"$TMP/root/vm/modules"
+}
+
+# add_file SRC[:DST]
+add_file() {
+	local src=${1%:/*} dst=/
+
+	[[ $1 != *:/* ]] || dst=/${1##*:/}
+	[[ $dst != */ ]] || dst+=$(basename "$src")
+	mkdir -p "$TMP/root${dst%/*}"
+	if [[ -d $src ]]; then
+		cp -aT "$src" "$TMP/root$dst"
+	else
+		ln -sf "$(realpath "$src")" "$TMP/root$dst"
+	fi
+}
+
+make_initramfs() {
+	local m f
+	declare -gA ADDED=()
+
+	base_archive
+	mkdir -p "$TMP/root/vm" "$TMP/root/lib/modules"
+	((${#COMMAND[@]} == 0)) || printf '%s\0' "${COMMAND[@]}" >"$TMP/root/vm/argv"
+	for m in "${MODULES[@]}"; do
+		if [[ $m == *' '* ]]; then
+			add_module "${m%% *}" "${m#* }"
+		else
+			add_module "$m" ''
+		fi
+	done
+	for f in "${FILES[@]}"; do
+		add_file "$f"
+	done
+	{ cat "$BASE" && archive "$TMP/root"; } >"$TMP/initramfs"
+}

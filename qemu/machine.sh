@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# shellcheck disable=SC2034,SC2054 # read by qemu/vm; QEMU's options have commas
+# Starting QEMU and following the guest; sourced by qemu/vm.
+
+# Sets KERNEL_TREE.
+find_kernel() {
+	if [[ ${KDIR:-} ]]; then
+		KERNEL_TREE=$(realpath -- "$KDIR")
+	else
+		KERNEL_TREE=$("$ROOT/scripts/kernel" "$FLAVOUR") || quit 69 "there is no $FLAVOUR kernel (see above)"
+	fi
+	BZIMAGE=$KERNEL_TREE/arch/x86/boot/bzImage
+	[[ -r $BZIMAGE ]] || quit 69 "there is no kernel image $BZIMAGE"
+}
+
+find_qemu() {
+	QEMU_BIN=$(command -v qemu-system-x86_64) || quit 69 "there is no qemu-system-x86_64; make setup"
+	# However this script dies, QEMU dies with it.
+	LAUNCH=()
+	! have setpriv || LAUNCH=(setpriv --pdeathsig KILL)
+}
+
+now_ms() {
+	local t=${EPOCHREALTIME//[.,]/}
+
+	REPLY=${t%???}
+}
+
+# machine DIR INITRAMFS ACCEL...: sets MACHINE, the command that runs the guest
+machine() {
+	local dir=$1 initramfs=$2 port
+
+	shift 2
+	MACHINE=("${LAUNCH[@]}" "$QEMU_BIN" -nodefaults -no-user-config -M q35 "$@"
+		-m "$MEM" -smp "$SMP" -display none -no-reboot
+		-kernel "$BZIMAGE" -initrd "$initramfs"
+		-append "console=ttyS0 loglevel=5 log_buf_len=4M panic=-1 printk.devkmsg=on$APPEND"
+		-device virtio-serial-pci)
+	for port in ctl log out err; do
+		MACHINE+=(-chardev "file,id=$port,path=$dir/$port"
+			-device "virtserialport,chardev=$port,name=$port")
+	done
+}
+
+# Sets ACCEL. /dev/kvm may open and still run no guest (nested virtualisation
+# without the means), so one is tried for real, once per boot of this host.
+choose_accel() {
+	local key cached version
+
+	if [[ $ICOUNT ]]; then
+		ACCEL=(-accel tcg,thread=single -cpu max -icount shift=0)
+		return
+	fi
+	ACCEL=(-accel tcg,thread=multi -cpu max)
+	[[ -r /dev/kvm && -w /dev/kvm ]] || return 0
+	version=$("$QEMU_BIN" --version | head -n 1)
+	key=$(printf '%s %s' "$(</proc/sys/kernel/random/boot_id)" "$version" | sha256sum)
+	cached=$CACHE/qemu/kvm-${key%% *}
+	mkdir -p "$CACHE/qemu"
+	if [[ ! -e $cached ]]; then
+		lock kvm
+		[[ -e $cached ]] || probe_kvm >"$cached.$$"
+		[[ -e $cached ]] || mv "$cached.$$" "$cached"
+		unlock
+	fi
+	[[ $(<"$cached") != y ]] || ACCEL=(-accel kvm -cpu host)
+}
+
+# Prints y, or n
+probe_kvm() {
+	local seconds=15
+
+	mkdir -p "$TMP/probe/root/vm"
+	: >"$TMP/probe/root/vm/probe"
+	{ cat "$BASE" && archive "$TMP/probe/root"; } >"$TMP/probe/initramfs"
+	machine "$TMP/probe" "$TMP/probe/initramfs" -accel kvm -cpu host
+	"${MACHINE[@]}" </dev/null >/dev/null 2>&1 &
+	QEMU=$!
+	while ((seconds-- > 0)) && kill -0 $QEMU 2>/dev/null; do
+		sleep 1 &
+		wait $!
+	done
+	{ kill -KILL $QEMU && wait $QEMU; } 2>/dev/null || :
+	QEMU=''
+	if grep -qs '^hello' "$TMP/probe/ctl"; then
+		echo y
+	else
+		note "/dev/kvm is there but runs no guest; emulating from now on"
+		echo n
+	fi
+}
+
+# How long the guest may take, in host seconds. Emulated machines on a loaded
+# host are slow; these only have to tell a hang from that.
+limits() {
+	BOOT_LIMIT=90 BEAT_LIMIT=45 CLOSE_LIMIT=120
+	if [[ $FLAVOUR == kasan || $ICOUNT ]]; then
+		BOOT_LIMIT=400 BEAT_LIMIT=180 CLOSE_LIMIT=400
+	fi
+}
+
+# Runs the guest once. Sets OUTCOME (done, timeout, lost, pipe), PHASE (boot,
+# load, run, close), WHY, and HELLO and END, the guest's first and last line.
+run_guest() {
+	local dir=$TMP ctl line='' part t0 beat console=(-serial "file:$TMP/console") port
+
+	OUTCOME='' PHASE=boot WHY='' HELLO='' END='' QEMU_STATUS=0
+	limits
+	machine "$dir" "$TMP/initramfs" "${ACCEL[@]}"
+	for port in ctl log out err console; do
+		: >"$dir/$port"
+	done
+	rm -f "$dir/ctl"
+	mkfifo "$dir/ctl"
+	exec {ctl}<>"$dir/ctl"
+
+	if ((${#COMMAND[@]})); then
+		"${MACHINE[@]}" "${console[@]}" </dev/null >/dev/null 2>"$dir/qemu" {ctl}>&- &
+		QEMU=$!
+		tail -c +1 -s 0.1 -f --pid=$QEMU "$dir/out" {ctl}>&- &
+		COPIERS=($!)
+		tail -c +1 -s 0.1 -f --pid=$QEMU "$dir/err" >&2 {ctl}>&- &
+		COPIERS+=($!)
+	else
+		start_shell
+	fi
+
+	now_ms
+	t0=$REPLY beat=$REPLY
+	while [[ ! $OUTCOME ]]; do
+		if read -r -t 0.5 -u "$ctl" part; then
+			line+=$part
+			now_ms
+			beat=$REPLY
+			case $line in
+			hello*) PHASE=load HELLO=$line t0=$REPLY ;;
+			start)
+				PHASE=run
+				: >"$dir/started"
+				;;
+			ended*) PHASE=close t0=$REPLY ;;
+			note*) note "${line#note }" ;;
+			end\ *) OUTCOME='done' END=$line ;;
+			esac
+			line=''
+			continue
+		fi
+		line+=$part
+		now_ms
+		follow "$((REPLY - t0))" "$((REPLY - beat))"
+	done
+	exec {ctl}>&-
+	end_guest
+}
+
+# follow MS_IN_PHASE MS_SINCE_BEAT: has one of the limits been passed?
+follow() {
+	if ! kill -0 "$QEMU" 2>/dev/null; then
+		OUTCOME=lost WHY="it went down without a result"
+	elif ((${#COPIERS[@]})) && ! kill -0 "${COPIERS[0]}" 2>/dev/null; then
+		OUTCOME=pipe
+	elif [[ $PHASE == boot ]] && (($1 > BOOT_LIMIT * 1000)); then
+		OUTCOME=lost WHY="it did not boot in $BOOT_LIMIT s"
+	elif [[ $PHASE == close ]] && (($1 > CLOSE_LIMIT * 1000)); then
+		OUTCOME=lost WHY="it did not finish in $CLOSE_LIMIT s after the command had ended"
+	elif [[ $PHASE != boot ]] && (($2 > BEAT_LIMIT * 1000)); then
+		OUTCOME=lost WHY="it has shown no sign of life for $BEAT_LIMIT s"
+	elif [[ $PHASE == @(load|run) && $TIMEOUT ]] && (($1 > TIMEOUT * 1000)); then
+		OUTCOME=timeout
+	fi
+}
+
+# The shell is on the serial console, which is this terminal. Input that is not
+# a terminal is typed in once the shell is there, and then Ctrl-D.
+start_shell() {
+	if [[ -t 0 ]]; then
+		TTY=$(stty -g)
+		"${MACHINE[@]}" -chardev stdio,id=con,signal=off -serial chardev:con {ctl}>&- <&0 &
+	else
+		"${MACHINE[@]}" -chardev stdio,id=con,signal=off -serial chardev:con {ctl}>&- \
+			< <(type_in) &
+	fi
+	QEMU=$!
+	COPIERS=()
+}
+
+type_in() {
+	until [[ -e $TMP/started ]]; do
+		sleep 0.1
+	done
+	cat
+	printf '\n\004'
+}
+
+# The guest powers itself off after its last line; one that does not is killed,
+# as is one that has failed.
+end_guest() {
+	local i
+
+	for ((i = 0; i < 50; i++)); do
+		[[ $OUTCOME == 'done' ]] || break
+		kill -0 "$QEMU" 2>/dev/null || break
+		sleep 0.1
+	done
+	kill -KILL "$QEMU" 2>/dev/null || :
+	wait "$QEMU" 2>/dev/null || QEMU_STATUS=$?
+	QEMU=''
+	((${#COPIERS[@]} == 0)) || wait "${COPIERS[@]}" 2>/dev/null || :
+	COPIERS=()
+}

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# From what a guest has left to one exit status; sourced by qemu/vm.
+
+# BAD_PAGE, DIE, WARN, SOFTLOCKUP: the taint bits that only a fault sets
+FAULT_TAINT=$((1 << 5 | 1 << 7 | 1 << 9 | 1 << 14))
+
+# Sets END_[key] from the guest's first and last line; first_KEY for the first.
+parse_lines() {
+	local pair
+	declare -gA END_=()
+
+	for pair in ${HELLO#hello}; do
+		END_[first_${pair%%=*}]=${pair#*=}
+	done
+	for pair in ${END#end}; do
+		END_[${pair%%=*}]=${pair#*=}
+	done
+}
+
+# The complaints in the log, and what only the state tells, into TMP/complaints.
+collect_complaints() {
+	local fresh
+
+	awk -f "$ROOT/qemu/complaints.awk" "$TMP/log" \
+		"$([[ $END ]] && echo /dev/null || echo "$TMP/console")" >"$TMP/complaints"
+	[[ $END && ! -s $TMP/complaints ]] || return 0
+	fresh=$((END_[taint] & ~END_[first_taint] & FAULT_TAINT))
+	if ((fresh)); then
+		printf 'H taint %d, though no report was recognised in the log\nB taint %d\n' \
+			"$fresh" "$fresh" >>"$TMP/complaints"
+	fi
+	if [[ ${END_[debug_locks]} == 0 ]]; then
+		printf 'H lockdep is off, though no report was recognised in the log\nB debug_locks: 0\n' \
+			>>"$TMP/complaints"
+	fi
+}
+
+print_complaints() {
+	sed -n -e 's/^H /vm: the kernel complained: /p' -e 's/^B /  | /p' "$TMP/complaints" >&2
+}
+
+# What is missing from the result, if anything; sets WHY.
+incomplete() {
+	local port
+
+	for port in out err log; do
+		(($(stat -c %s "$TMP/$port") == END_[$port])) && continue
+		WHY="not all of its '$port' arrived"
+		return 0
+	done
+	if ((END_[lost])); then
+		WHY="${END_[lost]} records of its log were overwritten before they were read"
+	elif ((END_[scan])); then
+		WHY="kmemleak could not scan"
+	else
+		return 1
+	fi
+}
+
+show_console() {
+	[[ -s $TMP/console ]] || return 0
+	note "the last lines of its console:"
+	tail -n 15 "$TMP/console" | tr -d '\r' | sed 's/^/  | /' >&2
+}
+
+verdict() {
+	local status=0 own
+
+	parse_lines
+	[[ ! $LOG ]] || cp "$TMP/log" "$LOG"
+	((${#COMMAND[@]})) || [[ $END ]] || : >"$TMP/console"
+	collect_complaints
+
+	if [[ $OUTCOME == lost && $PHASE == boot && $QEMU_STATUS != 0 && -s $TMP/qemu ]]; then
+		quit 69 "QEMU does not start: $(head -n 3 "$TMP/qemu")"
+	fi
+	[[ $OUTCOME != pipe ]] || exit 141
+	if [[ $OUTCOME == 'done' ]] && incomplete; then
+		OUTCOME=lost
+	fi
+	own=${END_[status]:-}
+	[[ ! $EXPECT ]] || expected
+
+	[[ ! -s $TMP/complaints ]] || print_complaints
+	case $OUTCOME in
+	timeout)
+		status=124
+		note "the command had not ended after $TIMEOUT s"
+		;;
+	lost)
+		status=125
+		note "the guest was lost: $WHY"
+		[[ -s $TMP/complaints ]] || show_console
+		;;
+	'done')
+		status=$own
+		if ((END_[load])); then
+			status=65
+		elif [[ $own == @(64|65|69|12[456]) || -s $TMP/complaints && $own != 0 ]]; then
+			note "the command itself exited with status $own"
+		fi
+		;;
+	esac
+	# Whatever else went wrong, a kernel that complained is why.
+	[[ ! -s $TMP/complaints ]] || status=126
+	exit "$status"
+}
+
+# With --expect: a guest that was lost to a panic or after the complaint has
+# still shown it, but one that hangs has not ended as a test should.
+expected() {
+	local head
+
+	head=$(awk -v text="$EXPECT" '
+		/^H / { head = substr($0, 3) }
+		/^B / && index(substr($0, 3), text) { print head; exit }' "$TMP/complaints")
+	if [[ $OUTCOME == timeout ]]; then
+		note "the command had not ended after $TIMEOUT s"
+		exit 124
+	elif [[ $head ]]; then
+		note "as expected, the kernel complained: $head"
+		exit 0
+	fi
+	[[ ! -s $TMP/complaints ]] || print_complaints
+	if [[ $OUTCOME == lost ]]; then
+		show_console
+		quit 125 "the guest was lost: $WHY; and no complaint with '$EXPECT' had come"
+	fi
+	note "no complaint with '$EXPECT' came"
+	exit 1
+}
