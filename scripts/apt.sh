@@ -18,7 +18,8 @@ missing_packages() {
 
 	MISSING=()
 	(($#)) || return 0
-	have=" $(dpkg-query -W -f='${db:Status-Status} ${Package}\n' "$@" 2>/dev/null |
+	# It fails if there is one that it has never heard of.
+	have=" $({ dpkg-query -W -f='${db:Status-Status} ${Package}\n' "$@" 2>/dev/null || :; } |
 		sed -n 's/^installed //p' | tr '\n' ' ')"
 	for p; do
 		[[ $have == *" $p "* ]] || MISSING+=("$p")
