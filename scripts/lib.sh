@@ -90,6 +90,15 @@ for dir in "$ROOT" "$CACHE"; do
 done
 unset dir
 
+# kernel_version SOURCE: 7.3.4, say, or nothing if this is no kernel with Rust
+kernel_version() {
+	local v
+
+	[[ -f $1/Makefile && -f $1/Kconfig && -d $1/rust/kernel ]] || return 0
+	mapfile -t v < <(sed -nE '2,5s/^(VERSION|PATCHLEVEL|SUBLEVEL|EXTRAVERSION) = ?//p' "$1/Makefile")
+	((${#v[@]} != 4)) || printf '%s.%s.%s%s\n' "${v[@]}"
+}
+
 # need_space DIRECTORY MEGABYTES PURPOSE: is there room, where it is or will be?
 need_space() {
 	local dir=$1 free
@@ -143,7 +152,7 @@ _tick() {
 _complaints() {
 	local what='(^|[^_[:alnum:]])([Ee]rror|E|fatal|FATAL)([^_[:alnum:]]|$)|\*\*\*|[Cc]annot|[Cc]ould not|not found|No s(pace|uch)|undefined |LOST'
 
-	tail -n +2 "$1" | { grep -E "$what" || tail -n +2 "$1"; } | tail -n 12
+	tail -n +2 "$1" | { grep -E "$what" || tail -n +2 "$1"; } | awk '!seen[$0]++' | tail -n 12
 }
 
 # run_logged [-p FUNCTION] [-h HINT] LOG DESC COMMAND...
