@@ -18,7 +18,8 @@ missing_packages() {
 
 	MISSING=()
 	(($#)) || return 0
-	have=" $(dpkg-query -W -f='${db:Status-Status} ${Package}\n' "$@" 2>/dev/null |
+	# It fails if there is one that it has never heard of.
+	have=" $({ dpkg-query -W -f='${db:Status-Status} ${Package}\n' "$@" 2>/dev/null || :; } |
 		sed -n 's/^installed //p' | tr '\n' ' ')"
 	for p; do
 		[[ $have == *" $p "* ]] || MISSING+=("$p")
@@ -69,8 +70,10 @@ lists_are_old() {
 # is unpacked, so that a network that fails leaves the host as it was.
 apt_install() {
 	local log=$CACHE/log/apt.log
-	local hint="Is there a network? If apt-get update works by hand, run this again."
+	local hint="Nothing was installed. If it is the network, run this again once it is there."
 
+	[[ ! $(dpkg --audit) ]] || die "An earlier installation on this machine was interrupted; apt can do nothing before that is mended." \
+		"As root, run: dpkg --configure -a; apt-get -f install"
 	mkdir -p "$CACHE/log"
 	step "Installing $# packages with apt: $*"
 	# The lists of a fresh container are empty.
@@ -84,6 +87,10 @@ apt_install() {
 	need_space / $(($(_size "$@") + 100)) "the packages"
 	run_logged -h "$hint" "$log" "Downloading packages" \
 		_apt_get --download-only install "$@"
-	run_logged -h "The package system says what is wrong; dpkg --configure -a may mend it." \
-		"$log" "Unpacking packages" _apt_get install "$@"
+	unpacked() {
+		printf '%d of %d packages' "$(grep -c '^Setting up' "$log")" \
+			"$(grep -c '^Inst ' "$CACHE/log/apt-simulate.log")"
+	}
+	run_logged -p unpacked -h "The package system says what is wrong; dpkg --configure -a may mend it." \
+		"$log" "Installing packages" _apt_get install "$@"
 }

@@ -10,6 +10,8 @@
 # for the one answer a script gives (a path, say), so that scripts can use each
 # other by $(...).
 set -euo pipefail
+# Without it a $(...) goes on after an error.
+shopt -s inherit_errexit
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 # shellcheck disable=SC2034 # for those who source this
@@ -88,6 +90,15 @@ for dir in "$ROOT" "$CACHE"; do
 done
 unset dir
 
+# kernel_version SOURCE: 7.3.4, say, or nothing if this is no kernel with Rust
+kernel_version() {
+	local v
+
+	[[ -f $1/Makefile && -f $1/Kconfig && -d $1/rust/kernel ]] || return 0
+	mapfile -t v < <(sed -nE '2,5s/^(VERSION|PATCHLEVEL|SUBLEVEL|EXTRAVERSION) = ?//p' "$1/Makefile")
+	((${#v[@]} != 4)) || printf '%s.%s.%s%s\n' "${v[@]}"
+}
+
 # need_space DIRECTORY MEGABYTES PURPOSE: is there room, where it is or will be?
 need_space() {
 	local dir=$1 free
@@ -137,6 +148,13 @@ _tick() {
 	done
 }
 
+# _complaints LOG: the lines that tell most, else the last ones
+_complaints() {
+	local what='(^|[^_[:alnum:]])([Ee]rror|E|fatal|FATAL)([^_[:alnum:]]|$)|\*\*\*|[Cc]annot|[Cc]ould not|not found|No s(pace|uch)|undefined |LOST'
+
+	tail -n +2 "$1" | { grep -E "$what" || tail -n +2 "$1"; } | awk '!seen[$0]++' | tail -n 12
+}
+
 # run_logged [-p FUNCTION] [-h HINT] LOG DESC COMMAND...
 # Runs COMMAND with its output in LOG, and shows that it is alive: FUNCTION, if
 # given, prints how far it is. On failure says what failed, where the log is,
@@ -165,8 +183,7 @@ run_logged() {
 	if ((rc)); then
 		printf 'error: %s failed (status %d, after %s)\n' "$desc" "$rc" \
 			"$(duration $((EPOCHSECONDS - start)))" >&2
-		{ grep -E '(^|[^_[:alnum:]])[Ee](rror|:)([^_[:alnum:]]|$)|\*\*\*|No space|undefined ' "$log" ||
-			tail -n +2 "$log"; } | tail -n 12 | sed 's/^/       | /' >&2
+		_complaints "$log" | sed 's/^/       | /' >&2
 		printf '       log: %s\n' "$log" >&2
 		[[ ! $hint ]] || printf '       %s\n' "$hint" >&2
 	elif ((EPOCHSECONDS - start > 2)); then
