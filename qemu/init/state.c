@@ -54,30 +54,39 @@ static bool kmemleak(const char *verb)
 	return ok;
 }
 
+static bool keep_report(const char *mode)
+{
+	FILE *in = fopen(KMEMLEAK, "re");
+	FILE *leaks = fopen(LEAKS, mode);
+	char buf[4096];
+
+	if (!in || !leaks)
+		return false;
+	while (fgets(buf, sizeof(buf), in))
+		fputs(buf, leaks);
+	fclose(in);
+	return !fclose(leaks);
+}
+
 /*
  * kmemleak reports no object younger than five seconds, and none whose content
- * has changed since the scan before: hence the sleep and the second scan. The
- * report is kept in a file; PID 1 sends it after the last record.
+ * has changed since the scan before: hence the sleep and the second scan. That
+ * report names the functions of a module as long as it is loaded; the third
+ * scan is for what only the data of the modules pointed to. Reports are kept in
+ * a file; PID 1 sends it after the last record.
  */
 int find_leaks(void)
 {
-	char buf[4096];
-	FILE *in, *leaks;
-
-	unload_modules();
-	if (access(KMEMLEAK, W_OK))
+	if (access(KMEMLEAK, W_OK)) {
+		unload_modules();
 		return 0;
+	}
 	usleep(5200 * 1000);
-	/* EPERM: somebody switched it off, and it cannot be switched on. */
-	if (!kmemleak("scan") || !kmemleak("scan"))
+	if (!kmemleak("scan") || !kmemleak("scan") || !keep_report("we") ||
+	    !kmemleak("clear"))
 		return 1;
-	in = fopen(KMEMLEAK, "re");
-	leaks = fopen(LEAKS, "we");
-	if (!in || !leaks)
-		return 1;
-	while (fgets(buf, sizeof(buf), in))
-		fputs(buf, leaks);
-	return fclose(leaks) ? 1 : 0;
+	unload_modules();
+	return kmemleak("scan") && keep_report("ae") ? 0 : 1;
 }
 
 /* Each line as "kmemleak;text", which no record of the log looks like. */
