@@ -387,7 +387,7 @@ impl<T: FenceContextOps> FenceContext<T> {
         // SAFETY: By the function's contract; the sequence number never changes.
         unsafe {
             Self::with(fence, |this, data, _| {
-                this.set_deadline(data, (*fence).seqno, instant(deadline))
+                this.set_deadline(data, (*fence).seqno, instant_ns(deadline))
             })
         }
     }
@@ -414,7 +414,7 @@ impl<T: FenceContextOps> Drop for FenceContext<T> {
 /// start.
 ///
 /// The kernel crate lets nobody else make an `Instant`, except from another.
-fn instant(ns: i64) -> Instant<Monotonic> {
+pub(crate) fn instant_ns(ns: i64) -> Instant<Monotonic> {
     let now = Instant::now();
 
     now + Delta::from_nanos(ns.max(0) - now.as_nanos())

@@ -44,7 +44,12 @@ pub use driver_fence::{
 };
 pub use fence::{
     Fence,
-    Status, //
+    FenceSlot,
+    Later,
+    Status,
+    Wait,
+    WaitError,
+    MAX_WAIT_ANY, //
 };
 pub use irq_work::{
     IrqWork,

@@ -4,7 +4,23 @@
 //!
 //! C header: [`include/linux/dma-fence.h`](srctree/include/linux/dma-fence.h)
 
-use crate::bindings;
+mod name;
+mod order;
+mod slot;
+mod wait;
+
+pub use order::Later;
+pub use slot::FenceSlot;
+pub use wait::{
+    Wait,
+    WaitError,
+    MAX_WAIT_ANY, //
+};
+
+use crate::{
+    bindings,
+    context::instant_ns, //
+};
 use core::ptr::NonNull;
 use kernel::{
     prelude::*,
@@ -18,6 +34,11 @@ use kernel::{
             Atomic,
             Relaxed, //
         },
+    },
+    time::{
+        hrtimer::HrTimerExpires,
+        Instant,
+        Monotonic, //
     },
     types::Opaque, //
 };
@@ -119,6 +140,12 @@ impl Fence {
         unsafe { Atomic::from_ptr(&raw mut (*self.as_raw()).flags) }
     }
 
+    /// Whether a flag is set.
+    #[inline]
+    fn flags_has(&self, bit: bindings::dma_fence_flag_bits) -> bool {
+        self.flags().load(Relaxed) & (1 << bit) != 0
+    }
+
     /// Whether the fence is known to have signalled. Takes no lock, asks nobody.
     ///
     /// Context: any, also a callback, and with the fence's lock held.
@@ -126,8 +153,7 @@ impl Fence {
     /// C function: `dma_fence_test_signaled_flag()`
     #[inline]
     pub fn test_signaled_flag(&self) -> bool {
-        self.flags().load(Relaxed) & (1 << bindings::dma_fence_flag_bits_DMA_FENCE_FLAG_SIGNALED_BIT)
-            != 0
+        self.flags_has(bindings::dma_fence_flag_bits_DMA_FENCE_FLAG_SIGNALED_BIT)
     }
 
     /// Whether the fence has signalled, asking its driver if need be; then the
@@ -157,12 +183,77 @@ impl Fence {
         }
     }
 
-    /// When the fence signalled, in ns of CLOCK_MONOTONIC; `None` before.
+    /// The error that the fence signalled with; `None` while it is pending, and
+    /// if it succeeded. Asks nobody.
+    ///
+    /// Context: any, also a callback.
+    pub fn error(&self) -> Option<Error> {
+        // The error is set before the flag.
+        if self.flags().load(Acquire)
+            & (1 << bindings::dma_fence_flag_bits_DMA_FENCE_FLAG_SIGNALED_BIT)
+            == 0
+        {
+            return None;
+        }
+        // SAFETY: The error of a signalled fence does not change.
+        match unsafe { (*self.as_raw()).error } {
+            0 => None,
+            error => Some(Error::from_errno(error)),
+        }
+    }
+
+    /// Tells the driver that somebody waits, so that it has the fence signalled.
+    ///
+    /// Adding a callback and waiting do so, too. Context: any, but never with a
+    /// fence's lock held.
+    ///
+    /// C function: `dma_fence_enable_signaling()`
+    pub fn enable_signaling(&self) {
+        // SAFETY: The fence is valid.
+        unsafe { bindings::dma_fence_enable_signaling(self.as_raw()) }
+    }
+
+    /// Tells the driver by when this would be wanted. Only a hint.
+    ///
+    /// Context: any, but never with a fence's lock held.
+    ///
+    /// C function: `dma_fence_set_deadline()`
+    pub fn set_deadline(&self, deadline: Instant<Monotonic>) {
+        // SAFETY: The fence is valid.
+        unsafe { bindings::dma_fence_set_deadline(self.as_raw(), deadline.as_nanos()) }
+    }
+
+    /// A fence that has signalled, always the same one.
+    ///
+    /// Context: any.
+    ///
+    /// C function: `dma_fence_get_stub()`
+    pub fn stub() -> ARef<Fence> {
+        // SAFETY: The stub is never null, and the callee takes a reference for us.
+        unsafe { Self::from_raw_owned(NonNull::new_unchecked(bindings::dma_fence_get_stub())) }
+    }
+
+    /// A new fence that has signalled, at the time given.
+    ///
+    /// Process context, may sleep. Fails with `ENOMEM`.
+    ///
+    /// C function: `dma_fence_allocate_private_stub()`
+    pub fn signaled_at(timestamp: Instant<Monotonic>) -> Result<ARef<Fence>> {
+        // SAFETY: Any time will do.
+        let fence = unsafe { bindings::dma_fence_allocate_private_stub(timestamp.as_nanos()) };
+
+        // SAFETY: The callee hands over its reference.
+        NonNull::new(fence)
+            .map(|fence| unsafe { Self::from_raw_owned(fence) })
+            .ok_or(ENOMEM)
+    }
+
+    /// When the fence signalled; `None` before.
     ///
     /// Context: any.
     ///
     /// C function: `dma_fence_timestamp()`
-    pub fn timestamp(&self) -> Option<i64> {
+    pub fn timestamp(&self) -> Option<Instant<Monotonic>> {
         if !self.test_signaled_flag() {
             return None;
         }
@@ -176,7 +267,7 @@ impl Fence {
         }
         // SAFETY: The flag says that the union holds the time, and it does as
         // long as there is a reference.
-        Some(unsafe { (*self.as_raw()).__bindgen_anon_2.timestamp })
+        Some(instant_ns(unsafe { (*self.as_raw()).__bindgen_anon_2.timestamp }))
     }
 }
 

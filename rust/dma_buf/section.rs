@@ -51,6 +51,20 @@ pub fn signalling<R>(f: impl FnOnce(&Section<'_>) -> R) -> R {
     })
 }
 
+/// Reports, once, a wait for a fence inside a section that does not say why it
+/// cannot deadlock.
+///
+/// Lockdep does not: it drops the section for the time of a wait, for the sake
+/// of schedulers. On a kernel without lockdep nobody knows of sections.
+#[inline]
+pub(crate) fn report_wait() {
+    #[cfg(CONFIG_LOCKDEP)]
+    // SAFETY: Any context.
+    unsafe {
+        bindings::dma_buf_rs_report_wait_in_section()
+    }
+}
+
 /// The annotation itself, for code of this crate that does not pass a token on.
 pub(crate) struct Annotation {
     #[cfg(CONFIG_LOCKDEP)]

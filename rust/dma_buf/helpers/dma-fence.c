@@ -9,3 +9,9 @@ bool dma_buf_rs_dma_fence_is_signaled(struct dma_fence *fence)
 	return dma_fence_is_signaled(fence);
 }
 EXPORT_SYMBOL_GPL(dma_buf_rs_dma_fence_is_signaled);
+
+struct dma_fence *dma_buf_rs_dma_fence_get_rcu_safe(struct dma_fence **fencep)
+{
+	return dma_fence_get_rcu_safe((struct dma_fence __rcu **)fencep);
+}
+EXPORT_SYMBOL_GPL(dma_buf_rs_dma_fence_get_rcu_safe);

@@ -17,6 +17,8 @@
 
 /* dma-fence.c */
 bool dma_buf_rs_dma_fence_is_signaled(struct dma_fence *fence);
+struct dma_fence *dma_buf_rs_dma_fence_get_rcu_safe(struct dma_fence **fencep);
+void dma_buf_rs_report_wait_in_section(void);
 
 /* irq_work.c */
 void dma_buf_rs_init_irq_work(struct irq_work *work,

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-2.0
+
+#include <linux/bug.h>
+#include <linux/debug_locks.h>
+#include <linux/dma-fence.h>
+#include <linux/preempt.h>
+
+#include "helpers.h"
+
+#ifdef CONFIG_LOCKDEP
+/*
+ * Outside atomic context, the annotation finds a section open, a C one included,
+ * if it has nothing to do. It also has nothing to do once lockdep is off, when
+ * every lock counts as held.
+ */
+void dma_buf_rs_report_wait_in_section(void)
+{
+	bool open;
+
+	if (!debug_locks || in_atomic())
+		return;
+
+	open = dma_fence_begin_signalling();
+	dma_fence_end_signalling(open);
+	WARN_ONCE(open, "waiting for a fence inside a signalling section\n");
+}
+EXPORT_SYMBOL_GPL(dma_buf_rs_report_wait_in_section);
+#endif
