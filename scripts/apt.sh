@@ -61,6 +61,11 @@ may_install() {
 		"As root, run: apt-get install --no-install-recommends ${MISSING[*]}"
 }
 
+_installed() {
+	printf '%d of %d packages' "$(grep -c '^Setting up' "$CACHE/log/apt.log")" \
+		"$(grep -c '^Inst ' "$CACHE/log/apt-simulate.log")"
+}
+
 # Older than a day, lists may name files that the mirror has dropped.
 lists_are_old() {
 	[[ ! $(find /var/lib/apt/lists -maxdepth 1 -type f -name '*Packages*' -mtime -1 -print -quit) ]]
@@ -87,10 +92,6 @@ apt_install() {
 	need_space / $(($(_size "$@") + 100)) "the packages"
 	run_logged -h "$hint" "$log" "Downloading packages" \
 		_apt_get --download-only install "$@"
-	unpacked() {
-		printf '%d of %d packages' "$(grep -c '^Setting up' "$log")" \
-			"$(grep -c '^Inst ' "$CACHE/log/apt-simulate.log")"
-	}
-	run_logged -p unpacked -h "The package system says what is wrong; dpkg --configure -a may mend it." \
+	run_logged -p _installed -h "The package system says what is wrong; dpkg --configure -a may mend it." \
 		"$log" "Installing packages" _apt_get install "$@"
 }

@@ -7,6 +7,7 @@
 PACKAGE=linux-source-7.3
 # Where it is or may be, the likeliest first.
 SUITES=(trixie-backports forky sid)
+NO_NETWORK='Could not (resolve|connect)|Cannot initiate|Temporary failure|unreachable|timed out|Connection (refused|failed)'
 KEYRINGS=(/usr/share/keyrings/debian-archive-keyring.{gpg,pgp})
 
 # debian_mirrors: what the host itself uses, first what looks like Debian's own
@@ -64,7 +65,7 @@ _private_apt() {
 			Dir::State::status "$d/status";
 			Dir::Cache "$d/cache";
 			Acquire::Languages "none";
-			Acquire::Retries "3";
+			Acquire::Retries "1";
 			Acquire::http::Timeout "30";
 			Acquire::https::Timeout "30";
 			APT::Sandbox::User "root";
@@ -76,7 +77,7 @@ _private_apt() {
 # find_debian DIRECTORY: an apt there that knows the package, and its version in
 # DEBIAN_VERSION
 find_debian() {
-	local dir=$1 keyring mirrors mirror suite log=$CACHE/log/source.log reached=
+	local dir=$1 keyring mirrors mirror suite log=$CACHE/log/source.log reached='' dead=''
 
 	mkdir -p "$CACHE/log"
 	: >"$log"
@@ -95,17 +96,28 @@ find_debian() {
 		for suite in "${SUITES[@]}"; do
 			_private_apt "$dir/apt" "$keyring" "$mirror" "$suite"
 			# Without Error-Mode, a bad signature is only a warning.
-			apt-get -q -o APT::Update::Error-Mode=any update >>"$log" 2>&1 || continue
+			if ! apt-get -q -o APT::Update::Error-Mode=any update >"$dir/log" 2>&1; then
+				cat "$dir/log" >>"$log"
+				grep -qE "$NO_NETWORK" "$dir/log" || continue
+				dead=y
+				break
+			fi
 			reached=y
 			DEBIAN_VERSION=$(apt-cache policy "$PACKAGE" | sed -nE 's/^ *Candidate: ([0-9].*)/\1/p')
 			[[ ! $DEBIAN_VERSION ]] || return 0
 		done
 	done
+	[[ $reached || ! $dead ]] || die "There is no network: none of ${mirrors[*]} can be reached, to get the kernel source." \
+		"What apt says is in $log" "Without one: $(how_to_hand_one_in)"
 	[[ $reached ]] || die "No Debian archive could be reached and trusted at ${mirrors[*]}" \
-		"Is there a network? What apt says is in $log" "$(how_to_hand_one_in)" \
+		"What apt says is in $log" "$(how_to_hand_one_in)" \
 		"Or name a mirror of Debian: DEBIAN_MIRROR=http://..."
 	die "Debian no longer carries $PACKAGE (looked in ${SUITES[*]} on ${mirrors[*]})." \
 		"$(how_to_hand_one_in)"
+}
+
+_download() {
+	cd "$1" && apt-get -q download "$PACKAGE"
 }
 
 # fetch_debian DIRECTORY: leaves source.deb there
@@ -114,24 +126,19 @@ fetch_debian() {
 
 	step "Getting the Linux 7.3 source from Debian"
 	find_debian "$dir"
-	download() {
-		cd "$dir" && apt-get -q download "$PACKAGE"
-	}
-	progress() {
-		du -sm "$dir" | awk '{ print $1 " MB" }'
-	}
-	run_logged -p progress -h "Is there a network, and room in $CACHE?" \
-		"$CACHE/log/source.log" "Downloading $PACKAGE $DEBIAN_VERSION" download
+	run_logged -h "Is there a network, and room in $CACHE?" \
+		"$CACHE/log/source.log" "Downloading $PACKAGE $DEBIAN_VERSION" _download "$dir"
 	mv "$dir/$PACKAGE"_*.deb "$dir/source.deb"
+}
+
+_unpack_deb() {
+	dpkg-deb --fsys-tarfile "$1" |
+		tar -x -O "./usr/src/$PACKAGE.tar.xz" |
+		tar -x -J --no-same-owner --strip-components=1 -C "$2"
 }
 
 # unpack_debian PACKAGE DIRECTORY
 unpack_debian() {
-	unpack() {
-		dpkg-deb --fsys-tarfile "$1" |
-			tar -x -O "./usr/src/$PACKAGE.tar.xz" |
-			tar -x -J --no-same-owner --strip-components=1 -C "$2"
-	}
 	step "Unpacking the kernel source (1.8 GB)"
-	run_logged "$CACHE/log/source.log" "Unpacking the source" unpack "$@"
+	run_logged "$CACHE/log/source.log" "Unpacking the source" _unpack_deb "$@"
 }

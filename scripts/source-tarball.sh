@@ -26,7 +26,7 @@ verify_tarball() {
 
 	if [[ ${KSRC_SHA256:-} ]]; then
 		step "Checking the SHA-256 of $file"
-		sha256sum --status -c <<<"$KSRC_SHA256  $file" ||
+		[[ $(sha256sum <"$file") == "${KSRC_SHA256,,}  -" ]] ||
 			die "$file does not have the SHA-256 that KSRC_SHA256 gives."
 		return
 	fi
@@ -55,11 +55,12 @@ verify_tarball() {
 		die "$file is signed, but by $key, which is not a release key of Linux." "$@"
 }
 
+_unpack_tar() {
+	decompress "$1" | tar -x --no-same-owner --strip-components=1 -C "$2"
+}
+
 # unpack_tarball FILE DIRECTORY
 unpack_tarball() {
-	unpack() {
-		decompress "$1" | tar -x --no-same-owner --strip-components=1 -C "$2"
-	}
 	step "Unpacking the kernel source (1.8 GB)"
-	run_logged "$CACHE/log/source.log" "Unpacking $1" unpack "$@"
+	run_logged "$CACHE/log/source.log" "Unpacking $1" _unpack_tar "$@"
 }
