@@ -23,6 +23,7 @@
 #![crate_name = "dma_buf"]
 
 mod bindings;
+mod callback;
 mod context;
 mod driver_fence;
 mod fence;
@@ -34,6 +35,14 @@ mod section;
 mod sync_file;
 mod timeline;
 
+pub use callback::{
+    CallbackError,
+    Cancelled,
+    Complete,
+    FenceCallback,
+    FenceCallbackRegistration,
+    QueueIrqWork, //
+};
 pub use context::{
     FenceContext,
     FenceContextOps, //
@@ -53,7 +62,8 @@ pub use fence::{
 };
 pub use irq_work::{
     IrqWork,
-    IrqWorkItem, //
+    IrqWorkItem,
+    IrqWorkQueuer, //
 };
 pub use section::{
     signalling,
@@ -83,4 +93,12 @@ impl kernel::InPlaceModule for DmaBufModule {
             watch <- registry::ModuleWatch::new(),
         })
     }
+}
+
+/// This module, for the C side.
+///
+/// Not inlined: in another module's text it would name that module.
+#[inline(never)]
+fn this_module() -> *mut bindings::module {
+    kernel::module::this_module::<LocalModule>().as_ptr()
 }

@@ -40,13 +40,136 @@ pub trait IrqWorkItem: Send + Sync + Sized + 'static {
     fn run(&self, section: &Section<'_>);
 }
 
+/// The part of an [`IrqWork`] that does not depend on the item's type.
 #[pin_data]
 #[repr(C)]
-struct Inner<T: IrqWorkItem> {
+pub(crate) struct RawIrqWork {
     /// At the start, as the registry relies on it.
     entry: Entry,
     #[pin]
     work: Opaque<bindings::irq_work>,
+    /// Runs the item's body.
+    body: unsafe fn(NonNull<RawIrqWork>),
+}
+
+// SAFETY: An irq_work can be queued anywhere.
+unsafe impl Send for RawIrqWork {}
+// SAFETY: As above.
+unsafe impl Sync for RawIrqWork {}
+
+impl RawIrqWork {
+    fn new(
+        ops: &'static EntryOps,
+        body: unsafe fn(NonNull<RawIrqWork>),
+    ) -> impl PinInit<Self> {
+        pin_init!(Self {
+            entry: Entry::new(ops),
+            work <- Opaque::ffi_init(|slot| {
+                // SAFETY: `slot` is valid for writes.
+                unsafe { bindings::dma_buf_rs_init_irq_work(slot, Some(Self::run)) }
+            }),
+            body,
+        })
+    }
+
+    /// # Safety
+    ///
+    /// The caller has a reference to the entry.
+    unsafe fn queue(this: NonNull<Self>) -> bool {
+        // SAFETY: The caller's reference keeps it valid.
+        let raw = unsafe { this.as_ref() };
+
+        // The reference is taken before, as the body may have run by the time
+        // that queueing returns.
+        raw.entry.get();
+        // SAFETY: The work is initialised, and is not freed before it has run,
+        // as it then owns the reference.
+        let queued = unsafe { bindings::irq_work_queue(raw.work.get()) };
+        if !queued {
+            // SAFETY: The reference just taken; the caller has another.
+            unsafe { Entry::put(this.cast()) };
+        }
+        queued
+    }
+
+    /// The function of the irq_work. Text of this module, as it may be called
+    /// when the driver's is gone.
+    ///
+    /// # Safety
+    ///
+    /// `work` is the one in a `RawIrqWork`, and was queued by [`Self::queue`].
+    #[inline(never)]
+    unsafe extern "C" fn run(work: *mut bindings::irq_work) {
+        // SAFETY: By the function's contract; the work owns a reference.
+        let this = unsafe {
+            NonNull::new_unchecked(work.byte_sub(offset_of!(Self, work)).cast::<Self>())
+        };
+        // SAFETY: As above.
+        let raw = unsafe { this.as_ref() };
+
+        {
+            let _rcu = rcu::read_lock();
+            if !raw.entry.is_dead() {
+                // SAFETY: It is what the body was made for, and the driver's
+                // text stays until RCU is read-unlocked.
+                unsafe { (raw.body)(this) };
+            }
+        }
+        // SAFETY: The reference that the queued work owns. The core touches the
+        // work after this, but the memory stays for a grace period, and then
+        // until the work is not busy.
+        unsafe { Entry::put(this.cast()) };
+    }
+
+    fn is_busy(&self) -> bool {
+        // SAFETY: The work is initialised.
+        unsafe { bindings::dma_buf_rs_irq_work_is_busy(self.work.get()) }
+    }
+
+    /// Waits until the work neither runs nor is about to. May sleep.
+    fn sync(&self) {
+        // SAFETY: The work is initialised.
+        unsafe { bindings::irq_work_sync(self.work.get()) };
+    }
+}
+
+/// A reference by which anybody can queue an [`IrqWork`], of whatever type; see
+/// [`IrqWork::queuer`].
+///
+/// # Invariants
+///
+/// Owns a reference to the entry in `raw`.
+pub struct IrqWorkQueuer {
+    raw: NonNull<RawIrqWork>,
+}
+
+// SAFETY: An irq_work can be queued anywhere.
+unsafe impl Send for IrqWorkQueuer {}
+// SAFETY: As above.
+unsafe impl Sync for IrqWorkQueuer {}
+
+impl IrqWorkQueuer {
+    /// [`IrqWork::queue`].
+    #[inline]
+    pub fn queue(&self) -> bool {
+        // SAFETY: By the type invariant.
+        unsafe { RawIrqWork::queue(self.raw) }
+    }
+}
+
+impl Drop for IrqWorkQueuer {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant.
+        unsafe { Entry::put(self.raw.cast()) };
+    }
+}
+
+#[pin_data]
+#[repr(C)]
+struct Inner<T: IrqWorkItem> {
+    /// At the start, as the body relies on it.
+    #[pin]
+    raw: RawIrqWork,
     #[pin]
     item: T,
 }
@@ -104,11 +227,7 @@ impl<T: IrqWorkItem> IrqWork<T> {
     {
         let inner = KBox::try_pin_init(
             try_pin_init!(Inner {
-                entry: Entry::new(Self::ENTRY_OPS),
-                work <- Opaque::ffi_init(|slot| {
-                    // SAFETY: `slot` is valid for writes.
-                    unsafe { bindings::dma_buf_rs_init_irq_work(slot, Some(Self::run)) }
-                }),
+                raw <- RawIrqWork::new(Self::ENTRY_OPS, Self::body),
                 item <- item,
             }? Error),
             GFP_KERNEL,
@@ -141,19 +260,18 @@ impl<T: IrqWorkItem> IrqWork<T> {
     /// C function: `irq_work_queue()`
     #[inline]
     pub fn queue(&self) -> bool {
-        let inner = self.inner();
+        // SAFETY: By the type invariant.
+        unsafe { RawIrqWork::queue(self.inner.cast()) }
+    }
 
-        // The reference is taken before, as the body may have run by the time
-        // that queueing returns.
-        inner.entry.get();
-        // SAFETY: The work is initialised, and is not freed before it has run,
-        // as it then owns the reference.
-        let queued = unsafe { bindings::irq_work_queue(inner.work.get()) };
-        if !queued {
-            // SAFETY: The reference just taken; the handle has another.
-            unsafe { Entry::put(self.inner.cast()) };
+    /// Something to queue the work by that does not depend on its type, for a
+    /// callback. It does not keep the work from being dead when the module goes.
+    pub fn queuer(&self) -> IrqWorkQueuer {
+        self.inner().raw.entry.get();
+        // INVARIANT: The reference just taken.
+        IrqWorkQueuer {
+            raw: self.inner.cast(),
         }
-        queued
     }
 
     /// Waits until the work neither runs nor is about to.
@@ -162,8 +280,7 @@ impl<T: IrqWorkItem> IrqWork<T> {
     ///
     /// C function: `irq_work_sync()`
     pub fn sync(&self) {
-        // SAFETY: The work is initialised.
-        unsafe { bindings::irq_work_sync(self.inner().work.get()) };
+        self.inner().raw.sync()
     }
 
     /// Whether the work is queued and has not begun to run.
@@ -171,15 +288,14 @@ impl<T: IrqWorkItem> IrqWork<T> {
     /// C function: `irq_work_is_pending()`
     pub fn is_pending(&self) -> bool {
         // SAFETY: The work is initialised.
-        unsafe { bindings::dma_buf_rs_irq_work_is_pending(self.inner().work.get()) }
+        unsafe { bindings::dma_buf_rs_irq_work_is_pending(self.inner().raw.work.get()) }
     }
 
     /// Whether the work is queued or running.
     ///
     /// C function: `irq_work_is_busy()`
     pub fn is_busy(&self) -> bool {
-        // SAFETY: The work is initialised.
-        unsafe { bindings::dma_buf_rs_irq_work_is_busy(self.inner().work.get()) }
+        self.inner().raw.is_busy()
     }
 
     const ENTRY_OPS: &'static EntryOps = &EntryOps {
@@ -188,29 +304,16 @@ impl<T: IrqWorkItem> IrqWork<T> {
         free: Self::free,
     };
 
-    /// The function of the irq_work.
+    /// Runs the item's body.
     ///
     /// # Safety
     ///
-    /// `work` is the one in a valid `Inner<T>`; it was queued by [`Self::queue`].
-    unsafe extern "C" fn run(work: *mut bindings::irq_work) {
-        // SAFETY: By the function's contract; the work owns a reference.
-        let inner = unsafe {
-            NonNull::new_unchecked(work.byte_sub(offset_of!(Inner<T>, work)).cast::<Inner<T>>())
-        };
-        // SAFETY: As above.
-        let this = unsafe { inner.as_ref() };
+    /// `raw` starts a valid `Inner<T>`.
+    unsafe fn body(raw: NonNull<RawIrqWork>) {
+        // SAFETY: By the function's contract.
+        let inner = unsafe { raw.cast::<Inner<T>>().as_ref() };
 
-        {
-            let _rcu = rcu::read_lock();
-            if !this.entry.is_dead() {
-                signalling(|section| this.item.run(section));
-            }
-        }
-        // SAFETY: The reference that the queued work owns. The core touches the
-        // work after this, but the memory stays for a grace period, and then
-        // until the work is not busy.
-        unsafe { Entry::put(inner.cast()) };
+        signalling(|section| inner.item.run(section));
     }
 
     /// [`EntryOps::quiesce`].
@@ -219,8 +322,8 @@ impl<T: IrqWorkItem> IrqWork<T> {
     ///
     /// `entry` starts a valid `Inner<T>`.
     unsafe fn quiesce(entry: NonNull<Entry>) {
-        // SAFETY: By the function's contract; the context is right.
-        unsafe { bindings::irq_work_sync(entry.cast::<Inner<T>>().as_ref().work.get()) };
+        // SAFETY: By the function's contract.
+        unsafe { entry.cast::<RawIrqWork>().as_ref() }.sync()
     }
 
     /// [`EntryOps::is_busy`].
@@ -230,9 +333,7 @@ impl<T: IrqWorkItem> IrqWork<T> {
     /// As for [`Self::quiesce`].
     unsafe fn entry_is_busy(entry: NonNull<Entry>) -> bool {
         // SAFETY: By the function's contract.
-        unsafe {
-            bindings::dma_buf_rs_irq_work_is_busy(entry.cast::<Inner<T>>().as_ref().work.get())
-        }
+        unsafe { entry.cast::<RawIrqWork>().as_ref() }.is_busy()
     }
 
     /// [`EntryOps::free`].

@@ -66,6 +66,10 @@ pub(crate) struct EntryOps {
     pub(crate) free: unsafe fn(NonNull<Entry>),
 }
 
+/// As many references as nobody has who does not leak them. Far enough from the
+/// end that those who race to saturate the count cannot make it wrap.
+const MAX_REFS: i32 = i32::MAX / 2;
+
 /// The registered part of an object, at its start.
 ///
 /// # Invariants
@@ -79,10 +83,12 @@ pub(crate) struct Entry {
     rcu: Opaque<bindings::callback_head>,
     ops: &'static EntryOps,
     /// Handles, plus users who must find the object there when they are done. A
-    /// count of zero is final. No handle can be cloned, so it cannot overflow.
+    /// count of zero is final; one beyond [`MAX_REFS`] is stuck there.
     refs: Atomic<i32>,
-    /// The module has gone, or is going: nothing of the driver's may be called.
+    /// The module is going: the object is not to call the driver any more.
     dead: Atomic<bool>,
+    /// The module has gone: `ops` points nowhere.
+    gone: Atomic<bool>,
 }
 
 // SAFETY: `link` is only used with the registry's lock held, `rcu` only by
@@ -100,6 +106,7 @@ impl Entry {
             ops,
             refs: Atomic::new(1),
             dead: Atomic::new(false),
+            gone: Atomic::new(false),
         }
     }
 
@@ -135,7 +142,15 @@ impl Entry {
     /// Takes a reference, besides one that the caller has.
     #[inline]
     pub(crate) fn get(&self) {
-        self.refs.fetch_add(1, Relaxed);
+        if self.refs.fetch_add(1, Relaxed) > MAX_REFS {
+            self.saturate();
+        }
+    }
+
+    /// So many references were leaked that the count must never come down again.
+    #[cold]
+    fn saturate(&self) {
+        self.refs.store(MAX_REFS, Relaxed);
     }
 
     /// Takes a reference unless the last one is gone.
@@ -163,7 +178,10 @@ impl Entry {
         // SAFETY: The caller's reference keeps the entry valid.
         let this = unsafe { entry.as_ref() };
 
-        if this.refs.fetch_sub(1, Full) == 1 {
+        let count = this.refs.fetch_sub(1, Full);
+        if count >= MAX_REFS {
+            this.saturate();
+        } else if count == 1 {
             // SAFETY: That was the last reference, so nobody else queues this
             // head, and the object stays until the callback frees it.
             unsafe { bindings::call_rcu(this.rcu.get(), Some(Self::reclaim)) };
@@ -172,9 +190,13 @@ impl Entry {
 
     /// The RCU callback behind [`Self::put`].
     ///
+    /// Not inlined, nor instantiated anywhere else, so that it is always text of
+    /// this module.
+    ///
     /// # Safety
     ///
     /// `rcu` is the head of an entry without references.
+    #[inline(never)]
     unsafe extern "C" fn reclaim(rcu: *mut bindings::callback_head) {
         // SAFETY: The head is part of an entry, by the function's contract.
         let entry = unsafe {
@@ -183,7 +205,14 @@ impl Entry {
         // SAFETY: The entry is valid until its operations free it, below.
         let this = unsafe { entry.as_ref() };
 
-        // SAFETY: No reference is left, and a grace period has passed.
+        if this.gone.load(Acquire) {
+            // Too late to be freed: only the driver's text could. It had
+            // leaked a handle.
+            return;
+        }
+
+        // SAFETY: No reference is left, and a grace period has passed. The
+        // operations are there, as the module does not go before this is done.
         if unsafe { (this.ops.is_busy)(entry) } {
             // SAFETY: As in `put`; this callback is the head's only user.
             unsafe { bindings::call_rcu(rcu, Some(Self::reclaim)) };
@@ -281,22 +310,30 @@ impl Registry {
         // Whoever saw an entry alive is done with it after this...
         rcu::synchronize_rcu();
 
-        // ...and the driver's destructors have run after this. One that found
-        // its object busy comes round again.
+        // ...and what was dropped in time has been freed after this.
+        rcu::rcu_barrier();
+
+        // What still has references was leaked. Its operations are about to
+        // vanish, and another module may be loaded to where they were. What has
+        // none is being freed, or was found busy and comes round again.
         loop {
+            let mut again = false;
+
+            self.find(module, |entry| {
+                if entry.refs.load(Relaxed) == 0 {
+                    again = true;
+                } else {
+                    entry.gone.store(true, Release);
+                    // SAFETY: The entry is linked, and `find` holds the lock.
+                    unsafe { bindings::dma_buf_rs_list_del_init(entry.link.get()) };
+                }
+                false
+            });
             rcu::rcu_barrier();
-            if self.find(module, |entry| entry.refs.load(Relaxed) == 0).is_none() {
+            if !again {
                 break;
             }
         }
-
-        // What is left was leaked. Its operations are about to vanish, and
-        // another module may be loaded to where they were.
-        self.find(module, |entry| {
-            // SAFETY: The entry is linked, and `find` holds the lock.
-            unsafe { bindings::dma_buf_rs_list_del_init(entry.link.get()) };
-            false
-        });
     }
 }
 

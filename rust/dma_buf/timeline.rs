@@ -347,6 +347,7 @@ impl Timeline {
     /// # Safety
     ///
     /// `work` is the one in a timeline.
+    #[inline(never)]
     unsafe extern "C" fn reap(work: *mut bindings::irq_work) {
         // SAFETY: By the function's contract; a timeline is not freed while its
         // work is busy.

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The callbacks that a driver needs: audited, and text of this module.
+
+use super::{
+    call_inline,
+    FenceCallback, //
+};
+use crate::{
+    bindings,
+    fence::Fence,
+    irq_work::IrqWorkQueuer, //
+};
+use kernel::sync::{
+    Arc,
+    Completion, //
+};
+
+/// Defines a callback whose C function is not instantiated elsewhere.
+macro_rules! ready_callback {
+    ($(#[$doc:meta])* $name:ident($inner:ty), |$this:ident| $body:expr) => {
+        $(#[$doc])*
+        pub struct $name(pub $inner);
+
+        // SAFETY: It only does what is allowed with the fence's lock held and
+        // interrupts off, as its author explains at the body, and its function is
+        // text of this module, which a registration keeps loaded.
+        unsafe impl FenceCallback for $name {
+            fn called(&self, _fence: &Fence) {
+                let $this = self;
+
+                $body
+            }
+
+            fn function() -> bindings::dma_fence_func_t {
+                /// # Safety
+                ///
+                /// As for `call_inline`.
+                #[inline(never)]
+                unsafe extern "C" fn function(
+                    fence: *mut bindings::dma_fence,
+                    entry: *mut bindings::dma_fence_cb,
+                ) {
+                    // SAFETY: By the function's contract.
+                    unsafe { call_inline::<$name>(fence, entry) }
+                }
+
+                Some(function)
+            }
+        }
+    };
+}
+
+ready_callback!(
+    /// Completes a completion, for all who wait for it.
+    Complete(Arc<Completion>),
+    // Takes the completion's own raw lock, with interrupts off, and wakes.
+    |this| this.0.complete_all()
+);
+
+ready_callback!(
+    /// Queues an [`IrqWork`](crate::IrqWork): what is not allowed in a callback,
+    /// signalling another fence above all, is in its body.
+    QueueIrqWork(IrqWorkQueuer),
+    // Lock-free.
+    |this| {
+        this.0.queue();
+    }
+);
