@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! KUnit suites of the `dma_buf` crate.
+//!
+//! They run when the module is loaded, if `kunit.enable=1`, and taint.
+
+mod dma_buf_fence;
+mod fixture;
+
+use kernel::prelude::*;
+
+module! {
+    type: DmaBufKunit,
+    name: "dma_buf_kunit",
+    authors: ["The dma_buf_rs authors"],
+    description: "KUnit suites of the dma_buf crate",
+    license: "GPL",
+}
+
+struct DmaBufKunit;
+
+impl kernel::Module for DmaBufKunit {
+    fn init(_module: &'static ThisModule) -> Result<Self> {
+        Ok(DmaBufKunit)
+    }
+}
