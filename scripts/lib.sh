@@ -148,11 +148,13 @@ _tick() {
 	done
 }
 
-# _complaints LOG: the lines that tell most, else the last ones
+# _complaints LOG: the lines that tell most; where they are few, the end
 _complaints() {
-	local what='(^|[^_[:alnum:]])([Ee]rror|E|fatal|FATAL)([^_[:alnum:]]|$)|\*\*\*|[Cc]annot|[Cc]ould not|not found|No s(pace|uch)|undefined |LOST'
+	local lines what='(^|[^_[:alnum:]])([Ee]rror|E|fatal|FATAL)([^_[:alnum:]]|$)|\*\*\*|[Cc]annot|[Cc]ould not|not found|No s(pace|uch)|undefined |LOST'
 
-	tail -n +2 "$1" | { grep -E "$what" || tail -n +2 "$1"; } | awk '!seen[$0]++' | tail -n 12
+	lines=$(tail -n +2 "$1" | grep -E "$what" | awk '!seen[$0]++') || :
+	(($(wc -l <<<"$lines") > 2)) || lines=$(tail -n +2 "$1")
+	tail -n 12 <<<"$lines"
 }
 
 # run_logged [-p FUNCTION] [-h HINT] LOG DESC COMMAND...
