@@ -3,6 +3,8 @@
 /*
  * Exports the Rust symbols of the dma_buf crate to the modules built on it; the
  * list is made by ../crate.mk from the crate's object.
+ *
+ * checkpatch: EXPORT_SYMBOL,MACRO_ARG_REUSE: what is exported is not C
  */
 
 #include <linux/export.h>

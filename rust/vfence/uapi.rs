@@ -4,6 +4,7 @@
 //! `include/uapi/linux/vfence.h`.
 
 #![allow(
+    clippy::undocumented_unsafe_blocks,
     missing_docs,
     non_camel_case_types,
     non_upper_case_globals,

@@ -2,6 +2,8 @@
 /*
  * Makes the kernel complain, each time in one of the ways that qemu/vm must
  * notice: insmod vm_complain.ko what=warn. For its self-tests only.
+ *
+ * checkpatch: AVOID_BUG,VOLATILE: faults are what this is for
  */
 #define pr_fmt(fmt) fmt	/* reports begin at the start of a line, and so does "talk" */
 

@@ -12,6 +12,8 @@
  * Outside atomic context, the annotation finds a section open, a C one included,
  * if it has nothing to do. It also has nothing to do once lockdep is off, when
  * every lock counts as held.
+ *
+ * checkpatch: IN_ATOMIC: the annotation itself asks just that
  */
 void dma_buf_rs_report_wait_in_section(void)
 {
