@@ -8,6 +8,7 @@ use crate::{
         DriverFence,
         DriverFenceAllocation, //
     },
+    fence::Fence,
     header::{
         self,
         FenceData,
@@ -24,14 +25,27 @@ use crate::{
     },
 };
 use core::{
+    any::TypeId,
     marker::PhantomData,
     mem::needs_drop,
     ops::Deref,
     ptr::NonNull, //
 };
 use kernel::{
+    ffi::{
+        c_char,
+        c_void, //
+    },
+    module::this_module,
     prelude::*,
     str::CString,
+    sync::{
+        atomic::{
+            Acquire,
+            Atomic, //
+        },
+        rcu, //
+    },
     time::{
         hrtimer::HrTimerExpires,
         Delta,
@@ -175,7 +189,6 @@ impl<T: FenceContextOps> FenceContext<T> {
                     Self::TIMELINE_OPS,
                     driver_name,
                     timeline_name,
-                    0,
                 ),
                 data <- data,
             }? Error),
@@ -234,6 +247,45 @@ impl<T: FenceContextOps> FenceContext<T> {
         unsafe { DriverFence::from_inner(fence) }
     }
 
+    /// Publishes a fence with a sequence number of the caller's choice, on a
+    /// timeline whose user picks the points.
+    ///
+    /// Numbers may come in any order, and more than once. If this one, or a
+    /// higher one, has signalled already, the fence is published signalled: a
+    /// context is ordered. The cost grows with the number of pending fences that
+    /// come after.
+    ///
+    /// On a context that has given out numbers by itself ([`Self::new_fence`]),
+    /// one that is not above the last is an error, and the memory comes back.
+    ///
+    /// Any context.
+    pub fn new_fence_at(
+        &self,
+        memory: DriverFenceAllocation<T>,
+        seqno: u64,
+    ) -> Result<DriverFence<T>, SeqnoError<T>> {
+        let fence = memory.into_inner();
+
+        // SAFETY: The allocation owned the fence, which is of the type that this
+        // context's operations are for.
+        if unsafe { self.timeline().publish_at(fence.cast(), seqno) } {
+            // SAFETY: It is published, and the caller's reference is ours.
+            Ok(unsafe { DriverFence::from_inner(fence) })
+        } else {
+            // SAFETY: It came from the allocation, and nothing has changed.
+            Err(SeqnoError(unsafe { DriverFenceAllocation::from_inner(fence) }))
+        }
+    }
+
+    /// Completes the pending fence with this sequence number, as
+    /// [`DriverFence::signal`] does, and says whether there was one that was not
+    /// complete.
+    ///
+    /// Any context. The cost grows with the number of pending fences before it.
+    pub fn signal_one(&self, seqno: u64, result: Result) -> bool {
+        self.timeline().complete_seqno(seqno, errno(result))
+    }
+
     /// Signals all pending fences up to and including sequence number `seqno`,
     /// with success where they were not done with another result, and says how
     /// many.
@@ -249,6 +301,50 @@ impl<T: FenceContextOps> FenceContext<T> {
     /// Any context.
     pub fn cancel_all(&self, error: Error) -> usize {
         self.timeline().signal(Until::Seqno(u64::MAX, error.to_errno()))
+    }
+
+    /// The driver's data of a fence, if it is one of this type of context, made
+    /// in this module, and is pending.
+    ///
+    /// # Safety
+    ///
+    /// RCU is read-locked for `'a`, and the fence valid.
+    unsafe fn downcast<'a>(fence: *mut bindings::dma_fence) -> Option<(&'a T, &'a T::FenceData)> {
+        // SAFETY: The fence is valid. What its operations point to stays while RCU
+        // is read-locked, as for the core.
+        let ours = unsafe {
+            let ops = Atomic::from_ptr((&raw mut (*fence).ops).cast::<*mut c_void>())
+                .load(Acquire)
+                .cast::<bindings::dma_fence_ops>();
+
+            !ops.is_null()
+                && (*ops).get_driver_name.is_some_and(|f| {
+                    core::ptr::fn_addr_eq(
+                        f,
+                        Timeline::get_driver_name
+                            as unsafe extern "C" fn(*mut bindings::dma_fence) -> *const c_char,
+                    )
+                })
+        };
+        if !ours {
+            return None;
+        }
+
+        // SAFETY: Only the fences of this crate name themselves by that function,
+        // and one whose operations are still set inside this RCU read-side
+        // section was pending inside it, so its timeline is valid. If that is of
+        // this type, so are the context and the fence's data.
+        unsafe {
+            let header = &*fence.cast::<Header>();
+
+            if !header.timeline.as_ref().is_of(Self::TIMELINE_OPS) {
+                return None;
+            }
+            Some((
+                &(*header.timeline.cast::<Inner<T>>().as_ptr()).data,
+                &(*fence.cast::<FenceData<T::FenceData>>()).data,
+            ))
+        }
     }
 
     const ENTRY_OPS: &'static EntryOps = &EntryOps {
@@ -284,6 +380,8 @@ impl<T: FenceContextOps> FenceContext<T> {
         } else {
             None
         },
+        type_id: TypeId::of::<T>,
+        module: this_module::<T::OwnerModule>().as_ptr(),
     };
 
     /// [`EntryOps::quiesce`].
@@ -371,7 +469,7 @@ impl<T: FenceContextOps> FenceContext<T> {
                     header.timeline.as_ref().note_complete(header, errno(result));
                 }
             });
-            crate::fence::Fence::from_raw(fence).test_signaled_flag()
+            Fence::from_raw(fence).test_signaled_flag()
         }
     }
 
@@ -390,6 +488,34 @@ impl<T: FenceContextOps> FenceContext<T> {
                 this.set_deadline(data, (*fence).seqno, instant_ns(deadline))
             })
         }
+    }
+}
+
+impl Fence {
+    /// The context's data and the fence's own, if this is a pending fence of a
+    /// context of type `T` that was made in this module.
+    ///
+    /// `None` for any other, and once it has signalled.
+    ///
+    /// Context: any. C: `container_of()`, after a check of the operations.
+    pub fn downcast<'a, T: FenceContextOps>(
+        &'a self,
+        _guard: &'a rcu::Guard,
+    ) -> Option<(&'a T, &'a T::FenceData)> {
+        // SAFETY: The guard shows that RCU is read-locked, and the fence is valid.
+        unsafe { FenceContext::<T>::downcast(self.as_raw()) }
+    }
+}
+
+/// The sequence number is not above the last one that the context gave out.
+pub struct SeqnoError<T: FenceContextOps>(
+    /// The memory, unused.
+    pub DriverFenceAllocation<T>,
+);
+
+impl<T: FenceContextOps> From<SeqnoError<T>> for Error {
+    fn from(_: SeqnoError<T>) -> Error {
+        EINVAL
     }
 }
 

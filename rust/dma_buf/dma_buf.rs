@@ -45,11 +45,13 @@ pub use callback::{
 };
 pub use context::{
     FenceContext,
-    FenceContextOps, //
+    FenceContextOps,
+    SeqnoError, //
 };
 pub use driver_fence::{
     DriverFence,
-    DriverFenceAllocation, //
+    DriverFenceAllocation,
+    DriverFenceBorrow, //
 };
 pub use fence::{
     Fence,

@@ -21,18 +21,21 @@ use core::{
         needs_drop,
         ManuallyDrop, //
     },
+    ops::Deref,
     ptr::NonNull, //
 };
 use kernel::{
     alloc::Flags,
     bindings::rcu_callback_t,
+    ffi::c_void,
     prelude::*,
     sync::aref::ARef,
     time::{
         hrtimer::HrTimerExpires,
         Instant,
         Monotonic, //
-    }, //
+    },
+    types::ForeignOwnable, //
 };
 
 /// The memory of a fence, with the driver's data in it, before anybody can see
@@ -78,6 +81,20 @@ impl<T: FenceContextOps> DriverFenceAllocation<T> {
         let inner = unsafe { core::ptr::read(&this.inner) };
         // SAFETY: A box is not null.
         unsafe { NonNull::new_unchecked(KBox::into_raw(inner)) }
+    }
+}
+
+impl<T: FenceContextOps> DriverFenceAllocation<T> {
+    /// Undoes [`Self::into_inner`].
+    ///
+    /// # Safety
+    ///
+    /// `inner` came from there, and has not been published.
+    pub(crate) unsafe fn from_inner(inner: NonNull<FenceData<T::FenceData>>) -> Self {
+        Self {
+            // SAFETY: By the function's contract.
+            inner: unsafe { KBox::from_raw(inner.as_ptr()) },
+        }
     }
 }
 
@@ -200,5 +217,50 @@ impl<T: FenceContextOps> Drop for DriverFence<T> {
         unsafe { Timeline::cancel_dropped(self.inner.cast()) };
         // SAFETY: The handle ends here, and its reference with it.
         unsafe { Header::release(self.inner.cast(), Self::DROP_DATA) };
+    }
+}
+
+/// A [`DriverFence`] borrowed from where it lives as a pointer.
+pub struct DriverFenceBorrow<'a, T: FenceContextOps> {
+    fence: ManuallyDrop<DriverFence<T>>,
+    _borrow: PhantomData<&'a DriverFence<T>>,
+}
+
+impl<T: FenceContextOps> Deref for DriverFenceBorrow<'_, T> {
+    type Target = DriverFence<T>;
+
+    fn deref(&self) -> &DriverFence<T> {
+        &self.fence
+    }
+}
+
+// SAFETY: The pointer is not null, and aligned as what it points to is.
+unsafe impl<T: FenceContextOps> ForeignOwnable for DriverFence<T> {
+    const FOREIGN_ALIGN: usize = align_of::<FenceData<T::FenceData>>();
+
+    type Borrowed<'a> = DriverFenceBorrow<'a, T>;
+    type BorrowedMut<'a> = DriverFenceBorrow<'a, T>;
+
+    fn into_foreign(self) -> *mut c_void {
+        ManuallyDrop::new(self).inner.as_ptr().cast()
+    }
+
+    unsafe fn from_foreign(ptr: *mut c_void) -> Self {
+        // SAFETY: By the trait's contract it came from `into_foreign`.
+        unsafe { Self::from_inner(NonNull::new_unchecked(ptr.cast())) }
+    }
+
+    unsafe fn borrow<'a>(ptr: *mut c_void) -> DriverFenceBorrow<'a, T> {
+        DriverFenceBorrow {
+            // SAFETY: By the trait's contract it came from `into_foreign`, and is
+            // not taken back for `'a`; the borrow does not drop it.
+            fence: ManuallyDrop::new(unsafe { Self::from_foreign(ptr) }),
+            _borrow: PhantomData,
+        }
+    }
+
+    unsafe fn borrow_mut<'a>(ptr: *mut c_void) -> DriverFenceBorrow<'a, T> {
+        // SAFETY: By the trait's contract.
+        unsafe { Self::borrow(ptr) }
     }
 }

@@ -47,6 +47,7 @@ use crate::{
     section::Annotation, //
 };
 use core::{
+    any::TypeId,
     cell::UnsafeCell,
     mem::offset_of,
     ptr::NonNull, //
@@ -76,12 +77,22 @@ pub(crate) struct TimelineOps {
     pub(crate) fence: bindings::dma_fence_ops,
     /// Drops a fence's data; `None` if it needs no dropping.
     pub(crate) drop_data: bindings::rcu_callback_t,
+    /// Together, these tell for whose types the operations are: a type's id is
+    /// unique within the module that it is used in, where no two crates have one
+    /// name, and the module is unique. Neither is enough by itself, and neither
+    /// is the address of these operations, as equal ones may be merged.
+    pub(crate) type_id: fn() -> TypeId,
+    pub(crate) module: *mut bindings::module,
 }
 
 /// Protected by the timeline's lock.
 struct Inner {
-    /// The last sequence number published.
+    /// The highest sequence number published.
     last: u64,
+    /// The highest sequence number that has signalled, or was to.
+    passed: u64,
+    /// Sequence numbers have been given out here.
+    gives_out: bool,
     /// Nothing new gets onto the list.
     closed: bool,
 }
@@ -135,7 +146,6 @@ impl Timeline {
         ops: &'static TimelineOps,
         driver_name: &'static CStr,
         timeline_name: CString,
-        last: u64,
     ) -> impl PinInit<Self> {
         pin_init!(Self {
             entry,
@@ -144,7 +154,12 @@ impl Timeline {
                 // SAFETY: `slot` is valid for writes, and stays where it is.
                 unsafe { slot.write(bindings::list_head { next: slot, prev: slot }) }
             }),
-            inner: UnsafeCell::new(Inner { last, closed: false }),
+            inner: UnsafeCell::new(Inner {
+                last: 0,
+                passed: 0,
+                gives_out: false,
+                closed: false,
+            }),
             reap <- Opaque::ffi_init(|slot| {
                 // SAFETY: `slot` is valid for writes.
                 unsafe { bindings::dma_buf_rs_init_irq_work(slot, Some(Self::reap)) }
@@ -163,7 +178,7 @@ impl Timeline {
         self.context
     }
 
-    /// Publishes a fence with the next sequence number, which it returns.
+    /// Publishes a fence with the next sequence number.
     ///
     /// On a closed timeline, it is published cancelled.
     ///
@@ -173,14 +188,78 @@ impl Timeline {
     /// caller owns, and has not been published. Afterwards the caller owns a
     /// reference to it.
     #[inline]
-    pub(crate) unsafe fn publish(&self, header: NonNull<Header>) -> u64 {
-        let fence = Header::as_fence(header);
+    pub(crate) unsafe fn publish(&self, header: NonNull<Header>) {
         let guard = self.lock.lock();
         // SAFETY: The lock is held.
         let inner = unsafe { &mut *self.inner.get() };
 
+        inner.gives_out = true;
         inner.last += 1;
-        let seqno = inner.last;
+        // SAFETY: By the function's contract. No number on the list is higher.
+        unsafe { self.insert(header, inner.last, self.pending.get()) };
+        if inner.closed {
+            let _section = Annotation::begin();
+            self.drain(&guard, Until::Seqno(u64::MAX, ECANCELED.to_errno()));
+        }
+    }
+
+    /// Publishes a fence with the sequence number `seqno`, unless numbers are
+    /// given out here and this one is not above the last; says whether it did.
+    ///
+    /// If it, or a higher one, has signalled, so has this one, with success.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Self::publish`]; nothing changes if it returns false.
+    pub(crate) unsafe fn publish_at(&self, header: NonNull<Header>, seqno: u64) -> bool {
+        let _section = Annotation::begin();
+        let guard = self.lock.lock();
+        // SAFETY: The lock is held.
+        let inner = unsafe { &mut *self.inner.get() };
+
+        if inner.gives_out && seqno <= inner.last {
+            return false;
+        }
+        inner.last = inner.last.max(seqno);
+
+        // Behind the last one that is not above it.
+        let head = self.pending.get();
+        // SAFETY: The list is initialised and locked, and what is on it is valid.
+        let next = unsafe {
+            let mut next = head;
+            while (*next).prev != head
+                && (*Header::as_fence(Self::header_of((*next).prev))).seqno > seqno
+            {
+                next = (*next).prev;
+            }
+            next
+        };
+        // SAFETY: By the function's contract; the place was just found.
+        unsafe { self.insert(header, seqno, next) };
+
+        if inner.closed {
+            self.drain(&guard, Until::Seqno(u64::MAX, ECANCELED.to_errno()));
+        } else if seqno <= inner.passed {
+            self.drain(&guard, Until::Seqno(inner.passed, 0));
+        }
+        true
+    }
+
+    /// Initialises a fence and puts it on the list, before `next`.
+    ///
+    /// # Safety
+    ///
+    /// - As for [`Self::publish`], with the lock held.
+    /// - `next` is the list's head, or the link of one on it, and the numbers
+    ///   before it are not above, those from it on not below `seqno`.
+    #[inline]
+    unsafe fn insert(
+        &self,
+        header: NonNull<Header>,
+        seqno: u64,
+        next: *mut bindings::list_head,
+    ) {
+        let fence = Header::as_fence(header);
 
         // SAFETY: The caller owns the fence. Its operations may run as soon as it
         // is initialised, as a tracepoint in there calls two, so the timeline is
@@ -198,14 +277,9 @@ impl Timeline {
             fence::get(fence);
             bindings::dma_buf_rs_list_add_tail(
                 &raw mut (*(*header.as_ptr()).link.get()).pending,
-                self.pending.get(),
+                next,
             );
         }
-
-        if inner.closed {
-            self.drain(&guard, Until::Seqno(u64::MAX, ECANCELED.to_errno()));
-        }
-        seqno
     }
 
     /// Completes a fence with `error`, 0 or an error code, unless that has
@@ -245,6 +319,13 @@ impl Timeline {
     fn drain(&self, _guard: &IrqGuard<'_>, until: Until) -> usize {
         let mut now = 0;
         let mut count = 0;
+        // SAFETY: The lock is held, and the callers do not hold on to this.
+        let passed = unsafe { &raw mut (*self.inner.get()).passed };
+
+        if let Until::Seqno(seqno, _) = until {
+            // SAFETY: The lock is held.
+            unsafe { *passed = (*passed).max(seqno.min((*self.inner.get()).last)) };
+        }
 
         // A fence may lose its last reference as soon as it has signalled, while
         // its lock is still being let go; interrupts being off does not keep RCU
@@ -286,6 +367,7 @@ impl Timeline {
             // it has not signalled. Then the list gives up its reference.
             unsafe {
                 bindings::dma_buf_rs_list_del(&raw mut (*this.link.get()).pending);
+                *passed = (*passed).max((*fence).seqno);
                 fence::signal_own(fence, error, timestamp);
                 Header::release(header, self.ops.drop_data);
             }
@@ -304,10 +386,19 @@ impl Timeline {
         if link == head {
             return None;
         }
+        // SAFETY: It is not the head.
+        Some(unsafe { Self::header_of(link) })
+    }
+
+    /// The fence that is on the list by this link.
+    ///
+    /// # Safety
+    ///
+    /// `link` is on the list, and not its head.
+    #[inline]
+    unsafe fn header_of(link: *mut bindings::list_head) -> NonNull<Header> {
         // SAFETY: What is on the list is the `link` of a header.
-        Some(unsafe {
-            NonNull::new_unchecked(link.byte_sub(offset_of!(Header, link)).cast::<Header>())
-        })
+        unsafe { NonNull::new_unchecked(link.byte_sub(offset_of!(Header, link)).cast::<Header>()) }
     }
 
     /// Signals what is on the list, and says how many fences.
@@ -316,6 +407,35 @@ impl Timeline {
         let guard = self.lock.lock();
 
         self.drain(&guard, until)
+    }
+
+    /// Completes the pending fences with this sequence number, and says whether
+    /// there was one.
+    pub(crate) fn complete_seqno(&self, seqno: u64, error: i32) -> bool {
+        let _section = Annotation::begin();
+        let guard = self.lock.lock();
+        let head = self.pending.get();
+        let mut found = false;
+
+        // SAFETY: The list is initialised and locked, and what is on it is valid.
+        unsafe {
+            let mut link = (*head).next;
+
+            while link != head {
+                let header = Self::header_of(link);
+                let number = (*Header::as_fence(header)).seqno;
+
+                if number > seqno {
+                    break;
+                }
+                if number == seqno {
+                    found |= header.as_ref().outcome.cmpxchg(PENDING, error, Full).is_ok();
+                }
+                link = (*link).next;
+            }
+        }
+        self.drain(&guard, Until::Pending);
+        found
     }
 
     /// Cancels what is on the list, and has everything cancelled that comes.
@@ -370,6 +490,12 @@ impl Timeline {
         unsafe { bindings::irq_work_sync(self.reap.get()) };
     }
 
+    /// Whether this is a timeline of these types.
+    #[inline]
+    pub(crate) fn is_of(&self, ops: &TimelineOps) -> bool {
+        self.ops.module == ops.module && (self.ops.type_id)() == (ops.type_id)()
+    }
+
     /// Completes a fence whose handle was dropped, unless that has happened, and
     /// complains, once for each timeline.
     ///
@@ -408,6 +534,7 @@ impl Timeline {
     ///
     /// Called by the core, on a fence of ours that is initialised, inside an RCU
     /// read-side section, unless the fence has signalled.
+    #[inline(never)]
     pub(crate) unsafe extern "C" fn get_driver_name(fence: *mut bindings::dma_fence) -> *const c_char {
         // SAFETY: By the function's contract and the invariants of `Header`.
         // The tracepoint inside signalling comes here with the flag set, but
