@@ -14,6 +14,7 @@ use crate::{
         FenceData,
         Header, //
     },
+    options::ContextOptions,
     registry::{
         Entry,
         EntryOps, //
@@ -181,6 +182,19 @@ impl<T: FenceContextOps> FenceContext<T> {
     where
         Error: From<E>,
     {
+        Self::with_options(driver_name, timeline_name, ContextOptions::new(), data)
+    }
+
+    /// [`Self::new`] with options.
+    pub fn with_options<E>(
+        driver_name: &'static CStr,
+        timeline_name: &CStr,
+        options: ContextOptions,
+        data: impl PinInit<T, E>,
+    ) -> Result<Self>
+    where
+        Error: From<E>,
+    {
         let timeline_name = CString::try_from(timeline_name)?;
         let inner = KBox::try_pin_init(
             try_pin_init!(Inner {
@@ -189,6 +203,7 @@ impl<T: FenceContextOps> FenceContext<T> {
                     Self::TIMELINE_OPS,
                     driver_name,
                     timeline_name,
+                    options,
                 ),
                 data <- data,
             }? Error),

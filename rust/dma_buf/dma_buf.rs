@@ -30,6 +30,8 @@ mod fence;
 mod header;
 mod irq_work;
 mod lock;
+mod lockdep;
+mod options;
 mod registry;
 mod section;
 mod sync_file;
@@ -67,6 +69,13 @@ pub use irq_work::{
     IrqWorkItem,
     IrqWorkQueuer, //
 };
+pub use lockdep::{
+    Domain,
+    LockClass,
+    MAX_LOCKDEP_NAME,
+    MAX_LOCKDEP_NAMES, //
+};
+pub use options::ContextOptions;
 pub use section::{
     signalling,
     Section, //
@@ -91,6 +100,12 @@ struct DmaBufModule {
 
 impl kernel::InPlaceModule for DmaBufModule {
     fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
+        // SAFETY: This is the module's init, which runs once.
+        #[cfg(CONFIG_LOCKDEP)]
+        unsafe {
+            lockdep::table::init()
+        };
+
         try_pin_init!(Self {
             watch <- registry::ModuleWatch::new(),
         })

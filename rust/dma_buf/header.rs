@@ -64,6 +64,9 @@ pub(crate) struct Header {
     /// When the driver says the fence was done, in ns of CLOCK_MONOTONIC; 0 if
     /// it does not. Protected by the timeline's lock.
     pub(crate) timestamp: UnsafeCell<i64>,
+    /// When the timeline's watchdog completes the fence, in ns of
+    /// CLOCK_MONOTONIC, if there is one. Protected by the timeline's lock.
+    pub(crate) expires: UnsafeCell<i64>,
 }
 
 impl Header {
@@ -81,6 +84,7 @@ impl Header {
             outcome: Atomic::new(PENDING),
             votes: Atomic::new(0),
             timestamp: UnsafeCell::new(0),
+            expires: UnsafeCell::new(0),
         }
     }
 

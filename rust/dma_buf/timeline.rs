@@ -32,20 +32,21 @@
 //! only notes its finding in the fence, and has the `reap` irq_work complete it
 //! in order. So the core itself never signals a fence of ours.
 
+mod complete;
+mod watchdog;
+
+pub(crate) use complete::Until;
+
 use crate::{
     bindings,
     fence,
-    header::{
-        Header,
-        PENDING, //
-    },
-    lock::{
-        IrqGuard,
-        IrqLock, //
-    },
+    header::Header,
+    lock::IrqLock,
+    options::ContextOptions,
     registry::Entry,
     section::Annotation, //
 };
+use watchdog::Watchdog;
 use core::{
     any::TypeId,
     cell::UnsafeCell,
@@ -60,13 +61,7 @@ use kernel::{
         CString, //
     },
     sync::{
-        atomic::{
-            Acquire,
-            Atomic,
-            Full,
-            Relaxed, //
-        },
-        rcu,
+        atomic::Atomic,
         static_lock_class, //
     },
     types::Opaque, //
@@ -121,6 +116,10 @@ pub(crate) struct Timeline {
     context: u64,
     driver_name: &'static CStr,
     timeline_name: CString,
+    options: ContextOptions,
+    /// Completes what is pending for too long.
+    #[pin]
+    watchdog: Watchdog,
     /// A dropped fence has been complained about.
     complained: Atomic<bool>,
 }
@@ -130,22 +129,13 @@ unsafe impl Send for Timeline {}
 // SAFETY: As above.
 unsafe impl Sync for Timeline {}
 
-/// How far to go in signalling what is on the list.
-#[derive(Clone, Copy)]
-pub(crate) enum Until {
-    /// As far as fences are complete.
-    Pending,
-    /// As far as that, or this sequence number if it is further; what is not
-    /// complete by then is completed with this result, 0 or an error code.
-    Seqno(u64, i32),
-}
-
 impl Timeline {
     pub(crate) fn new(
         entry: Entry,
         ops: &'static TimelineOps,
         driver_name: &'static CStr,
         timeline_name: CString,
+        options: ContextOptions,
     ) -> impl PinInit<Self> {
         pin_init!(Self {
             entry,
@@ -169,6 +159,8 @@ impl Timeline {
             context: unsafe { bindings::dma_fence_context_alloc(1) },
             driver_name,
             timeline_name,
+            options,
+            watchdog <- Watchdog::new(),
             complained: Atomic::new(false),
         })
     }
@@ -275,105 +267,18 @@ impl Timeline {
                 seqno,
             );
             fence::get(fence);
+            #[cfg(CONFIG_LOCKDEP)]
+            if let Some(class) = self.options.lock_class {
+                class.set(fence);
+            }
+            if let Some(bound) = self.options.bound {
+                self.watch(header, bound);
+            }
             bindings::dma_buf_rs_list_add_tail(
                 &raw mut (*(*header.as_ptr()).link.get()).pending,
                 next,
             );
         }
-    }
-
-    /// Completes a fence with `error`, 0 or an error code, unless that has
-    /// happened, and signals it if all before it have. Says whether it was the
-    /// first.
-    ///
-    /// `timestamp` is in ns of CLOCK_MONOTONIC; 0 takes the time at which the
-    /// fence signals.
-    ///
-    /// # Safety
-    ///
-    /// `header` is published, and the caller has a reference to it.
-    pub(crate) unsafe fn complete(header: NonNull<Header>, error: i32, timestamp: i64) -> bool {
-        let _section = Annotation::begin();
-        let _rcu = rcu::read_lock();
-
-        // SAFETY: The caller's reference keeps the fence valid.
-        let this = unsafe { header.as_ref() };
-        if this.outcome.load(Relaxed) != PENDING {
-            return false;
-        }
-        // SAFETY: By the invariants of `Header`, as the outcome was pending inside
-        // this RCU read-side section.
-        let timeline = unsafe { this.timeline.as_ref() };
-
-        let guard = timeline.lock.lock();
-        if this.outcome.cmpxchg(PENDING, error, Full).is_err() {
-            return false;
-        }
-        // SAFETY: The lock is held.
-        unsafe { this.timestamp.get().write(timestamp) };
-        timeline.drain(&guard, Until::Pending);
-        true
-    }
-
-    /// Signals fences from the front of the list, in order, and says how many.
-    fn drain(&self, _guard: &IrqGuard<'_>, until: Until) -> usize {
-        let mut now = 0;
-        let mut count = 0;
-        // SAFETY: The lock is held, and the callers do not hold on to this.
-        let passed = unsafe { &raw mut (*self.inner.get()).passed };
-
-        if let Until::Seqno(seqno, _) = until {
-            // SAFETY: The lock is held.
-            unsafe { *passed = (*passed).max(seqno.min((*self.inner.get()).last)) };
-        }
-
-        // A fence may lose its last reference as soon as it has signalled, while
-        // its lock is still being let go; interrupts being off does not keep RCU
-        // from freeing it where spinlocks sleep.
-        let _rcu = rcu::read_lock();
-
-        while let Some(header) = self.first() {
-            let fence = Header::as_fence(header);
-            // SAFETY: What is on the list is valid, and the list owns a
-            // reference until it is given up below.
-            let this = unsafe { header.as_ref() };
-
-            let mut error = this.outcome.load(Acquire);
-            if error == PENDING {
-                match until {
-                    // SAFETY: The number is set before publication.
-                    Until::Seqno(seqno, result) if unsafe { (*fence).seqno } <= seqno => {
-                        error = match this.outcome.cmpxchg(PENDING, result, Full) {
-                            Ok(_) => result,
-                            Err(first) => first,
-                        };
-                    }
-                    _ => break,
-                }
-            }
-
-            // SAFETY: The lock is held.
-            let mut timestamp = unsafe { *this.timestamp.get() };
-            if timestamp == 0 {
-                if now == 0 {
-                    // SAFETY: Any context.
-                    now = unsafe { bindings::ktime_get() };
-                }
-                timestamp = now;
-            }
-
-            // SAFETY: The fence is on the list, and the list is locked. Its lock
-            // is its own, interrupts are off, and by the invariants of `Header`
-            // it has not signalled. Then the list gives up its reference.
-            unsafe {
-                bindings::dma_buf_rs_list_del(&raw mut (*this.link.get()).pending);
-                *passed = (*passed).max((*fence).seqno);
-                fence::signal_own(fence, error, timestamp);
-                Header::release(header, self.ops.drop_data);
-            }
-            count += 1;
-        }
-        count
     }
 
     /// The first fence on the list.
@@ -390,6 +295,22 @@ impl Timeline {
         Some(unsafe { Self::header_of(link) })
     }
 
+    /// Calls `f` for each fence on the list, in order, with the lock held.
+    fn for_each_pending(&self, mut f: impl FnMut(NonNull<Header>)) {
+        let head = self.pending.get();
+
+        // SAFETY: The list is initialised, the callers hold the lock, and what is
+        // on it is valid.
+        unsafe {
+            let mut link = (*head).next;
+
+            while link != head {
+                f(Self::header_of(link));
+                link = (*link).next;
+            }
+        }
+    }
+
     /// The fence that is on the list by this link.
     ///
     /// # Safety
@@ -399,43 +320,6 @@ impl Timeline {
     unsafe fn header_of(link: *mut bindings::list_head) -> NonNull<Header> {
         // SAFETY: What is on the list is the `link` of a header.
         unsafe { NonNull::new_unchecked(link.byte_sub(offset_of!(Header, link)).cast::<Header>()) }
-    }
-
-    /// Signals what is on the list, and says how many fences.
-    pub(crate) fn signal(&self, until: Until) -> usize {
-        let _section = Annotation::begin();
-        let guard = self.lock.lock();
-
-        self.drain(&guard, until)
-    }
-
-    /// Completes the pending fences with this sequence number, and says whether
-    /// there was one.
-    pub(crate) fn complete_seqno(&self, seqno: u64, error: i32) -> bool {
-        let _section = Annotation::begin();
-        let guard = self.lock.lock();
-        let head = self.pending.get();
-        let mut found = false;
-
-        // SAFETY: The list is initialised and locked, and what is on it is valid.
-        unsafe {
-            let mut link = (*head).next;
-
-            while link != head {
-                let header = Self::header_of(link);
-                let number = (*Header::as_fence(header)).seqno;
-
-                if number > seqno {
-                    break;
-                }
-                if number == seqno {
-                    found |= header.as_ref().outcome.cmpxchg(PENDING, error, Full).is_ok();
-                }
-                link = (*link).next;
-            }
-        }
-        self.drain(&guard, Until::Pending);
-        found
     }
 
     /// Cancels what is on the list, and has everything cancelled that comes.
@@ -448,84 +332,10 @@ impl Timeline {
         self.drain(&guard, Until::Seqno(u64::MAX, ECANCELED.to_errno()));
     }
 
-    /// Notes that an operation of the driver's found the fence to be complete,
-    /// and has that acted upon.
-    ///
-    /// Callable with the fence's lock held.
-    pub(crate) fn note_complete(&self, header: &Header, error: i32) {
-        if header.outcome.cmpxchg(PENDING, error, Full).is_ok() {
-            // SAFETY: The work is initialised. The caller is an operation of a
-            // pending fence, inside an RCU read-side section, so this happens
-            // before the grace period after which the timeline is freed, unless
-            // the work is still busy.
-            unsafe { bindings::irq_work_queue(self.reap.get()) };
-        }
-    }
-
-    /// The body of the `reap` irq_work.
-    ///
-    /// # Safety
-    ///
-    /// `work` is the one in a timeline.
-    #[inline(never)]
-    unsafe extern "C" fn reap(work: *mut bindings::irq_work) {
-        // SAFETY: By the function's contract; a timeline is not freed while its
-        // work is busy.
-        let this = unsafe { &*work.byte_sub(offset_of!(Timeline, reap)).cast::<Timeline>() };
-
-        this.signal(Until::Pending);
-    }
-
-    /// Whether the `reap` irq_work is queued or running.
-    pub(crate) fn is_busy(&self) -> bool {
-        // SAFETY: The work is initialised.
-        unsafe { bindings::dma_buf_rs_irq_work_is_busy(self.reap.get()) }
-    }
-
-    /// Waits until the `reap` irq_work does not run.
-    ///
-    /// Process context, may sleep.
-    pub(crate) fn sync(&self) {
-        // SAFETY: The work is initialised; the context is right.
-        unsafe { bindings::irq_work_sync(self.reap.get()) };
-    }
-
     /// Whether this is a timeline of these types.
     #[inline]
     pub(crate) fn is_of(&self, ops: &TimelineOps) -> bool {
         self.ops.module == ops.module && (self.ops.type_id)() == (ops.type_id)()
-    }
-
-    /// Completes a fence whose handle was dropped, unless that has happened, and
-    /// complains, once for each timeline.
-    ///
-    /// # Safety
-    ///
-    /// As for [`Self::complete`].
-    #[cold]
-    pub(crate) unsafe fn cancel_dropped(header: NonNull<Header>) {
-        let rcu = rcu::read_lock();
-        // SAFETY: The caller's reference keeps the fence valid.
-        let this = unsafe { header.as_ref() };
-
-        if this.outcome.load(Relaxed) == PENDING {
-            // SAFETY: As in `complete`; the number never changes.
-            let (timeline, seqno) =
-                unsafe { (this.timeline.as_ref(), (*Header::as_fence(header)).seqno) };
-
-            if !timeline.complained.xchg(true, Relaxed) {
-                pr_err!(
-                    "driver bug: fence {} of {} ({}) was dropped unsignalled; cancelled\n",
-                    seqno,
-                    &*timeline.timeline_name,
-                    timeline.driver_name,
-                );
-            }
-        }
-        drop(rcu);
-
-        // SAFETY: By the function's contract.
-        unsafe { Self::complete(header, ECANCELED.to_errno(), 0) };
     }
 
     /// The operation `get_driver_name`.

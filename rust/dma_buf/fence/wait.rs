@@ -7,6 +7,7 @@
 use super::Fence;
 use crate::{
     bindings,
+    lockdep::Domain,
     section, //
 };
 use kernel::{
@@ -72,6 +73,7 @@ pub struct Wait {
     interruptible: bool,
     timeout: c_long,
     ordered: bool,
+    domain: Option<Domain>,
 }
 
 /// `MAX_SCHEDULE_TIMEOUT`, which stands for no end.
@@ -94,6 +96,7 @@ impl Wait {
             interruptible: false,
             timeout: FOREVER,
             ordered: false,
+            domain: None,
         }
     }
 
@@ -129,9 +132,16 @@ impl Wait {
         self
     }
 
+    /// The wait is for fences of this domain, which lockdep then checks.
+    #[inline]
+    pub const fn domain(mut self, domain: Domain) -> Self {
+        self.domain = Some(domain);
+        self
+    }
+
     /// Waits for a fence to signal. On success, says how many jiffies were left.
     pub fn on(self, fence: &Fence) -> Result<Jiffies, WaitError> {
-        self.check_section();
+        self.annotate();
 
         // SAFETY: The fence is valid, and the time not negative.
         let ret = unsafe {
@@ -152,7 +162,7 @@ impl Wait {
         if fences.len() > MAX_WAIT_ANY {
             return Err(WaitError::Invalid(E2BIG));
         }
-        self.check_section();
+        self.annotate();
         annotate_wait();
 
         let mut index = 0u32;
@@ -185,8 +195,13 @@ impl Wait {
         }
     }
 
+    /// The annotations that are ours. The domain's comes before the core's, so
+    /// that a report names it.
     #[inline]
-    fn check_section(self) {
+    fn annotate(self) {
+        if let Some(domain) = self.domain {
+            domain.annotate_wait();
+        }
         if !self.ordered {
             section::report_wait();
         }

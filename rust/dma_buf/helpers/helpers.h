@@ -12,13 +12,13 @@
 #include <linux/dma-fence.h>
 #include <linux/irq_work.h>
 #include <linux/list.h>
+#include <linux/lockdep.h>
 #include <linux/module.h>
 #include <linux/spinlock.h>
 
 /* dma-fence.c */
 bool dma_buf_rs_dma_fence_is_signaled(struct dma_fence *fence);
 struct dma_fence *dma_buf_rs_dma_fence_get_rcu_safe(struct dma_fence **fencep);
-void dma_buf_rs_report_wait_in_section(void);
 
 /* irq_work.c */
 void dma_buf_rs_init_irq_work(struct irq_work *work,
@@ -31,8 +31,20 @@ void dma_buf_rs_list_add_tail(struct list_head *new, struct list_head *head);
 void dma_buf_rs_list_del_init(struct list_head *entry);
 void dma_buf_rs_list_del(struct list_head *entry);
 
+/* lockdep.c */
+void dma_buf_rs_lock_map_init(struct lockdep_map *map, const char *name,
+			      struct lock_class_key *key);
+bool dma_buf_rs_lock_map_begin(struct lockdep_map *map);
+void dma_buf_rs_lock_map_end(struct lockdep_map *map);
+void dma_buf_rs_lock_map_wait(struct lockdep_map *map);
+void dma_buf_rs_set_lock_class(struct dma_fence *fence,
+			       struct lock_class_key *key, const char *name);
+
 /* module.c */
 bool dma_buf_rs_within_module(unsigned long addr, const struct module *mod);
+
+/* section.c */
+void dma_buf_rs_report_wait_in_section(void);
 
 /* spinlock.c */
 unsigned long dma_buf_rs_spin_lock_irqsave(spinlock_t *lock);

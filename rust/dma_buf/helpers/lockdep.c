@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0
+
+#include <linux/dma-fence.h>
+#include <linux/lockdep.h>
+#include <linux/preempt.h>
+
+#include "helpers.h"
+
+#ifdef CONFIG_LOCKDEP
+void dma_buf_rs_lock_map_init(struct lockdep_map *map, const char *name,
+			      struct lock_class_key *key)
+{
+	lockdep_init_map(map, name, key, 0);
+}
+EXPORT_SYMBOL_GPL(dma_buf_rs_lock_map_init);
+
+/*
+ * As dma_fence_begin_signalling() does it, but for that it returns whether there
+ * is something to end.
+ */
+bool dma_buf_rs_lock_map_begin(struct lockdep_map *map)
+{
+	if (lock_is_held_type(map, 1) || in_atomic())
+		return false;
+
+	/* a read_trylock: what is held already is not ordered before it */
+	lock_acquire(map, 0, 1, 1, 1, NULL, _RET_IP_);
+	return true;
+}
+EXPORT_SYMBOL_GPL(dma_buf_rs_lock_map_begin);
+
+void dma_buf_rs_lock_map_end(struct lockdep_map *map)
+{
+	lock_release(map, _RET_IP_);
+}
+EXPORT_SYMBOL_GPL(dma_buf_rs_lock_map_end);
+
+/* As a wait in the core, but for that a held section stays held. */
+void dma_buf_rs_lock_map_wait(struct lockdep_map *map)
+{
+	lock_map_acquire(map);
+	lock_map_release(map);
+}
+EXPORT_SYMBOL_GPL(dma_buf_rs_lock_map_wait);
+
+void dma_buf_rs_set_lock_class(struct dma_fence *fence,
+			       struct lock_class_key *key, const char *name)
+{
+	lockdep_set_class_and_name(&fence->inline_lock, key, name);
+}
+EXPORT_SYMBOL_GPL(dma_buf_rs_set_lock_class);
+#endif
