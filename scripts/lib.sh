@@ -59,7 +59,7 @@ say() {
 die() {
 	printf 'error: %s\n' "$1" >&2
 	shift
-	(($#)) && printf '       %s\n' "$@" >&2
+	(($# == 0)) || printf '%s\n' "$@" | sed 's/^/       /' >&2
 	exit 1
 }
 
