@@ -99,6 +99,11 @@ kernel_version() {
 	((${#v[@]} != 4)) || printf '%s.%s.%s%s\n' "${v[@]}"
 }
 
+# apt_had_no_network LOG: did apt fail because nobody can be reached?
+apt_had_no_network() {
+	grep -qE 'Could not (resolve|connect)|Cannot initiate|Temporary failure|unreachable|timed out|Connection (refused|failed)' "$1"
+}
+
 # need_space DIRECTORY MEGABYTES PURPOSE: is there room, where it is or will be?
 need_space() {
 	local dir=$1 free
