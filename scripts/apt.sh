@@ -84,10 +84,13 @@ apt_install() {
 	# The lists of a fresh container are empty.
 	if ! _simulate "$@" || lists_are_old; then
 		run_logged -h "$hint" "$log" "Reading the package lists" _apt_get update
-		_simulate "$@" || die "apt does not have all the packages: $(
-			sed -nE 's/^E: //p' "$CACHE/log/apt-simulate.log" | tr '\n' ' '
-		)" "If the network is down, apt-get update says so. Else see that the apt sources of" \
-			"this machine name the updates and security suites (Ubuntu: also universe)."
+		if ! _simulate "$@"; then
+			! apt_had_no_network "$log" ||
+				die "There is no network, and packages are missing: $*" "What apt says is in $log"
+			die "apt does not have all the packages: $(sed -nE 's/^E: //p' "$CACHE/log/apt-simulate.log")" \
+				"See that the apt sources of this machine name the updates and security suites" \
+				"(Ubuntu: also universe). What apt says is in $log"
+		fi
 	fi
 	need_space / $(($(_size "$@") + 100)) "the packages"
 	run_logged -h "$hint" "$log" "Downloading packages" \

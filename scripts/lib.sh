@@ -59,7 +59,7 @@ say() {
 die() {
 	printf 'error: %s\n' "$1" >&2
 	shift
-	(($#)) && printf '       %s\n' "$@" >&2
+	(($# == 0)) || printf '%s\n' "$@" | sed 's/^/       /' >&2
 	exit 1
 }
 
@@ -97,6 +97,11 @@ kernel_version() {
 	[[ -f $1/Makefile && -f $1/Kconfig && -d $1/rust/kernel ]] || return 0
 	mapfile -t v < <(sed -nE '2,5s/^(VERSION|PATCHLEVEL|SUBLEVEL|EXTRAVERSION) = ?//p' "$1/Makefile")
 	((${#v[@]} != 4)) || printf '%s.%s.%s%s\n' "${v[@]}"
+}
+
+# apt_had_no_network LOG: did apt fail because nobody can be reached?
+apt_had_no_network() {
+	grep -qE 'Could not (resolve|connect)|Cannot initiate|Temporary failure|unreachable|timed out|Connection (refused|failed)' "$1"
 }
 
 # need_space DIRECTORY MEGABYTES PURPOSE: is there room, where it is or will be?

@@ -7,7 +7,6 @@
 PACKAGE=linux-source-7.3
 # Where it is or may be, the likeliest first.
 SUITES=(trixie-backports forky sid)
-NO_NETWORK='Could not (resolve|connect)|Cannot initiate|Temporary failure|unreachable|timed out|Connection (refused|failed)'
 KEYRINGS=(/usr/share/keyrings/debian-archive-keyring.{gpg,pgp})
 
 # debian_mirrors: what the host itself uses, first what looks like Debian's own
@@ -98,7 +97,7 @@ find_debian() {
 			# Without Error-Mode, a bad signature is only a warning.
 			if ! apt-get -q -o APT::Update::Error-Mode=any update >"$dir/log" 2>&1; then
 				cat "$dir/log" >>"$log"
-				grep -qE "$NO_NETWORK" "$dir/log" || continue
+				apt_had_no_network "$dir/log" || continue
 				dead=y
 				break
 			fi
