@@ -19,6 +19,42 @@ use kernel::{
     }, //
 };
 
+/// A lock class: what lockdep calls the lock, and its key.
+///
+/// A static item: lockdep compares names by address, and drops a class when the
+/// memory of its name or key goes. A literal where the lock is made would be
+/// another one, in another module, wherever the making is inlined.
+pub(crate) struct IrqLockClass {
+    name: &'static CStr,
+    key: LockClassKey,
+}
+
+impl IrqLockClass {
+    /// # Safety
+    ///
+    /// The result must be a static item.
+    pub(crate) const unsafe fn new(name: &'static CStr) -> Self {
+        Self {
+            name,
+            // SAFETY: By the function's contract it is static, and so never
+            // dropped.
+            key: unsafe { LockClassKey::new_static() },
+        }
+    }
+}
+
+/// The [`IrqLockClass`] of this place, named so.
+macro_rules! irq_lock_class {
+    ($name:literal) => {{
+        // SAFETY: It is a static item.
+        static CLASS: $crate::lock::IrqLockClass =
+            unsafe { $crate::lock::IrqLockClass::new($name) };
+
+        &CLASS
+    }};
+}
+pub(crate) use irq_lock_class;
+
 /// A `spinlock_t` that is always taken with interrupts off.
 ///
 /// # Invariants
@@ -37,19 +73,20 @@ unsafe impl Send for IrqLock {}
 unsafe impl Sync for IrqLock {}
 
 impl IrqLock {
-    /// Makes a lock of the class that `key` stands for.
-    pub(crate) fn new(
-        name: &'static CStr,
-        key: Pin<&'static LockClassKey>,
-    ) -> impl PinInit<Self> {
+    /// Makes a lock of a class, see [`irq_lock_class!`].
+    pub(crate) fn new(class: &'static IrqLockClass) -> impl PinInit<Self> {
         // INVARIANT: The closure initialises the lock, and a `PinInit` is only
         // run on memory that stays where it is.
         pin_init!(Self {
             inner <- Opaque::ffi_init(|slot| {
-                // SAFETY: `slot` is valid for writes, `name` and `key` live for
-                // ever.
+                // SAFETY: `slot` is valid for writes. The class is static, so name
+                // and key live as long as this module.
                 unsafe {
-                    bindings::__spin_lock_init(slot, name.as_char_ptr(), key.as_ptr())
+                    bindings::__spin_lock_init(
+                        slot,
+                        class.name.as_char_ptr(),
+                        class.key.as_ptr(),
+                    )
                 }
             }),
         })

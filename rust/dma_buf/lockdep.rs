@@ -174,11 +174,13 @@ pub(crate) mod table {
     //! Where the keys and names are.
 
     use super::*;
-    use crate::lock::IrqLock;
+    use crate::lock::{
+        irq_lock_class,
+        IrqLock, //
+    };
     use core::cell::UnsafeCell;
     use kernel::{
         ffi::c_char,
-        sync::static_lock_class,
         types::Opaque, //
     };
 
@@ -254,7 +256,7 @@ pub(crate) mod table {
         unsafe {
             pin_init::raw_init(
                 TABLE.lock.get(),
-                IrqLock::new(c"dma_buf_rs::lockdep", static_lock_class!()),
+                IrqLock::new(irq_lock_class!(c"dma_buf_rs::lockdep")),
             )
         };
     }

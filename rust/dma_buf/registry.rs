@@ -19,7 +19,10 @@
 
 use crate::{
     bindings,
-    lock::IrqLock, //
+    lock::{
+        irq_lock_class,
+        IrqLock, //
+    }, //
 };
 use core::{
     mem::offset_of,
@@ -41,8 +44,7 @@ use kernel::{
             Relaxed,
             Release, //
         },
-        rcu,
-        static_lock_class, //
+        rcu, //
     },
     types::Opaque, //
 };
@@ -363,7 +365,7 @@ impl ModuleWatch {
                     head.write(bindings::list_head { next: head, prev: head });
                     pin_init::raw_init(
                         REGISTRY.lock.get(),
-                        IrqLock::new(c"dma_buf_rs::registry", static_lock_class!()),
+                        IrqLock::new(irq_lock_class!(c"dma_buf_rs::registry")),
                     );
                 }
 

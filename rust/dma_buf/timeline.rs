@@ -41,7 +41,10 @@ use crate::{
     bindings,
     fence,
     header::Header,
-    lock::IrqLock,
+    lock::{
+        irq_lock_class,
+        IrqLock, //
+    },
     options::ContextOptions,
     registry::Entry,
     section::Annotation, //
@@ -60,10 +63,7 @@ use kernel::{
         CStrExt,
         CString, //
     },
-    sync::{
-        atomic::Atomic,
-        static_lock_class, //
-    },
+    sync::atomic::Atomic,
     types::Opaque, //
 };
 
@@ -139,7 +139,7 @@ impl Timeline {
     ) -> impl PinInit<Self> {
         pin_init!(Self {
             entry,
-            lock <- IrqLock::new(c"dma_buf_rs::FenceContext", static_lock_class!()),
+            lock <- IrqLock::new(irq_lock_class!(c"dma_buf_rs::FenceContext")),
             pending <- Opaque::ffi_init(|slot: *mut bindings::list_head| {
                 // SAFETY: `slot` is valid for writes, and stays where it is.
                 unsafe { slot.write(bindings::list_head { next: slot, prev: slot }) }
