@@ -166,6 +166,9 @@ unsafe impl<T: FenceContextOps> Send for FenceContext<T> {}
 // SAFETY: As above; the data is `Sync`.
 unsafe impl<T: FenceContextOps> Sync for FenceContext<T> {}
 
+// A handle is a pointer; what it points to stays where it is.
+impl<T: FenceContextOps> Unpin for FenceContext<T> {}
+
 impl<T: FenceContextOps> FenceContext<T> {
     /// Makes a context, whose first fence gets the sequence number 1.
     ///

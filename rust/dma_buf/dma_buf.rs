@@ -27,6 +27,7 @@ mod callback;
 mod context;
 mod driver_fence;
 mod fence;
+mod forward;
 mod header;
 mod irq_work;
 mod lock;
@@ -64,6 +65,7 @@ pub use fence::{
     WaitError,
     MAX_WAIT_ANY, //
 };
+pub use forward::Forward;
 pub use irq_work::{
     IrqWork,
     IrqWorkItem,

@@ -129,6 +129,9 @@ unsafe impl<T: FenceContextOps> Send for DriverFence<T> {}
 // SAFETY: As above.
 unsafe impl<T: FenceContextOps> Sync for DriverFence<T> {}
 
+// A handle is a pointer; what it points to stays where it is.
+impl<T: FenceContextOps> Unpin for DriverFence<T> {}
+
 impl<T: FenceContextOps> DriverFence<T> {
     const DROP_DATA: rcu_callback_t = if needs_drop::<T::FenceData>() {
         Some(header::drop_data::<T::FenceData>)

@@ -215,6 +215,9 @@ unsafe impl<T: IrqWorkItem> Send for IrqWork<T> {}
 // SAFETY: As above.
 unsafe impl<T: IrqWorkItem> Sync for IrqWork<T> {}
 
+// A handle is a pointer; what it points to stays where it is.
+impl<T: IrqWorkItem> Unpin for IrqWork<T> {}
+
 impl<T: IrqWorkItem> IrqWork<T> {
     /// Makes an irq_work.
     ///

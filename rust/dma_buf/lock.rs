@@ -43,6 +43,18 @@ impl IrqLockClass {
     }
 }
 
+impl IrqLockClass {
+    /// The name, for the kernel crate's locks.
+    pub(crate) fn name(&'static self) -> &'static CStr {
+        self.name
+    }
+
+    /// The key, for the kernel crate's locks.
+    pub(crate) fn key(&'static self) -> Pin<&'static LockClassKey> {
+        Pin::static_ref(&self.key)
+    }
+}
+
 /// The [`IrqLockClass`] of this place, named so.
 macro_rules! irq_lock_class {
     ($name:literal) => {{
