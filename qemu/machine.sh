@@ -113,11 +113,10 @@ run_guest() {
 	OUTCOME='' PHASE=boot WHY='' HELLO='' END='' QEMU_STATUS=0
 	limits
 	machine "$dir" "$TMP/initramfs" "${ACCEL[@]}"
-	for port in ctl log out err console; do
+	for port in log out err console; do
 		: >"$dir/$port"
 	done
-	rm -f "$dir/ctl"
-	mkfifo "$dir/ctl"
+	[[ -p $dir/ctl ]] || mkfifo "$dir/ctl"
 	exec {ctl}<>"$dir/ctl"
 
 	if ((${#COMMAND[@]})); then

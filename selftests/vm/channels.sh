@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash disable=SC2154 # a part of selftests/suites/vm
+# What goes in and what comes out.
+
+channels() {
+	head -c 4194304 /dev/urandom >"$tmp/blob"
+	check "4 MiB of output" 0 '' --file "$tmp/blob:/some/where/" -- cat /some/where/blob
+	is "... arrive as they were" cmp "$tmp/blob" "$tmp/out"
+	check "4 MiB on stderr" 0 '' --file "$tmp/blob" -- sh -c 'cat /blob >&2; echo done'
+	is "... arrive as they were" cmp "$tmp/blob" "$tmp/err"
+	is "... and do not mix with stdout" holds "$tmp/out" done
+	check "stdout and stderr can be opened by name" 0 '' -- \
+		sh -c 'echo one >/dev/stdout; echo two >/dev/stderr'
+	is "... and are themselves" holds_both one two
+	check "output of a process that outlives the command" 0 '' -- \
+		sh -c '(echo early; sleep 1000) & sleep 1'
+	is "... arrives" holds "$tmp/out" early
+	is "output comes while the command runs" live
+
+	mkdir -p "$tmp/dir/sub"
+	echo inside >"$tmp/dir/sub/file"
+	check "a directory put in" 0 '' --file "$tmp/dir:/d" -- cat /d/sub/file
+	is "... is there" holds "$tmp/out" inside
+	check "arguments reach the command as they are" 0 '' -- printf '%s|' 'a b' '' "it's" '$HOME'
+	is "... also empty ones and quotes" holds "$tmp/out" "a b||it's|\$HOME|"
+	check "a module brings what it depends on" 0 '' --module vfence -- \
+		sh -c 'test -c /dev/vfence && cat /proc/modules'
+	is "... by name" grep -q ^dma_buf_rs "$tmp/out"
+	check "CPUs and memory" 0 '' --smp 3 --mem 600M -- sh -c 'nproc; grep MemTotal /proc/meminfo'
+	is "... are as asked for" grep -qx 3 "$tmp/out"
+	check "--icount" 0 '' --icount -- nproc
+	is "... has one CPU" holds "$tmp/out" 1
+
+	# A shell; its input comes from here, as if typed.
+	vm >"$tmp/out" 2>"$tmp/err" <<<'echo $((6 * 7)); exit 9' || status=$?
+	verdict "without a command, a shell" 9 '' "$status"
+	is "... that does what it is told" grep -qx $'42\r\?' "$tmp/out"
+}
+
+holds() {
+	[[ $(<"$1") == "$2" ]]
+}
+
+holds_both() {
+	holds "$tmp/out" "$1" && holds "$tmp/err" "$2"
+}
+
+# The second line must come well after the first.
+live() {
+	local first second
+
+	{
+		read -r _ && first=$EPOCHSECONDS
+		read -r _ && second=$EPOCHSECONDS
+	} < <(vm -- sh -c 'echo first; sleep 5; echo second')
+	((second - first >= 3))
+}

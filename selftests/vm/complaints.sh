@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash disable=SC2154 # a part of selftests/suites/vm
+# What is a complaint of the kernel, and what only looks like one.
+
+complaints_any() {
+	check "a quiet kernel" 0 '' -- true
+	check "not: the kernel talking of warnings and bugs" 0 '' \
+		--file "$ko" -- insmod /vm_complain.ko what=talk
+	complains warn "WARNING: vm_complain.c:"
+}
+
+complaints_memory() {
+	complains uaf "BUG: KASAN: slab-use-after-free in uaf"
+	complains leak "kmemleak: unreferenced object"
+	check "notices: a leak of a module that was loaded beforehand" 126 "leak+0x" \
+		--module "$ko what=leak" -- true
+}
+
+complaints_debug() {
+	check "not: a command writing WARN to the log" 0 '' -- sh -c 'echo WARN > /dev/kmsg'
+	check "not: a command writing whole headlines to the log" 0 '' -- sh -c '
+		for t in "------------[ cut here ]------------" \
+			"WARNING: CPU: 0 PID: 1 at foo" "WARNING: a.c:1 at b+0x0/0x10, CPU#0: c/1" \
+			"WARNING: possible recursive locking detected" "BUG: KASAN: slab-out-of-bounds in x" \
+			"Oops: 0002 [#1] SMP" "Kernel panic - not syncing: x"; do
+			echo "$t" > /dev/kmsg
+			echo "<0>$t" > /dev/kmsg
+		done'
+	check "not: a command that is named like a complaint and crashes" 0 '' -- sh -c '
+		cp /bin/busybox "/bin/BUG: x"; ("BUG: x" sh -c "kill -SEGV \$\$"); true'
+
+	complains warn_text "WARNING: vm_complain.c:"
+	complains bug "kernel BUG at vm_complain.c:"
+	complains oops "BUG: kernel NULL pointer dereference"
+	complains panic "Kernel panic - not syncing: vm_complain"
+	complains circular "WARNING: possible circular locking dependency detected"
+	complains recursive "WARNING: possible recursive locking detected"
+	complains balance "WARNING: bad unlock balance detected!"
+	complains rcu "WARNING: suspicious RCU usage"
+	complains sleep "BUG: sleeping function called from invalid context"
+	complains atomic "BUG: scheduling while atomic"
+	complains odebug "ODEBUG: free active"
+	complains list "list_del corruption"
+	complains refcount "refcount_t: addition on 0"
+	complains hung "INFO: task insmod:" 'echo 3 > /proc/sys/kernel/hung_task_timeout_secs'
+	complains softlockup "watchdog: BUG: soft lockup" 'echo 2 > /proc/sys/kernel/watchdog_thresh'
+	complains stall "rcu: INFO: rcu_preempt" \
+		'echo 3 > /sys/module/rcupdate/parameters/rcu_cpu_stall_timeout'
+
+	check "a complaint while a module loads" 126 "WARNING: vm_complain.c:" \
+		--module "$ko what=warn" -- true
+	check "a complaint and a command that failed" 126 "the command itself exited with status 3" \
+		--module "$ko what=warn" -- sh -c 'exit 3'
+	check "what only the taint tells" 126 "taint 512" -- sh -c 'echo 512 > /proc/sys/kernel/tainted'
+
+	check "--expect: the complaint came" 0 "as expected" \
+		--expect vm_complain.c --module "$ko what=warn" -- false
+	check "--expect: another one came" 1 "no complaint with 'deadlock'" \
+		--expect deadlock --module "$ko what=warn" -- true
+	check "--expect: none came" 1 "no complaint with" --expect WARNING -- true
+	check "--expect: a text that the command wrote does not do" 1 "no complaint with" \
+		--expect "BUG: x" -- sh -c 'echo "BUG: x" > /dev/kmsg'
+	check "--expect: a panic" 0 "as expected" \
+		--expect "sysrq triggered crash" -- sh -c 'echo c > /proc/sysrq-trigger'
+	check "--expect does not excuse a timeout" 124 "had not ended" \
+		--timeout 5 --expect vm_complain.c --module "$ko what=warn" -- sleep 1000
+}

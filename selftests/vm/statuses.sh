@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash disable=SC2154 # a part of selftests/suites/vm
+# How qemu/vm ends.
+
+# in_time SECONDS: did the last check take less?
+statuses() {
+	local start
+
+	check "the status of false" 1 '' -- false
+	check "any other status" 42 '' -- sh -c 'exit 42'
+	check "a status that means something else here is explained" 125 \
+		"the command itself exited with status 125" -- sh -c 'exit 125'
+	check "a signal" 137 '' -- sh -c 'kill -9 $$'
+	check "a command that is not there" 127 "No such file" -- /no/such/command
+	check "a module that does not load" 65 "vm_complain.ko does not load: Invalid argument" \
+		--module "$ko what=nonsense" -- true
+	check "a module that is not there" 65 "there is no module nonsense" --module nonsense -- true
+	check "an option that is not there" 64 "there is no option" --nonsense
+	check "a file that is not there" 64 "there is no file" --file /no/such/file -- true
+	check "not a number" 64 "--timeout wants seconds" --timeout soon -- true
+
+	start=$EPOCHSECONDS
+	check "a command that spins" 124 "had not ended after 10 s" \
+		--timeout 10 -- sh -c 'while :; do :; done'
+	is "... in time" in_time "$start" 60
+	check "commands that spin on every CPU" 124 "had not ended" \
+		--smp 1 --timeout 10 -- sh -c 'while :; do :; done & while :; do :; done'
+	check "a command that has ended but left another" 0 '' -- sh -c 'sleep 1000 & exit 0'
+
+	check "a command that reboots the guest" 125 "went down without a result" -- reboot -f
+	check "a command that powers it off" 125 "went down without a result" -- poweroff -f
+	check "a kernel that hangs" 125 "no sign of life" --smp 1 \
+		--file "$ko" -- insmod /vm_complain.ko what=die_silently
+	check "a guest that does not come up is tried three times" 125 "went down" \
+		--append "rdinit=/sbin/reboot -- -f" -- true
+	is "... and says so" two_retries
+
+	left_behind TERM 143
+	left_behind KILL 137
+}
+
+in_time() {
+	((EPOCHSECONDS - $1 < $2))
+}
+
+two_retries() {
+	(($(grep -c "trying again" "$tmp/err") == 2))
+}
+
+# left_behind SIGNAL STATUS: after that signal, no QEMU and no temporary directory
+left_behind() {
+	local mark=vm_suite_mark.$$.$1 pid status=0 i
+
+	mkdir -p "$tmp/tmp"
+	TMPDIR=$tmp/tmp "$ROOT/qemu/vm" --kernel "$flavour" --append "$mark" -- \
+		sh -c 'echo started; sleep 1000' >"$tmp/out" 2>"$tmp/err" &
+	pid=$!
+	for ((i = 0; i < 600; i++)); do
+		! grep -q started "$tmp/out" || break
+		sleep 0.1
+	done
+	kill "-$1" $pid
+	{ wait $pid; } 2>/dev/null || status=$?
+	sleep 1
+	verdict "SIG$1" "$2" '' "$status"
+	is "... leaves no QEMU" none_runs "$mark"
+	# What nothing could remove, the next run does.
+	[[ $1 != KILL ]] || TMPDIR=$tmp/tmp vm -- true >"$tmp/out" 2>"$tmp/err"
+	is "... nor a temporary directory" rmdir "$tmp/tmp"
+}
+
+none_runs() {
+	! grep -lqa "$1" /proc/[0-9]*/cmdline 2>/dev/null
+}
