@@ -180,6 +180,15 @@ s ~ /^(not )?ok( |$)/ {
 	next
 }
 
+# KUnit gives no plan for the parameters of a test, but counts them afterwards.
+s ~ /^# .*: pass:[0-9]+ fail:[0-9]+ skip:[0-9]+ total:[0-9]+$/ {
+	if (depth >= 0 && ind < indent[depth] && plan[depth] < 0) {
+		sub(/.* total:/, "", s)
+		plan[depth] = s + 0
+	}
+	next
+}
+
 s ~ /^Bail out!/ {
 	fail(s)
 	next
