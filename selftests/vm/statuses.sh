@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-# shellcheck shell=bash disable=SC2154 # a part of selftests/suites/vm
+# shellcheck shell=bash disable=SC2154,SC2016 # $ is the guest's; a part of selftests/suites/vm
 # How qemu/vm ends.
 
-# in_time SECONDS: did the last check take less?
 statuses() {
 	local start
 
@@ -32,13 +31,14 @@ statuses() {
 	check "a kernel that hangs" 125 "no sign of life" --smp 1 \
 		--file "$ko" -- insmod /vm_complain.ko what=die_silently
 	check "a guest that does not come up is tried three times" 125 "went down" \
-		--append "rdinit=/sbin/reboot -- -f" -- true
+		--append "rdinit=/bin/reboot -- -f" -- true
 	is "... and says so" two_retries
 
 	left_behind TERM 143
 	left_behind KILL 137
 }
 
+# in_time START SECONDS: was the last check done by then?
 in_time() {
 	((EPOCHSECONDS - $1 < $2))
 }

@@ -7,7 +7,7 @@
  */
 #define pr_fmt(fmt) fmt	/* reports begin at the start of a line, and so does "talk" */
 
-#include <linux/delay.h>
+#include <linux/irqflags.h>
 #include <linux/list.h>
 #include <linux/lockdep.h>
 #include <linux/module.h>
@@ -77,13 +77,13 @@ static void circular(void)
 static void recursive(void)
 {
 	struct lock_class_key *key = kzalloc(sizeof(*key), GFP_KERNEL);
-	struct lockdep_map m[2] = {};
+	struct lockdep_map m[2];
 
 	if (!key)
 		return;
 	lockdep_register_key(key);
-	for (int i = 0; i < 2; i++)
-		lockdep_init_map(&m[i], "vm_complain", key, 0);
+	lockdep_init_map(&m[0], "vm_complain", key, 0);
+	lockdep_init_map(&m[1], "vm_complain", key, 0);
 	lock_map_acquire(&m[0]);
 	lock_map_acquire(&m[1]);
 	lock_map_release(&m[1]);
@@ -125,6 +125,14 @@ static void spin_for(unsigned int seconds)
 	unsigned long end = jiffies + seconds * HZ;
 
 	while (time_before(jiffies, end))
+		cpu_relax();
+}
+
+/* On the only CPU nobody is left to say so. */
+static void die_silently(void)
+{
+	local_irq_disable();
+	for (;;)
 		cpu_relax();
 }
 
@@ -215,7 +223,7 @@ static const struct {
 	{ "circular", circular }, { "recursive", recursive },
 	{ "balance", balance }, { "rcu", rcu }, { "sleep", sleep },
 	{ "atomic", atomic }, { "softlockup", softlockup }, { "stall", stall },
-	{ "hung", hung }, { "odebug", odebug }, { "list", list },
+	{ "die_silently", die_silently }, { "hung", hung }, { "odebug", odebug }, { "list", list },
 	{ "refcount", refcount }, { "uaf", uaf }, { "leak", leak },
 };
 
