@@ -183,7 +183,11 @@ impl<T: FenceCallback> FenceCallbackRegistration<T> {
     /// lock held.
     ///
     /// C function: `dma_fence_add_callback()`
-    pub fn register(self: Pin<&mut Self>, fence: &Fence, callback: T) -> Result<(), CallbackError<T>> {
+    pub fn register(
+        self: Pin<&mut Self>,
+        fence: &Fence,
+        callback: T,
+    ) -> Result<(), CallbackError<T>> {
         if self.fence.is_some() {
             return Err(CallbackError::Busy(callback));
         }
@@ -198,8 +202,9 @@ impl<T: FenceCallback> FenceCallbackRegistration<T> {
         // as the registration is pinned and its drop removes it; if that never
         // runs, the memory is never reused. The reference in `fence` keeps the
         // fence.
-        let ret =
-            unsafe { bindings::dma_fence_add_callback(fence.as_raw(), this.entry.get(), T::function()) };
+        let ret = unsafe {
+            bindings::dma_fence_add_callback(fence.as_raw(), this.entry.get(), T::function())
+        };
         if ret == 0 {
             pin_library();
             return Ok(());

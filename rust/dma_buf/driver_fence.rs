@@ -3,11 +3,11 @@
 //! The driver's side of a fence.
 
 use crate::{
-    context::{
+    context::FenceContextOps,
+    fence::{
         errno,
-        FenceContextOps, //
+        Fence, //
     },
-    fence::Fence,
     header::{
         self,
         FenceData,

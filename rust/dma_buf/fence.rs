@@ -4,11 +4,16 @@
 //!
 //! C header: [`include/linux/dma-fence.h`](srctree/include/linux/dma-fence.h)
 
+mod convert;
 mod name;
 mod order;
 mod slot;
 mod wait;
 
+pub(crate) use convert::{
+    errno,
+    instant, //
+};
 pub use order::Later;
 pub use slot::FenceSlot;
 pub use wait::{
@@ -17,10 +22,7 @@ pub use wait::{
     MAX_WAIT_ANY, //
 };
 
-use crate::{
-    bindings,
-    context::instant_ns, //
-};
+use crate::bindings;
 use core::ptr::NonNull;
 use kernel::{
     prelude::*,
@@ -267,7 +269,9 @@ impl Fence {
         }
         // SAFETY: The flag says that the union holds the time, and it does as
         // long as there is a reference.
-        Some(instant_ns(unsafe { (*self.as_raw()).__bindgen_anon_2.timestamp }))
+        Some(instant(unsafe {
+            (*self.as_raw()).__bindgen_anon_2.timestamp
+        }))
     }
 }
 

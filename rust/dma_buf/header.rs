@@ -107,10 +107,7 @@ impl Header {
     /// - Each event is reported once, with a reference of its own.
     /// - `drop_data` is the context's.
     #[inline]
-    pub(crate) unsafe fn release(
-        this: NonNull<Header>,
-        drop_data: bindings::rcu_callback_t,
-    ) {
+    pub(crate) unsafe fn release(this: NonNull<Header>, drop_data: bindings::rcu_callback_t) {
         if drop_data.is_some() {
             // SAFETY: The caller's reference keeps the memory valid.
             let votes = unsafe { &(*this.as_ptr()).votes };
@@ -120,7 +117,10 @@ impl Header {
                 // other event is past, so nobody else uses the link. The memory
                 // stays valid as the callback owns our reference.
                 unsafe {
-                    let rcu = (*this.as_ptr()).link.get().cast::<bindings::callback_head>();
+                    let rcu = (*this.as_ptr())
+                        .link
+                        .get()
+                        .cast::<bindings::callback_head>();
                     bindings::call_rcu(rcu, drop_data);
                 }
                 return;

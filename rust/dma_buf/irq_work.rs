@@ -14,7 +14,9 @@ use crate::{
     bindings,
     registry::{
         Entry,
-        EntryOps, //
+        EntryOps,
+        Handle,
+        Registered, //
     },
     section::{
         signalling,
@@ -22,7 +24,6 @@ use crate::{
     }, //
 };
 use core::{
-    marker::PhantomData,
     mem::offset_of,
     ops::Deref,
     ptr::NonNull, //
@@ -58,10 +59,7 @@ unsafe impl Send for RawIrqWork {}
 unsafe impl Sync for RawIrqWork {}
 
 impl RawIrqWork {
-    fn new(
-        ops: &'static EntryOps,
-        body: unsafe fn(NonNull<RawIrqWork>),
-    ) -> impl PinInit<Self> {
+    fn new(ops: &'static EntryOps, body: unsafe fn(NonNull<RawIrqWork>)) -> impl PinInit<Self> {
         pin_init!(Self {
             entry: Entry::new(ops),
             work <- Opaque::ffi_init(|slot| {
@@ -101,9 +99,8 @@ impl RawIrqWork {
     #[inline(never)]
     unsafe extern "C" fn run(work: *mut bindings::irq_work) {
         // SAFETY: By the function's contract; the work owns a reference.
-        let this = unsafe {
-            NonNull::new_unchecked(work.byte_sub(offset_of!(Self, work)).cast::<Self>())
-        };
+        let this =
+            unsafe { NonNull::new_unchecked(work.byte_sub(offset_of!(Self, work)).cast::<Self>()) };
         // SAFETY: As above.
         let raw = unsafe { this.as_ref() };
 
@@ -174,6 +171,18 @@ struct Inner<T: IrqWorkItem> {
     item: T,
 }
 
+// SAFETY: The raw part, which starts it, starts with the entry, which
+// `IrqWork::new` makes.
+unsafe impl<T: IrqWorkItem> Registered for Inner<T> {
+    fn quiesce(&self) {
+        self.raw.sync();
+    }
+
+    fn is_busy(&self) -> bool {
+        self.raw.is_busy()
+    }
+}
+
 /// An irq_work that owns what it works on.
 ///
 /// Dropping it does not wait. If it is queued, it still runs; then, a grace
@@ -201,22 +210,9 @@ struct Inner<T: IrqWorkItem> {
 /// # Ok::<(), Error>(())
 /// ```
 ///
-/// # Invariants
-///
-/// `inner` is valid, and registered, and this owns a reference to its entry. A
-/// queued work owns another.
 pub struct IrqWork<T: IrqWorkItem> {
-    inner: NonNull<Inner<T>>,
-    _owns: PhantomData<T>,
+    inner: Handle<Inner<T>>,
 }
-
-// SAFETY: The item is `Send` and `Sync`, and an irq_work can be queued anywhere.
-unsafe impl<T: IrqWorkItem> Send for IrqWork<T> {}
-// SAFETY: As above.
-unsafe impl<T: IrqWorkItem> Sync for IrqWork<T> {}
-
-// A handle is a pointer; what it points to stays where it is.
-impl<T: IrqWorkItem> Unpin for IrqWork<T> {}
 
 impl<T: IrqWorkItem> IrqWork<T> {
     /// Makes an irq_work.
@@ -228,31 +224,16 @@ impl<T: IrqWorkItem> IrqWork<T> {
     where
         Error: From<E>,
     {
-        let inner = KBox::try_pin_init(
-            try_pin_init!(Inner {
-                raw <- RawIrqWork::new(Self::ENTRY_OPS, Self::body),
-                item <- item,
-            }? Error),
-            GFP_KERNEL,
-        )?;
+        let inner = Handle::new(try_pin_init!(Inner {
+            raw <- RawIrqWork::new(Handle::<Inner<T>>::ENTRY_OPS, Self::body),
+            item <- item,
+        }? Error))?;
 
-        // SAFETY: The memory stays where it is until `free` frees it.
-        let inner = unsafe { NonNull::new_unchecked(KBox::into_raw(Pin::into_inner_unchecked(inner))) };
-        // SAFETY: The entry starts a pinned `Inner<T>`, which the operations are
-        // for.
-        unsafe { Entry::register(inner.cast()) };
-
-        // INVARIANT: Just made and registered; the entry's first reference.
-        Ok(Self {
-            inner,
-            _owns: PhantomData,
-        })
+        Ok(Self { inner })
     }
 
-    #[inline]
-    fn inner(&self) -> &Inner<T> {
-        // SAFETY: By the type invariant.
-        unsafe { self.inner.as_ref() }
+    fn raw(&self) -> &RawIrqWork {
+        &self.inner.get().raw
     }
 
     /// Has the body run once more, soon, on this CPU; says whether it was not to
@@ -263,17 +244,17 @@ impl<T: IrqWorkItem> IrqWork<T> {
     /// C function: `irq_work_queue()`
     #[inline]
     pub fn queue(&self) -> bool {
-        // SAFETY: By the type invariant.
-        unsafe { RawIrqWork::queue(self.inner.cast()) }
+        // SAFETY: The handle has a reference.
+        unsafe { RawIrqWork::queue(self.inner.as_ptr().cast()) }
     }
 
     /// Something to queue the work by that does not depend on its type, for a
     /// callback. It does not keep the work from being dead when the module goes.
     pub fn queuer(&self) -> IrqWorkQueuer {
-        self.inner().raw.entry.get();
+        self.raw().entry.get();
         // INVARIANT: The reference just taken.
         IrqWorkQueuer {
-            raw: self.inner.cast(),
+            raw: self.inner.as_ptr().cast(),
         }
     }
 
@@ -283,7 +264,7 @@ impl<T: IrqWorkItem> IrqWork<T> {
     ///
     /// C function: `irq_work_sync()`
     pub fn sync(&self) {
-        self.inner().raw.sync()
+        self.raw().sync()
     }
 
     /// Whether the work is queued and has not begun to run.
@@ -291,21 +272,15 @@ impl<T: IrqWorkItem> IrqWork<T> {
     /// C function: `irq_work_is_pending()`
     pub fn is_pending(&self) -> bool {
         // SAFETY: The work is initialised.
-        unsafe { bindings::dma_buf_rs_irq_work_is_pending(self.inner().raw.work.get()) }
+        unsafe { bindings::dma_buf_rs_irq_work_is_pending(self.raw().work.get()) }
     }
 
     /// Whether the work is queued or running.
     ///
     /// C function: `irq_work_is_busy()`
     pub fn is_busy(&self) -> bool {
-        self.inner().raw.is_busy()
+        self.raw().is_busy()
     }
-
-    const ENTRY_OPS: &'static EntryOps = &EntryOps {
-        quiesce: Self::quiesce,
-        is_busy: Self::entry_is_busy,
-        free: Self::free,
-    };
 
     /// Runs the item's body.
     ///
@@ -318,49 +293,12 @@ impl<T: IrqWorkItem> IrqWork<T> {
 
         signalling(|section| inner.item.run(section));
     }
-
-    /// [`EntryOps::quiesce`].
-    ///
-    /// # Safety
-    ///
-    /// `entry` starts a valid `Inner<T>`.
-    unsafe fn quiesce(entry: NonNull<Entry>) {
-        // SAFETY: By the function's contract.
-        unsafe { entry.cast::<RawIrqWork>().as_ref() }.sync()
-    }
-
-    /// [`EntryOps::is_busy`].
-    ///
-    /// # Safety
-    ///
-    /// As for [`Self::quiesce`].
-    unsafe fn entry_is_busy(entry: NonNull<Entry>) -> bool {
-        // SAFETY: By the function's contract.
-        unsafe { entry.cast::<RawIrqWork>().as_ref() }.is_busy()
-    }
-
-    /// [`EntryOps::free`].
-    ///
-    /// # Safety
-    ///
-    /// As for [`Self::quiesce`]; nobody uses it any more.
-    unsafe fn free(entry: NonNull<Entry>) {
-        // SAFETY: It came from `KBox::into_raw` in `new`, and nobody uses it.
-        drop(unsafe { KBox::from_raw(entry.cast::<Inner<T>>().as_ptr()) });
-    }
 }
 
 impl<T: IrqWorkItem> Deref for IrqWork<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        &self.inner().item
-    }
-}
-
-impl<T: IrqWorkItem> Drop for IrqWork<T> {
-    fn drop(&mut self) {
-        // SAFETY: By the type invariant the reference is ours.
-        unsafe { Entry::put(self.inner.cast()) };
+        &self.inner.get().item
     }
 }

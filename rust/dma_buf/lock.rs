@@ -132,8 +132,6 @@ impl Drop for IrqGuard<'_> {
     fn drop(&mut self) {
         // SAFETY: The guard exists, so this context holds the lock, taken with
         // these flags.
-        unsafe {
-            bindings::dma_buf_rs_spin_unlock_irqrestore(self.lock.inner.get(), self.flags)
-        };
+        unsafe { bindings::dma_buf_rs_spin_unlock_irqrestore(self.lock.inner.get(), self.flags) };
     }
 }

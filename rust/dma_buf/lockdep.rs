@@ -107,8 +107,7 @@ impl DomainSection {
         Self {
             // SAFETY: The map is initialised, and never goes.
             #[cfg(CONFIG_LOCKDEP)]
-            held: _domain
-                .filter(|d| unsafe { bindings::dma_buf_rs_lock_map_begin(d.slot.map()) }),
+            held: _domain.filter(|d| unsafe { bindings::dma_buf_rs_lock_map_begin(d.slot.map()) }),
             _not_send: kernel::types::NotThreadSafe,
         }
     }
@@ -156,9 +155,7 @@ impl LockClass {
     #[cfg(CONFIG_LOCKDEP)]
     pub(crate) unsafe fn set(self, fence: *mut bindings::dma_fence) {
         // SAFETY: By the function's contract; key and name never go.
-        unsafe {
-            bindings::dma_buf_rs_set_lock_class(fence, self.slot.key(), self.slot.name())
-        };
+        unsafe { bindings::dma_buf_rs_set_lock_class(fence, self.slot.key(), self.slot.name()) };
     }
 }
 

@@ -49,7 +49,6 @@ use crate::{
     registry::Entry,
     section::Annotation, //
 };
-use watchdog::Watchdog;
 use core::{
     any::TypeId,
     cell::UnsafeCell,
@@ -66,6 +65,7 @@ use kernel::{
     sync::atomic::Atomic,
     types::Opaque, //
 };
+use watchdog::Watchdog;
 
 /// What a timeline needs to know of the driver's types.
 pub(crate) struct TimelineOps {
@@ -245,12 +245,7 @@ impl Timeline {
     /// - `next` is the list's head, or the link of one on it, and the numbers
     ///   before it are not above, those from it on not below `seqno`.
     #[inline]
-    unsafe fn insert(
-        &self,
-        header: NonNull<Header>,
-        seqno: u64,
-        next: *mut bindings::list_head,
-    ) {
+    unsafe fn insert(&self, header: NonNull<Header>, seqno: u64, next: *mut bindings::list_head) {
         let fence = Header::as_fence(header);
 
         // SAFETY: The caller owns the fence. Its operations may run as soon as it
@@ -345,7 +340,9 @@ impl Timeline {
     /// Called by the core, on a fence of ours that is initialised, inside an RCU
     /// read-side section, unless the fence has signalled.
     #[inline(never)]
-    pub(crate) unsafe extern "C" fn get_driver_name(fence: *mut bindings::dma_fence) -> *const c_char {
+    pub(crate) unsafe extern "C" fn get_driver_name(
+        fence: *mut bindings::dma_fence,
+    ) -> *const c_char {
         // SAFETY: By the function's contract and the invariants of `Header`.
         // The tracepoint inside signalling comes here with the flag set, but
         // with the timeline's lock held.
@@ -359,7 +356,9 @@ impl Timeline {
     /// # Safety
     ///
     /// As for [`Self::get_driver_name`].
-    pub(crate) unsafe extern "C" fn get_timeline_name(fence: *mut bindings::dma_fence) -> *const c_char {
+    pub(crate) unsafe extern "C" fn get_timeline_name(
+        fence: *mut bindings::dma_fence,
+    ) -> *const c_char {
         // SAFETY: As in `get_driver_name`.
         unsafe { (*fence.cast::<Header>()).timeline.as_ref() }
             .timeline_name

@@ -73,7 +73,10 @@ pub(crate) struct Ring {
 impl Ring {
     pub(crate) fn new() -> impl PinInit<Self, Error> {
         pin_init::pin_init_scope(|| {
-            let fences = Arc::new(FenceContext::new(c"vfence", c"timeline", Fences)?, GFP_KERNEL)?;
+            let fences = Arc::new(
+                FenceContext::new(c"vfence", c"timeline", Fences)?,
+                GFP_KERNEL,
+            )?;
             let interrupt = IrqWork::new(Interrupt {
                 fences: fences.clone(),
                 up_to: Atomic::new(0),
@@ -115,7 +118,11 @@ impl Ring {
         // All that can fail for want of memory, before anything is published.
         let fd = FileDescriptorReservation::get_unused_fd_flags(O_CLOEXEC)?;
         let memory = self.fences.new_fence_allocation(())?;
-        let job = if manual { None } else { Some(Job::new(result)?) };
+        let job = if manual {
+            None
+        } else {
+            Some(Job::new(result)?)
+        };
 
         let mut jobs = self.jobs.lock();
         jobs.make_room()?;
@@ -135,7 +142,10 @@ impl Ring {
         };
 
         match job {
-            None => jobs.manual.push_within_capacity(fence).map_err(|_| ENOMEM)?,
+            None => jobs
+                .manual
+                .push_within_capacity(fence)
+                .map_err(|_| ENOMEM)?,
             Some(job) => {
                 job.set_fence(fence);
                 let timer = job.clone().start(Delta::from_nanos(args.delay_ns as i64));
@@ -199,7 +209,8 @@ impl Jobs {
             self.running.reserve(1, GFP_KERNEL)?;
         }
         if self.manual.len() == self.manual.capacity() {
-            self.manual.retain(|fence| !fence.as_fence().test_signaled_flag());
+            self.manual
+                .retain(|fence| !fence.as_fence().test_signaled_flag());
             self.manual.reserve(1, GFP_KERNEL)?;
         }
         Ok(())

@@ -35,11 +35,13 @@ impl Fence {
         if !self.same_context(other) {
             return None;
         }
-        Some(if self.flags_has(bindings::dma_fence_flag_bits_DMA_FENCE_FLAG_SEQNO64_BIT) {
-            self.seqno() > other.seqno()
-        } else {
-            (self.seqno() as u32).wrapping_sub(other.seqno() as u32) as i32 > 0
-        })
+        Some(
+            if self.flags_has(bindings::dma_fence_flag_bits_DMA_FENCE_FLAG_SEQNO64_BIT) {
+                self.seqno() > other.seqno()
+            } else {
+                (self.seqno() as u32).wrapping_sub(other.seqno() as u32) as i32 > 0
+            },
+        )
     }
 
     /// Whether this fence comes after the other in their context, or is the

@@ -81,7 +81,9 @@ impl FenceSlot {
     }
 
     fn into_raw(fence: Option<ARef<Fence>>) -> *mut bindings::dma_fence {
-        fence.map_or(ptr::null_mut(), |fence| ARef::into_raw(fence).as_ptr().cast())
+        fence.map_or(ptr::null_mut(), |fence| {
+            ARef::into_raw(fence).as_ptr().cast()
+        })
     }
 }
 

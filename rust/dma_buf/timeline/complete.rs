@@ -166,7 +166,11 @@ impl Timeline {
                     break;
                 }
                 if number == seqno {
-                    found |= header.as_ref().outcome.cmpxchg(PENDING, error, Full).is_ok();
+                    found |= header
+                        .as_ref()
+                        .outcome
+                        .cmpxchg(PENDING, error, Full)
+                        .is_ok();
                 }
                 link = (*link).next;
             }

@@ -105,7 +105,11 @@ impl Timeline {
     unsafe extern "C" fn bark(timer: *mut bindings::hrtimer) -> bindings::hrtimer_restart {
         // SAFETY: By the function's contract; a timeline is not freed while its
         // timer is queued or its function runs.
-        let this = unsafe { &*timer.byte_sub(offset_of!(Timeline, watchdog)).cast::<Timeline>() };
+        let this = unsafe {
+            &*timer
+                .byte_sub(offset_of!(Timeline, watchdog))
+                .cast::<Timeline>()
+        };
 
         let _domain = DomainSection::begin(this.options.domain);
         let _section = Annotation::begin();

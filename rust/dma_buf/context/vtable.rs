@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! How the core gets from a `dma_fence` to the driver's types.
+
+use super::{
+    FenceContext,
+    FenceContextOps,
+    Inner, //
+};
+use crate::{
+    bindings,
+    fence::{
+        errno,
+        instant,
+        Fence, //
+    },
+    header::{
+        self,
+        FenceData,
+        Header, //
+    },
+    timeline::{
+        Timeline,
+        TimelineOps, //
+    }, //
+};
+use core::{
+    any::TypeId,
+    mem::needs_drop, //
+};
+use kernel::{
+    ffi::{
+        c_char,
+        c_void, //
+    },
+    module::this_module,
+    sync::{
+        atomic::{
+            Acquire,
+            Atomic, //
+        },
+        rcu, //
+    }, //
+};
+
+impl<T: FenceContextOps> FenceContext<T> {
+    pub(super) const TIMELINE_OPS: &'static TimelineOps = &TimelineOps {
+        fence: bindings::dma_fence_ops {
+            get_driver_name: Some(Timeline::get_driver_name),
+            get_timeline_name: Some(Timeline::get_timeline_name),
+            enable_signaling: if T::HAS_ENABLE_SIGNALING {
+                Some(Self::enable_signaling)
+            } else {
+                None
+            },
+            signaled: if T::HAS_SIGNALED {
+                Some(Self::signaled)
+            } else {
+                None
+            },
+            wait: None,
+            release: None,
+            set_deadline: if T::HAS_SET_DEADLINE {
+                Some(Self::set_deadline)
+            } else {
+                None
+            },
+        },
+        drop_data: if needs_drop::<T::FenceData>() {
+            Some(header::drop_data::<T::FenceData>)
+        } else {
+            None
+        },
+        type_id: TypeId::of::<T>,
+        module: this_module::<T::OwnerModule>().as_ptr(),
+    };
+
+    /// Runs an operation on a fence of this context's type.
+    ///
+    /// # Safety
+    ///
+    /// Called by the core, inside an RCU read-side section, on a fence that was
+    /// pending inside it.
+    unsafe fn with<R>(
+        fence: *mut bindings::dma_fence,
+        f: impl FnOnce(&T, &T::FenceData, &Header) -> R,
+    ) -> R {
+        // SAFETY: The operations are only set in fences of this type, and both
+        // the fence's data and its context live for a grace period after it has
+        // signalled.
+        unsafe {
+            let fence = &*fence.cast::<FenceData<T::FenceData>>();
+            let inner = fence.header.timeline.cast::<Inner<T>>().as_ref();
+
+            f(&inner.data, &fence.data, &fence.header)
+        }
+    }
+
+    /// The operation `enable_signaling`: always true, as what is complete
+    /// already signals in its turn.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Self::with`].
+    unsafe extern "C" fn enable_signaling(fence: *mut bindings::dma_fence) -> bool {
+        // SAFETY: By the function's contract; the sequence number never changes.
+        unsafe {
+            Self::with(fence, |this, data, header| {
+                if let Some(result) = this.enable_signaling(data, (*fence).seqno) {
+                    header
+                        .timeline
+                        .as_ref()
+                        .note_complete(header, errno(result));
+                }
+            })
+        }
+        true
+    }
+
+    /// The operation `signaled`: true if the fence has signalled by then.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Self::with`].
+    unsafe extern "C" fn signaled(fence: *mut bindings::dma_fence) -> bool {
+        // SAFETY: By the function's contract; the sequence number never changes.
+        unsafe {
+            Self::with(fence, |this, data, header| {
+                if let Some(result) = this.signaled(data, (*fence).seqno) {
+                    header
+                        .timeline
+                        .as_ref()
+                        .note_complete(header, errno(result));
+                }
+            });
+            Fence::from_raw(fence).test_signaled_flag()
+        }
+    }
+
+    /// The operation `set_deadline`.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Self::with`].
+    unsafe extern "C" fn set_deadline(
+        fence: *mut bindings::dma_fence,
+        deadline: bindings::ktime_t,
+    ) {
+        // SAFETY: By the function's contract; the sequence number never changes.
+        unsafe {
+            Self::with(fence, |this, data, _| {
+                this.set_deadline(data, (*fence).seqno, instant(deadline))
+            })
+        }
+    }
+
+    /// The driver's data of a fence, if it is one of this type of context, made
+    /// in this module, and is pending.
+    ///
+    /// # Safety
+    ///
+    /// RCU is read-locked for `'a`, and the fence valid.
+    unsafe fn downcast<'a>(fence: *mut bindings::dma_fence) -> Option<(&'a T, &'a T::FenceData)> {
+        // SAFETY: The fence is valid. What its operations point to stays while RCU
+        // is read-locked, as for the core.
+        let ours = unsafe {
+            let ops = Atomic::from_ptr((&raw mut (*fence).ops).cast::<*mut c_void>())
+                .load(Acquire)
+                .cast::<bindings::dma_fence_ops>();
+
+            !ops.is_null()
+                && (*ops).get_driver_name.is_some_and(|f| {
+                    core::ptr::fn_addr_eq(
+                        f,
+                        Timeline::get_driver_name
+                            as unsafe extern "C" fn(*mut bindings::dma_fence) -> *const c_char,
+                    )
+                })
+        };
+        if !ours {
+            return None;
+        }
+
+        // SAFETY: Only the fences of this crate name themselves by that function,
+        // and one whose operations are still set inside this RCU read-side
+        // section was pending inside it, so its timeline is valid. If that is of
+        // this type, so are the context and the fence's data.
+        unsafe {
+            let header = &*fence.cast::<Header>();
+
+            if !header.timeline.as_ref().is_of(Self::TIMELINE_OPS) {
+                return None;
+            }
+            Some((
+                &(*header.timeline.cast::<Inner<T>>().as_ptr()).data,
+                &(*fence.cast::<FenceData<T::FenceData>>()).data,
+            ))
+        }
+    }
+}
+
+impl Fence {
+    /// The context's data and the fence's own, if this is a pending fence of a
+    /// context of type `T` that was made in this module.
+    ///
+    /// `None` for any other, and once it has signalled.
+    ///
+    /// Context: any. C: `container_of()`, after a check of the operations.
+    pub fn downcast<'a, T: FenceContextOps>(
+        &'a self,
+        _guard: &'a rcu::Guard,
+    ) -> Option<(&'a T, &'a T::FenceData)> {
+        // SAFETY: The guard shows that RCU is read-locked, and the fence is valid.
+        unsafe { FenceContext::<T>::downcast(self.as_raw()) }
+    }
+}
