@@ -168,7 +168,7 @@ run_guest() {
 follow() {
 	if ! kill -0 "$QEMU" 2>/dev/null; then
 		OUTCOME=lost WHY="it went down without a result"
-	elif ((${#COPIERS[@]})) && ! kill -0 "${COPIERS[0]}" 2>/dev/null; then
+	elif ((${#COMMAND[@]})) && ! kill -0 "${COPIERS[0]}" 2>/dev/null; then
 		OUTCOME=pipe
 	elif [[ $PHASE == boot ]] && (($1 > BOOT_LIMIT * 1000)); then
 		OUTCOME=lost WHY="it did not boot in $BOOT_LIMIT s"
@@ -184,23 +184,33 @@ follow() {
 # The shell is on the serial console, which is this terminal. Input that is not
 # a terminal is typed in once the shell is there, and then Ctrl-D.
 start_shell() {
+	local input=/dev/fd/0
+
 	if [[ -t 0 ]]; then
 		TTY=$(stty -g)
-		"${MACHINE[@]}" -chardev stdio,id=con,signal=off -serial chardev:con {ctl}>&- <&0 &
 	else
-		"${MACHINE[@]}" -chardev stdio,id=con,signal=off -serial chardev:con {ctl}>&- \
-			< <(type_in) &
+		input=$TMP/typed
+		mkfifo "$input"
+		type_in <&0 >"$input" {ctl}>&- &
+		COPIERS=($!)
 	fi
+	"${MACHINE[@]}" -chardev stdio,id=con,signal=off -serial chardev:con \
+		{ctl}>&- <"$input" &
 	QEMU=$!
-	COPIERS=()
 }
 
+# Without a child, so that it can be killed.
 type_in() {
+	local line
+
+	exec {never}<> <(:)
 	until [[ -e $TMP/started ]]; do
-		sleep 0.1
+		read -rt 0.1 -u "$never" _ || :
 	done
-	cat
-	printf '\n\004'
+	while IFS= read -r line || [[ $line ]]; do
+		printf '%s\n' "$line"
+	done
+	printf '\004'
 }
 
 # The guest powers itself off after its last line; one that does not is killed,
@@ -216,6 +226,8 @@ end_guest() {
 	kill -KILL "$QEMU" 2>/dev/null || :
 	wait "$QEMU" 2>/dev/null || QEMU_STATUS=$?
 	QEMU=''
+	# What the guest has said is still being copied; what it was to be told is not.
+	((${#COMMAND[@]} || ${#COPIERS[@]} == 0)) || kill "${COPIERS[@]}" 2>/dev/null || :
 	((${#COPIERS[@]} == 0)) || wait "${COPIERS[@]}" 2>/dev/null || :
 	COPIERS=()
 }
