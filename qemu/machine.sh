@@ -3,7 +3,7 @@
 # shellcheck disable=SC2034,SC2054 # read by qemu/vm; QEMU's options have commas
 # Starting QEMU and following the guest; sourced by qemu/vm.
 
-# Sets KERNEL_TREE.
+# Sets KERNEL_TREE, and SLOW for one that takes much longer and more memory.
 find_kernel() {
 	if [[ ${KDIR:-} ]]; then
 		KERNEL_TREE=$(realpath -- "$KDIR")
@@ -12,6 +12,8 @@ find_kernel() {
 	fi
 	BZIMAGE=$KERNEL_TREE/arch/x86/boot/bzImage
 	[[ -r $BZIMAGE ]] || quit 69 "there is no kernel image $BZIMAGE"
+	SLOW=$(grep -sx CONFIG_KASAN=y "$KERNEL_TREE/.config" || :)
+	: "${MEM:=${SLOW:+2G}}" "${MEM:=1G}"
 }
 
 find_qemu() {
@@ -36,7 +38,7 @@ machine() {
 	# The allocator's per-CPU arrays keep pointers to objects they have given
 	# out, and kmemleak takes those for references. A cache under debugging
 	# has none.
-	[[ $FLAVOUR != kasan ]] || cmdline+=" slab_debug=F"
+	! grep -qsx CONFIG_DEBUG_KMEMLEAK=y "$KERNEL_TREE/.config" || cmdline+=" slab_debug=F"
 	MACHINE=("${LAUNCH[@]}" "$QEMU_BIN" -nodefaults -no-user-config -M q35 "$@"
 		-m "$MEM" -smp "$SMP" -display none -no-reboot
 		-kernel "$BZIMAGE" -initrd "$initramfs"
@@ -49,7 +51,8 @@ machine() {
 }
 
 # Sets ACCEL. /dev/kvm may open and still run no guest (nested virtualisation
-# without the means), so one is tried for real, once per boot of this host.
+# without the means), so one is tried for real, once per boot of this host. That
+# it does not is only remembered once the same kernel has come up without it.
 choose_accel() {
 	local key cached version
 
@@ -65,14 +68,17 @@ choose_accel() {
 	mkdir -p "$CACHE/qemu"
 	if [[ ! -e $cached ]]; then
 		lock kvm
-		[[ -e $cached ]] || probe_kvm >"$cached.$$"
-		[[ -e $cached ]] || mv "$cached.$$" "$cached"
+		if [[ ! -e $cached ]] && probe_kvm; then
+			echo y >"$cached"
+		elif [[ ! -e $cached ]]; then
+			NO_KVM=$cached
+		fi
 		unlock
 	fi
-	[[ $(<"$cached") != y ]] || ACCEL=(-accel kvm -cpu host)
+	[[ ! -e $cached || $(<"$cached") != y ]] || ACCEL=(-accel kvm -cpu host)
 }
 
-# Prints y, or n
+# Does a guest say hello?
 probe_kvm() {
 	local seconds=15
 
@@ -88,19 +94,16 @@ probe_kvm() {
 	done
 	{ kill -KILL $QEMU && wait $QEMU; } 2>/dev/null || :
 	QEMU=''
-	if grep -qs '^hello' "$TMP/probe/ctl"; then
-		echo y
-	else
-		note "/dev/kvm is there but runs no guest; emulating from now on"
-		echo n
-	fi
+	grep -qs '^hello' "$TMP/probe/ctl" && return
+	note "/dev/kvm is there but runs no guest; emulating"
+	return 1
 }
 
 # How long the guest may take, in host seconds. Emulated machines on a loaded
 # host are slow; these only have to tell a hang from that.
 limits() {
 	BOOT_LIMIT=90 BEAT_LIMIT=45 CLOSE_LIMIT=120
-	if [[ $FLAVOUR == kasan || $ICOUNT ]]; then
+	if [[ $SLOW || $ICOUNT ]]; then
 		BOOT_LIMIT=400 BEAT_LIMIT=180 CLOSE_LIMIT=400
 	fi
 }
@@ -138,7 +141,10 @@ run_guest() {
 			now_ms
 			beat=$REPLY
 			case $line in
-			hello*) PHASE=load HELLO=$line t0=$REPLY ;;
+			hello*)
+				PHASE=load HELLO=$line t0=$REPLY
+				[[ ! ${NO_KVM:-} ]] || echo n >"$NO_KVM"
+				;;
 			start)
 				PHASE=run
 				: >"$dir/started"
@@ -162,7 +168,7 @@ run_guest() {
 follow() {
 	if ! kill -0 "$QEMU" 2>/dev/null; then
 		OUTCOME=lost WHY="it went down without a result"
-	elif ((${#COPIERS[@]})) && ! kill -0 "${COPIERS[0]}" 2>/dev/null; then
+	elif ((${#COMMAND[@]})) && ! kill -0 "${COPIERS[0]}" 2>/dev/null; then
 		OUTCOME=pipe
 	elif [[ $PHASE == boot ]] && (($1 > BOOT_LIMIT * 1000)); then
 		OUTCOME=lost WHY="it did not boot in $BOOT_LIMIT s"
@@ -178,23 +184,33 @@ follow() {
 # The shell is on the serial console, which is this terminal. Input that is not
 # a terminal is typed in once the shell is there, and then Ctrl-D.
 start_shell() {
+	local input=/dev/fd/0
+
 	if [[ -t 0 ]]; then
 		TTY=$(stty -g)
-		"${MACHINE[@]}" -chardev stdio,id=con,signal=off -serial chardev:con {ctl}>&- <&0 &
 	else
-		"${MACHINE[@]}" -chardev stdio,id=con,signal=off -serial chardev:con {ctl}>&- \
-			< <(type_in) &
+		input=$TMP/typed
+		mkfifo "$input"
+		type_in <&0 >"$input" {ctl}>&- &
+		COPIERS=($!)
 	fi
+	"${MACHINE[@]}" -chardev stdio,id=con,signal=off -serial chardev:con \
+		{ctl}>&- <"$input" &
 	QEMU=$!
-	COPIERS=()
 }
 
+# Without a child, so that it can be killed.
 type_in() {
+	local line
+
+	exec {never}<> <(:)
 	until [[ -e $TMP/started ]]; do
-		sleep 0.1
+		read -rt 0.1 -u "$never" _ || :
 	done
-	cat
-	printf '\n\004'
+	while IFS= read -r line || [[ $line ]]; do
+		printf '%s\n' "$line"
+	done
+	printf '\004'
 }
 
 # The guest powers itself off after its last line; one that does not is killed,
@@ -210,6 +226,8 @@ end_guest() {
 	kill -KILL "$QEMU" 2>/dev/null || :
 	wait "$QEMU" 2>/dev/null || QEMU_STATUS=$?
 	QEMU=''
+	# What the guest has said is still being copied; what it was to be told is not.
+	((${#COMMAND[@]} || ${#COPIERS[@]} == 0)) || kill "${COPIERS[@]}" 2>/dev/null || :
 	((${#COPIERS[@]} == 0)) || wait "${COPIERS[@]}" 2>/dev/null || :
 	COPIERS=()
 }

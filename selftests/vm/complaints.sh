@@ -16,7 +16,7 @@ complaints_memory() {
 		--module "$ko what=leak" -- true
 }
 
-complaints_debug() {
+complaints_expected() {
 	check "not: a command writing WARN to the log" 0 '' -- sh -c 'echo WARN > /dev/kmsg'
 	check "not: a command writing whole headlines to the log" 0 '' -- sh -c '
 		for t in "------------[ cut here ]------------" \
@@ -36,20 +36,6 @@ complaints_debug() {
 	complains bug "kernel BUG at vm_complain.c:"
 	complains oops "BUG: kernel NULL pointer dereference"
 	complains panic "Kernel panic - not syncing: vm_complain"
-	complains circular "WARNING: possible circular locking dependency detected"
-	complains recursive "WARNING: possible recursive locking detected"
-	complains balance "WARNING: bad unlock balance detected!"
-	complains rcu "WARNING: suspicious RCU usage"
-	complains sleep "BUG: sleeping function called from invalid context"
-	complains atomic "BUG: scheduling while atomic"
-	complains odebug "ODEBUG: free active"
-	complains list "list_del corruption"
-	complains refcount "refcount_t: addition on 0"
-	complains hung "INFO: task insmod:" 'echo 3 > /proc/sys/kernel/hung_task_timeout_secs'
-	complains softlockup "watchdog: BUG: soft lockup" 'echo 2 > /proc/sys/kernel/watchdog_thresh'
-	complains stall "rcu: INFO: rcu_preempt" \
-		'echo 3 > /sys/module/rcupdate/parameters/rcu_cpu_stall_timeout'
-
 	check "a complaint while a module loads" 126 "WARNING: vm_complain.c:" \
 		--module "$ko what=warn" -- true
 	check "a complaint and a command that failed" 126 "the command itself exited with status 3" \
@@ -67,4 +53,20 @@ complaints_debug() {
 		--expect "sysrq triggered crash" -- sh -c 'echo c > /proc/sysrq-trigger'
 	check "--expect does not excuse a timeout" 124 "had not ended" \
 		--timeout 5 --expect vm_complain.c --module "$ko what=warn" -- sleep 1000
+}
+
+complaints_debug() {
+	complains circular "WARNING: possible circular locking dependency detected"
+	complains recursive "WARNING: possible recursive locking detected"
+	complains balance "WARNING: bad unlock balance detected!"
+	complains rcu "WARNING: suspicious RCU usage"
+	complains sleep "BUG: sleeping function called from invalid context"
+	complains atomic "BUG: scheduling while atomic"
+	complains odebug "ODEBUG: free active"
+	complains list "list_del corruption"
+	complains refcount "refcount_t: addition on 0"
+	complains hung "INFO: task insmod:" 'echo 3 > /proc/sys/kernel/hung_task_timeout_secs'
+	complains softlockup "watchdog: BUG: soft lockup" 'echo 2 > /proc/sys/kernel/watchdog_thresh'
+	complains stall "rcu: INFO: rcu_preempt" \
+		'echo 3 > /sys/module/rcupdate/parameters/rcu_cpu_stall_timeout'
 }
