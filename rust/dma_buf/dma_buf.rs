@@ -37,6 +37,8 @@ mod registry;
 mod section;
 mod sync_file;
 mod timeline;
+mod timer;
+mod work;
 
 pub use callback::{
     CallbackError,
@@ -83,6 +85,14 @@ pub use section::{
     Section, //
 };
 pub use sync_file::SyncFile;
+pub use timer::{
+    Timer,
+    TimerItem, //
+};
+pub use work::{
+    Work,
+    WorkItem, //
+};
 
 use kernel::prelude::*;
 
@@ -98,6 +108,7 @@ module! {
 struct DmaBufModule {
     #[pin]
     watch: registry::ModuleWatch,
+    queue: work::Queue,
 }
 
 impl kernel::InPlaceModule for DmaBufModule {
@@ -110,6 +121,7 @@ impl kernel::InPlaceModule for DmaBufModule {
 
         try_pin_init!(Self {
             watch <- registry::ModuleWatch::new(),
+            queue: work::Queue::new()?,
         })
     }
 }

@@ -15,6 +15,7 @@
 #include <linux/lockdep.h>
 #include <linux/module.h>
 #include <linux/spinlock.h>
+#include <linux/workqueue.h>
 
 /* dma-fence.c */
 bool dma_buf_rs_dma_fence_is_signaled(struct dma_fence *fence);
@@ -49,5 +50,12 @@ void dma_buf_rs_report_wait_in_section(void);
 /* spinlock.c */
 unsigned long dma_buf_rs_spin_lock_irqsave(spinlock_t *lock);
 void dma_buf_rs_spin_unlock_irqrestore(spinlock_t *lock, unsigned long flags);
+
+/* workqueue.c */
+struct workqueue_struct *dma_buf_rs_alloc_workqueue(void);
+void dma_buf_rs_init_delayed_work(struct delayed_work *work, work_func_t func);
+bool dma_buf_rs_queue_delayed_work(struct workqueue_struct *queue,
+				   struct delayed_work *work,
+				   unsigned long delay);
 
 #endif /* DMA_BUF_RS_HELPERS_H */
