@@ -51,7 +51,8 @@ use kernel::{
 
 /// What to do when a fence signals.
 ///
-/// A driver rarely implements this: see [`Complete`] and [`QueueIrqWork`], which can be used without `unsafe`.
+/// A driver rarely implements this: see [`Complete`] and [`QueueIrqWork`], which
+/// can be used without `unsafe`.
 ///
 /// # Safety
 ///

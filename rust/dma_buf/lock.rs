@@ -58,8 +58,8 @@ impl IrqLockClass {
 /// The [`IrqLockClass`] of this place, named so.
 macro_rules! irq_lock_class {
     ($name:literal) => {{
-        // SAFETY: It is a static item.
         static CLASS: $crate::lock::IrqLockClass =
+            // SAFETY: It is a static item.
             unsafe { $crate::lock::IrqLockClass::new($name) };
 
         &CLASS

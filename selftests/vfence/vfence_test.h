@@ -117,7 +117,12 @@ static inline uint64_t now_ns(void)
 	return t.tv_sec * 1000 * MSEC + t.tv_nsec;
 }
 
-/* Every fixture has one timeline. */
+/*
+ * Every fixture has one timeline.
+ *
+ * checkpatch: MULTISTATEMENT_MACRO_USE_DO_WHILE,MACRO_WITH_FLOW_CONTROL,MACRO_ARG_REUSE: it makes
+ * functions, as the harness's own macros do
+ */
 #define TIMELINE_FIXTURE(name)							\
 	FIXTURE(name) { int dev; };						\
 	FIXTURE_SETUP(name)							\

@@ -17,6 +17,8 @@ EXPORT_SYMBOL_GPL(dma_buf_rs_lock_map_init);
 /*
  * As dma_fence_begin_signalling() does it, but for that it returns whether there
  * is something to end.
+ *
+ * checkpatch: IN_ATOMIC: it asks just that itself
  */
 bool dma_buf_rs_lock_map_begin(struct lockdep_map *map)
 {
