@@ -24,7 +24,9 @@ mod ready;
 
 pub use ready::{
     Complete,
-    QueueIrqWork, //
+    QueueIrqWork,
+    QueueWork,
+    Wake, //
 };
 
 use crate::{
@@ -51,7 +53,8 @@ use kernel::{
 
 /// What to do when a fence signals.
 ///
-/// A driver rarely implements this: see [`Complete`] and [`QueueIrqWork`], which
+/// A driver rarely implements this: see [`Complete`], [`Wake`],
+/// [`QueueIrqWork`] and [`QueueWork`], which
 /// can be used without `unsafe`.
 ///
 /// # Safety

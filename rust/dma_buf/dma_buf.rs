@@ -38,6 +38,7 @@ mod section;
 mod sync_file;
 mod timeline;
 mod timer;
+mod wait_queue;
 mod work;
 
 pub use callback::{
@@ -46,7 +47,9 @@ pub use callback::{
     Complete,
     FenceCallback,
     FenceCallbackRegistration,
-    QueueIrqWork, //
+    QueueIrqWork,
+    QueueWork,
+    Wake, //
 };
 pub use context::{
     FenceContext,
@@ -89,9 +92,11 @@ pub use timer::{
     Timer,
     TimerItem, //
 };
+pub use wait_queue::WaitQueue;
 pub use work::{
     Work,
-    WorkItem, //
+    WorkItem,
+    WorkQueuer, //
 };
 
 use kernel::prelude::*;

@@ -174,6 +174,36 @@ impl RawWork {
     }
 }
 
+/// A reference by which anybody can queue a [`Work`], of whatever type; see
+/// [`Work::queuer`].
+///
+/// # Invariants
+///
+/// Owns a reference to the entry in `raw`.
+pub struct WorkQueuer {
+    raw: NonNull<RawWork>,
+}
+
+// SAFETY: Work can be queued anywhere.
+unsafe impl Send for WorkQueuer {}
+// SAFETY: As above.
+unsafe impl Sync for WorkQueuer {}
+
+impl WorkQueuer {
+    /// [`Work::queue`].
+    pub fn queue(&self) -> bool {
+        // SAFETY: By the type invariant.
+        unsafe { RawWork::queue(self.raw, 0) }
+    }
+}
+
+impl Drop for WorkQueuer {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant.
+        unsafe { Entry::put(self.raw.cast()) };
+    }
+}
+
 #[pin_data]
 #[repr(C)]
 struct Inner<T: WorkItem> {
@@ -261,6 +291,16 @@ impl<T: WorkItem> Work<T> {
     pub fn queue_after(&self, delay: Jiffies) -> bool {
         // SAFETY: The handle has a reference.
         unsafe { RawWork::queue(self.inner.as_ptr().cast(), delay) }
+    }
+
+    /// Something to queue the work by that does not depend on its type, for a
+    /// callback. It does not keep the work from being dead when the module goes.
+    pub fn queuer(&self) -> WorkQueuer {
+        self.inner.get().raw.entry.get();
+        // INVARIANT: The reference just taken.
+        WorkQueuer {
+            raw: self.inner.as_ptr().cast(),
+        }
     }
 
     /// Takes the work off the queue, and waits for the body if it runs; says

@@ -9,7 +9,9 @@ use super::{
 use crate::{
     bindings,
     fence::Fence,
-    irq_work::IrqWorkQueuer, //
+    irq_work::IrqWorkQueuer,
+    wait_queue::WaitQueue,
+    work::WorkQueuer, //
 };
 use kernel::sync::{
     Arc,
@@ -56,6 +58,22 @@ ready_callback!(
     Complete(Arc<Completion>),
     // Takes the completion's own raw lock, with interrupts off, and wakes.
     |this| this.0.complete_all()
+);
+
+ready_callback!(
+    /// Wakes all who wait on a [`WaitQueue`].
+    Wake(Arc<WaitQueue>),
+    // Takes the wait queue's own lock, with interrupts off, and wakes.
+    |this| this.0.wake_all()
+);
+
+ready_callback!(
+    /// Queues a [`Work`](crate::Work), or a delayed one at once: process context.
+    QueueWork(WorkQueuer),
+    // Takes the workqueue's own locks, with interrupts off.
+    |this| {
+        this.0.queue();
+    }
 );
 
 ready_callback!(
