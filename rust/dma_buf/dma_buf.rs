@@ -13,6 +13,62 @@
 //! | the driver, once per job | [`DriverFence`] | signal it, read its data |
 //! | everybody, any number of times | [`Fence`] behind [`ARef`] | wait, ask, register callbacks |
 //!
+//! # States
+//!
+//! ```text
+//!  new_fence_allocation()       new_fence()
+//!         |                         |
+//!         v                         v         signal(Ok) and all before it
+//!   +-----------+  publication  +---------+  signalled         +-----------+
+//!   | allocated |-------------->| pending |------------------->| signalled |
+//!   +-----------+               +---------+                    +-----------+
+//!         | dropped               |  |  |  signal(Err), bound:    +-------+
+//!         v                       |  |  +-- ETIME --------------->| error |
+//!       nothing                   |  |                            +-------+
+//!                                 |  |  dropped, or its context:  +-----------+
+//!                                 |  +--- ECANCELED ------------->| cancelled |
+//!                                 |                               +-----------+
+//!                                 |  completed, but not the first
+//!                                 +--> done: any of these, in its turn
+//! ```
+//!
+//! - *Pending*: somebody may wait for it, and will until it signals.
+//! - *Done*: its result is fixed, and it waits for those before it.
+//! - *Signalled*, in the kernel's sense, are all three on the right.
+//!
+//! # Contexts
+//!
+//! | May sleep, process context | Any context, with a fence's lock held too | Any, but with no fence's lock held |
+//! |---|---|---|
+//! | making contexts, allocations, work types; waiting; [`SyncFile::new`] | the flag test, error, timestamp, numbers, names, [`FenceSlot`], references | publishing, signalling, registering and cancelling callbacks, `is_signaled`, `status` |
+//!
+//! # What types refuse, and what lockdep reports
+//!
+//! Types: signalling twice, or through a [`Fence`]; using a fence's data after
+//! its signal; ending a section out of order, keeping it, or taking it to another
+//! thread; keeping a name beyond its RCU guard; moving a registration that the
+//! kernel points to; registering a callback that runs driver code, without
+//! `unsafe`.
+//!
+//! A body that runs in a section is handed a [`Section`] and can still call any
+//! function that it can name: Rust cannot take one away. Whatever must not be
+//! done there (locking a reservation object, `GFP_KERNEL`, touching user memory)
+//! lockdep reports, and this crate reports a wait that does not declare its order
+//! ([`Wait::ordered`]), on kernels with lockdep.
+//!
+//! # Compared with the API merged for the next release
+//!
+//! The names are its names. What differs does so on purpose:
+//!
+//! - Handles have no lifetime: a [`DriverFence`] can live in a list or an XArray
+//!   ([`ForeignOwnable`](kernel::types::ForeignOwnable)).
+//! - A forgotten fence or context is no panic, and is completed all the same.
+//! - A context's fences signal in order, and the context knows what is pending.
+//! - A free-form [`FenceCallback`] is `unsafe` to implement; the ready ones are
+//!   not.
+//! - [`DriverFence::signal`] enters a signalling section by itself.
+//! - An operation returns its finding; it never signals.
+//!
 //! C headers: [`include/linux/dma-fence.h`](srctree/include/linux/dma-fence.h),
 //! [`include/linux/sync_file.h`](srctree/include/linux/sync_file.h)
 //!
