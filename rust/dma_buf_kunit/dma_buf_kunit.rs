@@ -2,10 +2,13 @@
 
 //! KUnit suites of the `dma_buf` crate.
 //!
-//! They run when the module is loaded, if `kunit.enable=1`, and taint.
+//! They run when the module is loaded, if `kunit.enable=1` and
+//! `kunit.autorun=1`, and taint.
 
 mod dma_buf_fence;
 mod fixture;
+mod race;
+mod workqueue;
 
 use kernel::prelude::*;
 
@@ -15,6 +18,12 @@ module! {
     authors: ["The dma_buf_rs authors"],
     description: "KUnit suites of the dma_buf crate",
     license: "GPL",
+    params: {
+        seconds: u32 {
+            default: 1,
+            description: "How long each race between two CPUs is run",
+        },
+    },
 }
 
 struct DmaBufKunit;
