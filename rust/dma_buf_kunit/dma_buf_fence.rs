@@ -15,6 +15,7 @@ mod tests {
             Counter, //
         },
         race::{
+            duration,
             ensure,
             possible,
             spin_until, //
@@ -310,7 +311,8 @@ mod tests {
                     }
                 })?;
             }
-            fsleep(crate::race::duration());
+            // As long as the C suite's, or longer.
+            fsleep(duration().max(Delta::from_millis(50)));
             arena.stop.store(true, Release);
             drop(queue);
             assert_eq!(good.get(), 2);

@@ -5,9 +5,21 @@
 //! They run when the module is loaded, if `kunit.enable=1` and
 //! `kunit.autorun=1`, and taint.
 
+mod callback;
+mod context;
+mod data;
 mod dma_buf_fence;
+mod fence;
 mod fixture;
+mod forward;
+mod irq_work;
+mod lockdep;
+mod ops;
+mod order;
+mod points;
 mod race;
+mod slot;
+mod wait;
 mod workqueue;
 
 use kernel::prelude::*;
