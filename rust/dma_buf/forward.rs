@@ -78,9 +78,12 @@ struct Item<T: FenceContextOps> {
 
 impl<T: FenceContextOps> Item<T> {
     /// Signals the target, unless it has been taken back.
+    ///
+    /// The irq_work of an earlier use may come as late as this: the source that
+    /// is there now may not have signalled.
     fn signal(&self) {
         // Not under our lock: a fence's callbacks are anybody's.
-        let ends = self.ends.lock().take();
+        let ends = self.ends.lock().take_if(|ends| ends.source.test_signaled_flag());
 
         if let Some(Ends { source, target }) = ends {
             target.signal(match source.error() {

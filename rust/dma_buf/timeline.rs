@@ -62,7 +62,10 @@ use kernel::{
         CStrExt,
         CString, //
     },
-    sync::atomic::Atomic,
+    sync::atomic::{
+        Atomic,
+        Release, //
+    },
     types::Opaque, //
 };
 use watchdog::Watchdog;
@@ -214,12 +217,16 @@ impl Timeline {
         }
         inner.last = inner.last.max(seqno);
 
-        // Behind the last one that is not above it.
+        // Behind the last one that is not above it; but before all that are
+        // pending if its number has passed: none of them is below, and those of
+        // the same number have not been completed.
+        let passed = seqno <= inner.passed;
         let head = self.pending.get();
         // SAFETY: The list is initialised and locked, and what is on it is valid.
         let next = unsafe {
-            let mut next = head;
-            while (*next).prev != head
+            let mut next = if passed { (*head).next } else { head };
+            while !passed
+                && (*next).prev != head
                 && (*Header::as_fence(Self::header_of((*next).prev))).seqno > seqno
             {
                 next = (*next).prev;
@@ -231,8 +238,10 @@ impl Timeline {
 
         if inner.closed {
             self.drain(&guard, Until::Seqno(u64::MAX, ECANCELED.to_errno()));
-        } else if seqno <= inner.passed {
-            self.drain(&guard, Until::Seqno(inner.passed, 0));
+        } else if passed {
+            // SAFETY: The caller owns the fence, which is on the locked list.
+            unsafe { header.as_ref() }.outcome.store(0, Release);
+            self.drain(&guard, Until::Pending);
         }
         true
     }

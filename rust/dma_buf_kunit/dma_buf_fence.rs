@@ -7,8 +7,46 @@ use kernel::prelude::*;
 #[kunit_tests(rust_dma_buf_fence)]
 mod tests {
     use super::*;
-    use crate::fixture;
-    use dma_buf::Status;
+    use crate::{
+        fixture::{
+            self,
+            registration,
+            Count,
+            Counter, //
+        },
+        race::{
+            duration,
+            ensure,
+            possible,
+            spin_until, //
+        },
+        workqueue::Workqueue, //
+    };
+    use dma_buf::{
+        CallbackError,
+        Cancelled,
+        Fence,
+        FenceSlot,
+        Status,
+        WaitError, //
+    };
+    use kernel::{
+        sync::{
+            atomic::{
+                Acquire,
+                Atomic,
+                Full,
+                Release, //
+            },
+            rcu,
+            Arc, //
+        },
+        time::{
+            delay::fsleep,
+            msecs_to_jiffies,
+            Delta, //
+        },
+    };
 
     #[test]
     fn test_sanitycheck() -> Result {
@@ -16,6 +54,93 @@ mod tests {
 
         fence.as_fence().enable_signaling();
         assert!(fence.signal(Ok(())));
+        Ok(())
+    }
+
+    #[test]
+    fn test_signaling() -> Result {
+        let (_context, driver) = fixture::fence()?;
+        let fence = driver.fence();
+
+        fence.enable_signaling();
+        assert!(!fence.is_signaled());
+        assert!(!fence.test_signaled_flag());
+        assert!(driver.signal(Ok(())));
+        assert!(fence.is_signaled());
+        assert!(fence.test_signaled_flag());
+        // The fence has let go of its driver: the operations are gone.
+        assert_eq!(fence.driver_name(&rcu::read_lock()), c"detached-driver");
+        Ok(())
+    }
+
+    #[test]
+    fn test_add_callback() -> Result {
+        let (_context, driver) = fixture::fence()?;
+        let seen = Counter::new()?;
+        let mut callback = registration()?;
+
+        callback
+            .as_mut()
+            .register(driver.as_fence(), Count(seen.clone()))?;
+        assert_eq!(seen.get(), 0);
+        assert!(!callback.is_called());
+        driver.signal(Ok(()));
+        assert_eq!(seen.get(), 1);
+        assert!(callback.is_called());
+        Ok(())
+    }
+
+    #[test]
+    fn test_late_add_callback() -> Result {
+        let (_context, driver) = fixture::fence()?;
+        let fence = driver.fence();
+        let seen = Counter::new()?;
+        let mut callback = registration()?;
+
+        fence.enable_signaling();
+        driver.signal(Ok(()));
+        assert!(matches!(
+            callback.as_mut().register(&fence, Count(seen.clone())),
+            Err(CallbackError::AlreadySignaled(_))
+        ));
+        assert_eq!(seen.get(), 0);
+        Ok(())
+    }
+
+    #[test]
+    fn test_rm_callback() -> Result {
+        let (_context, driver) = fixture::fence()?;
+        let seen = Counter::new()?;
+        let mut callback = registration()?;
+
+        callback
+            .as_mut()
+            .register(driver.as_fence(), Count(seen.clone()))?;
+        assert!(matches!(
+            callback.as_mut().cancel(),
+            Some(Cancelled::Cancelled(_))
+        ));
+        driver.signal(Ok(()));
+        assert_eq!(seen.get(), 0);
+        Ok(())
+    }
+
+    #[test]
+    fn test_late_rm_callback() -> Result {
+        let (_context, driver) = fixture::fence()?;
+        let seen = Counter::new()?;
+        let mut callback = registration()?;
+
+        callback
+            .as_mut()
+            .register(driver.as_fence(), Count(seen.clone()))?;
+        driver.signal(Ok(()));
+        assert_eq!(seen.get(), 1);
+        assert!(matches!(
+            callback.as_mut().cancel(),
+            Some(Cancelled::Called(_))
+        ));
+        assert_eq!(seen.get(), 1);
         Ok(())
     }
 
@@ -28,6 +153,170 @@ mod tests {
         assert_eq!(fence.status(), Status::Pending);
         driver.signal(Ok(()));
         assert_eq!(fence.status(), Status::Signaled);
+        Ok(())
+    }
+
+    #[test]
+    fn test_error() -> Result {
+        let (context, first) = fixture::fence()?;
+        let driver = fixture::next(&context)?;
+        let fence = driver.fence();
+
+        fence.enable_signaling();
+        // The error is set, but not the signal, as an earlier fence is pending.
+        driver.signal(Err(EIO));
+        assert_eq!(fence.status(), Status::Pending);
+        assert_eq!(fence.error(), None);
+        first.signal(Ok(()));
+        assert_eq!(fence.status(), Status::Error(EIO));
+        assert_eq!(fence.error(), Some(EIO));
+        Ok(())
+    }
+
+    #[test]
+    fn test_wait() -> Result {
+        let (_context, driver) = fixture::fence()?;
+        let fence = driver.fence();
+
+        fence.enable_signaling();
+        assert_eq!(fence.wait_timeout(0), Err(WaitError::TimedOut));
+        driver.signal(Ok(()));
+        assert_eq!(fence.wait_timeout(0), Ok(1));
+        Ok(())
+    }
+
+    #[test]
+    fn test_wait_timeout() -> Result {
+        let (_context, driver) = fixture::fence()?;
+        let fence = driver.fence();
+        let queue = Workqueue::new()?;
+
+        fence.enable_signaling();
+        assert_eq!(fence.wait_timeout(1), Err(WaitError::TimedOut));
+        queue.spawn_on(0, move || {
+            fsleep(Delta::from_millis(4));
+            driver.signal(Ok(()));
+        })?;
+        // Far more than it takes, on the slowest of machines.
+        assert!(fence.wait_timeout(msecs_to_jiffies(60_000)).is_ok());
+        Ok(())
+    }
+
+    #[test]
+    fn test_stub() -> Result {
+        let mut stubs = KVec::new();
+
+        for _ in 0..64 {
+            stubs.push(Fence::stub(), GFP_KERNEL)?;
+        }
+        for stub in &stubs {
+            assert!(stub.is_signaled());
+            assert_eq!(stub.status(), Status::Signaled);
+        }
+        Ok(())
+    }
+
+    /// What the two sides of `test_race_signal_callback` share.
+    struct Arena {
+        slots: [FenceSlot; 2],
+        steps: [Atomic<u32>; 2],
+        stop: Atomic<bool>,
+    }
+
+    impl Arena {
+        /// Waits until both sides are here; false if it is over.
+        fn meet(&self, side: u32) -> bool {
+            let step = self.steps[side as usize].fetch_add(1, Full) + 1;
+            let other = &self.steps[1 - side as usize];
+
+            spin_until(|| other.load(Acquire) >= step || self.stop.load(Acquire));
+            other.load(Acquire) >= step
+        }
+    }
+
+    /// One side: publishes a fence of its own, watches that of the other side,
+    /// and signals its own before that or after, over and over.
+    fn signal_and_watch(arena: &Arena, side: u32, before: bool) -> Result {
+        let mut passes = 0;
+        let mut misses = 0;
+        let mut callback = registration()?;
+
+        while !arena.stop.load(Acquire) {
+            let (_context, driver) = fixture::fence()?;
+            let seen = Counter::new()?;
+
+            driver.as_fence().enable_signaling();
+            arena.slots[side as usize].set(Some(driver.fence()));
+            // Neither side goes on before both have the other's fence.
+            let theirs = if arena.meet(side) {
+                arena.slots[1 - side as usize].get()
+            } else {
+                None
+            };
+            let (Some(theirs), true) = (theirs, arena.meet(side)) else {
+                driver.signal(Ok(()));
+                break;
+            };
+
+            let mut driver = Some(driver);
+            if before {
+                driver.take().map(|driver| driver.signal(Ok(())));
+            }
+            let watched = callback.as_mut().register(&theirs, Count(seen.clone()));
+            driver.take().map(|driver| driver.signal(Ok(())));
+
+            if watched.is_ok() {
+                ensure!(theirs.wait().is_ok());
+                // Waits for a callback that is just being called.
+                ensure!(matches!(
+                    callback.as_mut().cancel(),
+                    Some(Cancelled::Called(_))
+                ));
+                ensure!(seen.get() == 1);
+            } else {
+                misses += 1;
+                ensure!(seen.get() == 0);
+            }
+            passes += 1;
+        }
+        arena.slots[side as usize].set(None);
+        pr_info!("side {}: {} passes, {} misses\n", side, passes, misses);
+        ensure!(passes > 0);
+        Ok(())
+    }
+
+    #[test]
+    fn test_race_signal_callback() -> Result {
+        if !possible() {
+            return Ok(());
+        }
+        for before in [false, true] {
+            let arena = Arc::new(
+                Arena {
+                    slots: [FenceSlot::new(None), FenceSlot::new(None)],
+                    steps: [Atomic::new(0), Atomic::new(0)],
+                    stop: Atomic::new(false),
+                },
+                GFP_KERNEL,
+            )?;
+            let good = Counter::new()?;
+            let queue = Workqueue::new()?;
+
+            for side in 0..2 {
+                let (arena, good) = (arena.clone(), good.clone());
+
+                queue.spawn_on(side, move || {
+                    if signal_and_watch(&arena, side, before).is_ok() {
+                        good.add();
+                    }
+                })?;
+            }
+            // As long as the C suite's, or longer.
+            fsleep(duration().max(Delta::from_millis(50)));
+            arena.stop.store(true, Release);
+            drop(queue);
+            assert_eq!(good.get(), 2);
+        }
         Ok(())
     }
 }

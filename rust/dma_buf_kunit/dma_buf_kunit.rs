@@ -2,10 +2,25 @@
 
 //! KUnit suites of the `dma_buf` crate.
 //!
-//! They run when the module is loaded, if `kunit.enable=1`, and taint.
+//! They run when the module is loaded, if `kunit.enable=1` and
+//! `kunit.autorun=1`, and taint.
 
+mod callback;
+mod context;
+mod data;
 mod dma_buf_fence;
+mod fence;
 mod fixture;
+mod forward;
+mod irq_work;
+mod lockdep;
+mod ops;
+mod order;
+mod points;
+mod race;
+mod slot;
+mod wait;
+mod workqueue;
 
 use kernel::prelude::*;
 
@@ -15,6 +30,12 @@ module! {
     authors: ["The dma_buf_rs authors"],
     description: "KUnit suites of the dma_buf crate",
     license: "GPL",
+    params: {
+        seconds: u32 {
+            default: 1,
+            description: "How long each race between two CPUs is run",
+        },
+    },
 }
 
 struct DmaBufKunit;

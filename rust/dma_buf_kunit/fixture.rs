@@ -2,12 +2,36 @@
 
 //! What the suites have in common.
 
+use core::{
+    pin::Pin,
+    ptr::NonNull, //
+};
 use dma_buf::{
     DriverFence,
+    Fence,
+    FenceCallback,
+    FenceCallbackRegistration,
     FenceContext,
     FenceContextOps, //
 };
-use kernel::prelude::*;
+use kernel::{
+    bindings,
+    prelude::*,
+    str::CStrExt,
+    sync::{
+        aref::ARef,
+        atomic::{
+            Atomic,
+            Full,
+            Relaxed, //
+        },
+        Arc, //
+    },
+    time::{
+        delay::fsleep,
+        Delta, //
+    }, //
+};
 
 /// Fences without data or operations.
 pub(crate) struct Mock;
@@ -22,10 +46,232 @@ pub(crate) fn context() -> Result<FenceContext<Mock>> {
     FenceContext::new(c"mock", c"mock", Mock)
 }
 
+/// A fence of a context whose fences need no data.
+pub(crate) fn next<T>(context: &FenceContext<T>) -> Result<DriverFence<T>>
+where
+    T: FenceContextOps<FenceData = ()>,
+{
+    Ok(context.new_fence(context.new_fence_allocation(())?))
+}
+
 /// A context, and its first fence.
 pub(crate) fn fence() -> Result<(FenceContext<Mock>, DriverFence<Mock>)> {
     let context = context()?;
-    let fence = context.new_fence(context.new_fence_allocation(())?);
+    let fence = next(&context)?;
 
     Ok((context, fence))
+}
+
+/// How often something has happened, shared with what makes it happen.
+#[derive(Clone)]
+pub(crate) struct Counter(Arc<Atomic<i32>>);
+
+impl Counter {
+    pub(crate) fn new() -> Result<Self> {
+        Ok(Self(Arc::new(Atomic::new(0), GFP_KERNEL)?))
+    }
+
+    /// Counts, and returns the count before.
+    pub(crate) fn add(&self) -> i32 {
+        self.0.fetch_add(1, Full)
+    }
+
+    pub(crate) fn get(&self) -> i32 {
+        self.0.load(Relaxed)
+    }
+}
+
+/// A callback that counts its calls.
+pub(crate) struct Count(pub(crate) Counter);
+
+// SAFETY: It only adds to a number; no test leaks a registration of it.
+unsafe impl FenceCallback for Count {
+    fn called(&self, _fence: &Fence) {
+        self.0.add();
+    }
+}
+
+/// A registration for a callback, in memory of its own: a failed assertion ends
+/// the test without unwinding its stack, while the fence still points here.
+pub(crate) fn registration<T: FenceCallback>() -> Result<Pin<KBox<FenceCallbackRegistration<T>>>> {
+    KBox::pin_init(FenceCallbackRegistration::new(), GFP_KERNEL)
+}
+
+/// Counts its drops: data whose drop can be watched.
+pub(crate) struct Droppable(pub(crate) Counter);
+
+impl Drop for Droppable {
+    fn drop(&mut self) {
+        self.0.add();
+    }
+}
+
+/// The sequence numbers of fences in the order in which they have signalled.
+#[derive(Clone)]
+pub(crate) struct Trace(Arc<TraceInner>);
+
+struct TraceInner {
+    len: Atomic<i32>,
+    seqnos: [Atomic<u64>; 16],
+}
+
+impl Trace {
+    pub(crate) fn new() -> Result<Self> {
+        Ok(Self(Arc::new(
+            TraceInner {
+                len: Atomic::new(0),
+                seqnos: [const { Atomic::new(0) }; 16],
+            },
+            GFP_KERNEL,
+        )?))
+    }
+
+    /// Whether these have signalled, and no other, in this order.
+    pub(crate) fn is(&self, seqnos: &[u64]) -> bool {
+        self.0.len.load(Relaxed) as usize == seqnos.len()
+            && seqnos
+                .iter()
+                .zip(&self.0.seqnos)
+                .all(|(a, b)| *a == b.load(Relaxed))
+    }
+}
+
+/// A callback that writes its fence into a [`Trace`].
+pub(crate) struct Note(pub(crate) Trace);
+
+// SAFETY: It only writes numbers; no test leaks a registration of it.
+unsafe impl FenceCallback for Note {
+    fn called(&self, fence: &Fence) {
+        let inner = &self.0 .0;
+        let at = inner.len.fetch_add(1, Full) as usize;
+
+        if let Some(slot) = inner.seqnos.get(at) {
+            slot.store(fence.seqno(), Relaxed);
+        }
+    }
+}
+
+/// Has each of these fences traced when it signals, until the result is dropped.
+pub(crate) fn trace(
+    trace: &Trace,
+    fences: &[&DriverFence<Mock>],
+) -> Result<KVec<Pin<KBox<FenceCallbackRegistration<Note>>>>> {
+    let mut callbacks = KVec::new();
+
+    for fence in fences {
+        let mut callback = registration()?;
+
+        callback
+            .as_mut()
+            .register(fence.as_fence(), Note(trace.clone()))?;
+        callbacks.push(callback, GFP_KERNEL)?;
+    }
+    Ok(callbacks)
+}
+
+/// Gives up the reference of a handle that a test has leaked on purpose, so that
+/// nobody takes it for a leak of the crate's.
+///
+/// # Safety
+///
+/// The handle was leaked, is the fence's only one, and its data has no drop.
+pub(crate) unsafe fn give_up_leaked(fence: &Fence) {
+    // SAFETY: By the function's contract this reference is nobody's.
+    drop(unsafe { ARef::from_raw(NonNull::from(fence)) });
+}
+
+/// Waits until something holds, for ten seconds at most, and says whether it did.
+pub(crate) fn eventually(mut holds: impl FnMut() -> bool) -> bool {
+    for _ in 0..10_000 {
+        if holds() {
+            return true;
+        }
+        fsleep(Delta::from_millis(1));
+    }
+    holds()
+}
+
+/// Marks the current test as skipped, saying why.
+pub(crate) fn skip(why: &str) {
+    pr_info!("skipped: {}\n", why);
+    // SAFETY: Any context; a test that is not null is the current one, which
+    // only this thread changes.
+    unsafe {
+        let test = bindings::kunit_get_current_test();
+        if !test.is_null() {
+            (*test).status = bindings::kunit_status_KUNIT_SKIPPED;
+        }
+    }
+}
+
+/// The names of a foreign fence.
+///
+/// # Safety
+///
+/// None: it does not use what it is given.
+unsafe extern "C" fn foreign_name(_fence: *mut bindings::dma_fence) -> *const kernel::ffi::c_char {
+    c"foreign".as_char_ptr()
+}
+
+/// The wait of a foreign fence, which gives up.
+///
+/// # Safety
+///
+/// As for [`foreign_name`].
+unsafe extern "C" fn foreign_wait(_: *mut bindings::dma_fence, _: bool, _: isize) -> isize {
+    EDEADLK.to_errno() as isize
+}
+
+const FOREIGN_OPS: bindings::dma_fence_ops = bindings::dma_fence_ops {
+    get_driver_name: Some(foreign_name),
+    get_timeline_name: Some(foreign_name),
+    enable_signaling: None,
+    signaled: None,
+    wait: None,
+    release: None,
+    set_deadline: None,
+};
+
+static FOREIGN: ForeignOps = ForeignOps(FOREIGN_OPS);
+static FOREIGN_WAITING: ForeignOps = ForeignOps(bindings::dma_fence_ops {
+    wait: Some(foreign_wait),
+    ..FOREIGN_OPS
+});
+
+struct ForeignOps(bindings::dma_fence_ops);
+
+// SAFETY: Never written.
+unsafe impl Sync for ForeignOps {}
+
+/// A fence as a driver in C makes them, with a number of 32 bits, and what
+/// signals it.
+fn foreign_with(
+    ops: &'static ForeignOps,
+    context: u64,
+    seqno: u64,
+) -> Result<(ARef<Fence>, impl FnOnce())> {
+    let memory = KBox::<bindings::dma_fence>::new_uninit(GFP_KERNEL)?;
+    let fence = KBox::into_raw(memory).cast::<bindings::dma_fence>();
+
+    // SAFETY: The memory is from kmalloc, as the core frees it, and nobody else
+    // uses it. The operations are static. Our reference goes to the result.
+    let fence = unsafe {
+        bindings::dma_fence_init(fence, &ops.0, core::ptr::null_mut(), context, seqno);
+        Fence::from_raw_owned(NonNull::new_unchecked(fence))
+    };
+    let signal = fence.clone();
+    // SAFETY: The fence is valid, as there is a reference.
+    Ok((fence, move || unsafe {
+        bindings::dma_fence_signal(signal.as_raw())
+    }))
+}
+
+/// [`foreign_with`] the least that a driver can do.
+pub(crate) fn foreign(context: u64, seqno: u64) -> Result<(ARef<Fence>, impl FnOnce())> {
+    foreign_with(&FOREIGN, context, seqno)
+}
+
+/// A foreign fence that waits in its own way, and gives up with `EDEADLK`.
+pub(crate) fn foreign_waiting() -> Result<(ARef<Fence>, impl FnOnce())> {
+    foreign_with(&FOREIGN_WAITING, 0, 0)
 }

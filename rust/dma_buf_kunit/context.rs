@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a context promises of its fences: their order, and their end.
+
+use kernel::prelude::*;
+
+#[kunit_tests(rust_dma_buf_context)]
+mod tests {
+    use super::*;
+    use crate::fixture::{
+        self,
+        eventually,
+        give_up_leaked,
+        next,
+        trace,
+        Mock,
+        Trace, //
+    };
+    use dma_buf::{
+        ContextOptions,
+        FenceContext,
+        Status, //
+    };
+    use kernel::time::{
+        msecs_to_jiffies,
+        Delta,
+        Instant, //
+    };
+
+    #[test]
+    fn seqnos_are_consecutive_from_one() -> Result {
+        let context = fixture::context()?;
+        let other = fixture::context()?;
+
+        assert!(context.context() != other.context());
+        for seqno in 1..=10 {
+            let fence = next(&context)?;
+
+            assert_eq!(fence.seqno(), seqno);
+            assert_eq!(fence.as_fence().context(), context.context());
+            fence.signal(Ok(()));
+        }
+        assert_eq!(
+            next(&other).map(|fence| (fence.seqno(), fence.signal(Ok(()))))?,
+            (1, true)
+        );
+        Ok(())
+    }
+
+    #[test]
+    fn early_completion_waits_for_those_before() -> Result {
+        let context = fixture::context()?;
+        let (one, two, three) = (next(&context)?, next(&context)?, next(&context)?);
+        let seen = Trace::new()?;
+        let _callbacks = trace(&seen, &[&three, &one, &two])?;
+        let fences = [one.fence(), two.fence(), three.fence()];
+
+        assert!(three.signal(Err(EIO)));
+        assert!(two.signal(Ok(())));
+        assert!(seen.is(&[]));
+        for fence in &fences {
+            assert_eq!(fence.status(), Status::Pending);
+        }
+        assert!(one.signal(Err(EBUSY)));
+        assert!(seen.is(&[1, 2, 3]));
+        assert_eq!(fences[0].status(), Status::Error(EBUSY));
+        assert_eq!(fences[1].status(), Status::Signaled);
+        assert_eq!(fences[2].status(), Status::Error(EIO));
+        Ok(())
+    }
+
+    #[test]
+    fn signal_up_to_keeps_results_and_leaves_the_rest() -> Result {
+        let context = fixture::context()?;
+        let (one, two) = (next(&context)?, next(&context)?);
+        let (three, four) = (next(&context)?, next(&context)?);
+        let fences = [one.fence(), two.fence(), three.fence(), four.fence()];
+
+        assert!(two.signal(Err(EIO)));
+        assert_eq!(context.signal_up_to(0), 0);
+        assert_eq!(context.signal_up_to(3), 3);
+        assert_eq!(context.signal_up_to(3), 0);
+        assert_eq!(fences[0].status(), Status::Signaled);
+        assert_eq!(fences[1].status(), Status::Error(EIO));
+        assert_eq!(fences[2].status(), Status::Signaled);
+        assert_eq!(fences[3].status(), Status::Pending);
+        // The context came first.
+        assert!(!one.signal(Err(EIO)));
+        assert!(!three.signal(Err(EIO)));
+        assert_eq!(fences[2].status(), Status::Signaled);
+        assert!(four.signal(Ok(())));
+        Ok(())
+    }
+
+    #[test]
+    fn signal_up_to_takes_along_what_was_done() -> Result {
+        let context = fixture::context()?;
+        let (one, two, three) = (next(&context)?, next(&context)?, next(&context)?);
+        let fence = three.fence();
+
+        three.signal(Ok(()));
+        two.signal(Ok(()));
+        assert_eq!(context.signal_up_to(1), 3);
+        assert!(fence.test_signaled_flag());
+        drop(one);
+        Ok(())
+    }
+
+    #[test]
+    fn signal_one_completes_in_its_turn() -> Result {
+        let context = fixture::context()?;
+        let (one, two) = (next(&context)?, next(&context)?);
+        let fence = two.fence();
+
+        assert!(context.signal_one(2, Err(EIO)));
+        assert!(!context.signal_one(2, Ok(())));
+        assert!(!context.signal_one(3, Ok(())));
+        assert_eq!(fence.status(), Status::Pending);
+        assert!(context.signal_one(1, Ok(())));
+        assert_eq!(fence.status(), Status::Error(EIO));
+        assert!(!one.signal(Ok(())));
+        assert!(!two.signal(Ok(())));
+        Ok(())
+    }
+
+    #[test]
+    fn cancel_all_signals_everything_with_its_error() -> Result {
+        let context = fixture::context()?;
+        let (one, two) = (next(&context)?, next(&context)?);
+        let fences = [one.fence(), two.fence()];
+
+        assert!(two.signal(Ok(())));
+        assert_eq!(context.cancel_all(ENODEV), 2);
+        assert_eq!(context.cancel_all(ENODEV), 0);
+        assert_eq!(fences[0].status(), Status::Error(ENODEV));
+        assert_eq!(fences[1].status(), Status::Signaled);
+        assert!(!one.signal(Ok(())));
+        // The context goes on.
+        assert!(next(&context)?.signal(Ok(())));
+        Ok(())
+    }
+
+    #[test]
+    fn dropped_context_cancels_what_is_pending() -> Result {
+        let context = fixture::context()?;
+        let (one, two, three) = (next(&context)?, next(&context)?, next(&context)?);
+        let seen = Trace::new()?;
+        let _callbacks = trace(&seen, &[&one, &two, &three])?;
+        let fences = [one.fence(), two.fence(), three.fence()];
+
+        assert!(two.signal(Ok(())));
+        drop(context);
+        assert!(seen.is(&[1, 2, 3]));
+        assert_eq!(fences[0].status(), Status::Error(ECANCELED));
+        assert_eq!(fences[1].status(), Status::Signaled);
+        assert_eq!(fences[2].status(), Status::Error(ECANCELED));
+        // Handles outlive their context, and have nothing left to do.
+        assert!(!one.signal(Ok(())));
+        drop(three);
+        assert_eq!(fences[0].status(), Status::Error(ECANCELED));
+        Ok(())
+    }
+
+    #[test]
+    fn forgotten_handle_is_cancelled_with_its_context() -> Result {
+        let (context, driver) = fixture::fence()?;
+        let fence = driver.fence();
+
+        core::mem::forget(driver);
+        assert_eq!(fence.status(), Status::Pending);
+        drop(context);
+        assert_eq!(fence.status(), Status::Error(ECANCELED));
+        // SAFETY: Forgotten above; fences of `Mock` have no data.
+        unsafe { give_up_leaked(&fence) };
+        Ok(())
+    }
+
+    #[test]
+    fn forgotten_handle_does_not_stop_the_context() -> Result {
+        let context = fixture::context()?;
+        let (one, two) = (next(&context)?, next(&context)?);
+        let (fence, later) = (one.fence(), two.fence());
+
+        core::mem::forget(one);
+        assert!(two.signal(Ok(())));
+        assert_eq!(later.status(), Status::Pending);
+        assert_eq!(context.signal_up_to(1), 2);
+        assert_eq!(fence.status(), Status::Signaled);
+        assert_eq!(later.status(), Status::Signaled);
+        // SAFETY: Forgotten above; fences of `Mock` have no data.
+        unsafe { give_up_leaked(&fence) };
+        Ok(())
+    }
+
+    /// The kernel's log has one line about it, not two; see the suite's script.
+    #[test]
+    fn fence_dropped_unsignalled_is_cancelled_in_its_turn() -> Result {
+        let context = FenceContext::new(c"mock", c"dropped on purpose", Mock)?;
+        let (one, two, three) = (next(&context)?, next(&context)?, next(&context)?);
+        let fences = [one.fence(), two.fence(), three.fence()];
+
+        drop(two);
+        drop(three);
+        assert_eq!(fences[1].status(), Status::Pending);
+        assert!(one.signal(Ok(())));
+        assert_eq!(fences[1].status(), Status::Error(ECANCELED));
+        assert_eq!(fences[2].status(), Status::Error(ECANCELED));
+        Ok(())
+    }
+
+    #[test]
+    fn timestamp_is_the_drivers_or_the_time_of_the_signal() -> Result {
+        let context = fixture::context()?;
+        let (one, two) = (next(&context)?, next(&context)?);
+        let fences = [one.fence(), two.fence()];
+        let stamp = Instant::now();
+
+        assert!(fences[0].timestamp().is_none());
+        assert!(one.signal_timestamp(Ok(()), stamp));
+        assert!(fences[0]
+            .timestamp()
+            .is_some_and(|time| (time - stamp).is_zero()));
+
+        let before = Instant::now();
+        assert!(two.signal(Ok(())));
+        assert!(fences[1]
+            .timestamp()
+            .is_some_and(|time| !(time - before).is_negative() && !time.elapsed().is_negative()));
+        Ok(())
+    }
+
+    #[test]
+    fn bound_completes_what_is_late_and_all_before() -> Result {
+        let bound = Delta::from_millis(200);
+        let options = ContextOptions::new().bound(bound)?;
+        let context = FenceContext::with_options(c"mock", c"bound", options, Mock)?;
+        let start = Instant::<kernel::time::Monotonic>::now();
+        let (one, two) = (next(&context)?, next(&context)?);
+        let fences = [one.fence(), two.fence()];
+
+        // Done, but not signalled: its time does not count, that of `one` does.
+        assert!(two.signal(Ok(())));
+        assert!(fences[0].wait_timeout(msecs_to_jiffies(60_000)).is_ok());
+        assert!(start.elapsed() >= bound);
+        assert_eq!(fences[0].status(), Status::Error(ETIME));
+        assert_eq!(fences[1].status(), Status::Signaled);
+        assert!(!one.signal(Ok(())));
+
+        // A fence has its own time, from its own publication.
+        let three = next(&context)?;
+        assert_eq!(three.as_fence().status(), Status::Pending);
+        assert!(three.signal(Ok(())));
+        Ok(())
+    }
+
+    #[test]
+    fn bound_watches_the_next_after_one_has_signalled() -> Result {
+        let options = ContextOptions::new().bound(Delta::from_millis(50))?;
+        let context = FenceContext::with_options(c"mock", c"bound", options, Mock)?;
+        let (one, two) = (next(&context)?, next(&context)?);
+        let fence = two.fence();
+
+        assert!(one.signal(Ok(())));
+        assert!(eventually(|| fence.test_signaled_flag()));
+        assert_eq!(fence.status(), Status::Error(ETIME));
+        // The last one of a context that goes while its timer is set.
+        let _three = next(&context)?;
+        drop(context);
+        Ok(())
+    }
+
+    #[test]
+    fn bound_must_be_positive() -> Result {
+        for bound in [Delta::ZERO, Delta::from_nanos(-1)] {
+            assert_eq!(ContextOptions::new().bound(bound).map(|_| ()), Err(EINVAL));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The driver's data in a fence, and when it is dropped.
+
+use kernel::prelude::*;
+
+#[kunit_tests(rust_dma_buf_data)]
+mod tests {
+    use super::*;
+    use crate::{
+        fixture::{
+            self,
+            eventually,
+            Counter,
+            Droppable,
+            Mock, //
+        },
+        race::{
+            ensure,
+            race, //
+        },
+    };
+    use dma_buf::{
+        DriverFence,
+        FenceContext,
+        FenceContextOps, //
+    };
+    use kernel::{
+        sync::rcu,
+        time::{
+            delay::udelay,
+            Delta, //
+        },
+        types::ForeignOwnable, //
+    };
+
+    /// A context whose fences, like itself, count their drops.
+    struct Ring(#[expect(dead_code)] Droppable);
+
+    #[vtable]
+    impl FenceContextOps for Ring {
+        type FenceData = Droppable;
+    }
+
+    /// A context that counts its drop, and a fence that counts that of its data.
+    fn ring() -> Result<(FenceContext<Ring>, DriverFence<Ring>, Counter, Counter)> {
+        let (mine, fences) = (Counter::new()?, Counter::new()?);
+        let context = FenceContext::new(c"mock", c"ring", Ring(Droppable(mine.clone())))?;
+        let fence = context.new_fence(context.new_fence_allocation(Droppable(fences.clone()))?);
+
+        Ok((context, fence, mine, fences))
+    }
+
+    /// Whether the count ends at 1, and stays there.
+    fn once(counter: &Counter) -> bool {
+        let ended = eventually(|| counter.get() != 0);
+
+        rcu::rcu_barrier();
+        rcu::rcu_barrier();
+        ended && counter.get() == 1
+    }
+
+    #[test]
+    fn dropped_once_after_the_signal() -> Result {
+        let (_context, driver, _, data) = ring()?;
+        let fence = driver.fence();
+
+        driver.signal(Ok(()));
+        // Though references to the fence are left.
+        assert!(once(&data));
+        drop(fence);
+        assert!(once(&data));
+        Ok(())
+    }
+
+    #[test]
+    fn lives_as_long_as_the_handle() -> Result {
+        let (context, driver, _, data) = ring()?;
+
+        context.signal_up_to(1);
+        rcu::rcu_barrier();
+        assert_eq!(data.get(), 0);
+        assert_eq!(driver.data().0.get(), 0);
+        drop(driver);
+        assert!(once(&data));
+        Ok(())
+    }
+
+    #[test]
+    fn lives_until_the_signal() -> Result {
+        let (context, driver, _, data) = ring()?;
+        let second = Counter::new()?;
+        let later = context.new_fence(context.new_fence_allocation(Droppable(second.clone()))?);
+
+        // Done, its handle gone, but not its turn.
+        later.signal(Ok(()));
+        rcu::rcu_barrier();
+        assert_eq!(second.get(), 0);
+        driver.signal(Ok(()));
+        assert!(once(&second));
+        assert!(once(&data));
+        Ok(())
+    }
+
+    #[test]
+    fn dropped_once_when_the_context_goes_first() -> Result {
+        let (context, driver, mine, data) = ring()?;
+
+        drop(context);
+        assert!(once(&mine));
+        assert_eq!(data.get(), 0);
+        drop(driver);
+        assert!(once(&data));
+        Ok(())
+    }
+
+    #[test]
+    fn dropped_once_when_the_handle_goes_first() -> Result {
+        let (context, driver, mine, data) = ring()?;
+
+        driver.signal(Ok(()));
+        drop(context);
+        assert!(once(&mine));
+        assert!(once(&data));
+        Ok(())
+    }
+
+    #[test]
+    fn never_dropped_inside_a_read_side_section() -> Result {
+        let (context, driver, mine, data) = ring()?;
+        let guard = rcu::read_lock();
+
+        driver.signal(Ok(()));
+        drop(context);
+        for _ in 0..50 {
+            udelay(Delta::from_micros(1000));
+        }
+        assert_eq!(data.get(), 0);
+        assert_eq!(mine.get(), 0);
+        drop(guard);
+        assert!(once(&data));
+        assert!(once(&mine));
+        Ok(())
+    }
+
+    #[test]
+    fn unused_allocation_drops_it_at_once() -> Result {
+        let (context, driver, _, _) = ring()?;
+        let data = Counter::new()?;
+        let mut memory = context.new_fence_allocation(Droppable(data.clone()))?;
+
+        assert_eq!(memory.data().0.get(), 0);
+        assert_eq!(memory.data_mut().0.get(), 0);
+        drop(memory);
+        assert_eq!(data.get(), 1);
+        driver.signal(Ok(()));
+        Ok(())
+    }
+
+    #[test]
+    fn downcast_finds_only_its_own_while_pending() -> Result {
+        let (_context, driver, _, data) = ring()?;
+        let (_other, foreign) = fixture::fence()?;
+        let fence = driver.fence();
+        {
+            let guard = rcu::read_lock();
+
+            data.add();
+            assert!(fence
+                .downcast::<Ring>(&guard)
+                .is_some_and(|(_, data)| data.0.get() == 1));
+            assert!(fence.downcast::<Mock>(&guard).is_none());
+            assert!(foreign.as_fence().downcast::<Mock>(&guard).is_some());
+            assert!(foreign.as_fence().downcast::<Ring>(&guard).is_none());
+            assert!(dma_buf::Fence::stub().downcast::<Ring>(&guard).is_none());
+        }
+        driver.signal(Ok(()));
+        foreign.signal(Ok(()));
+        assert!(fence.downcast::<Ring>(&rcu::read_lock()).is_none());
+        Ok(())
+    }
+
+    #[test]
+    fn handle_lives_as_a_pointer() -> Result {
+        let (_context, driver, _, data) = ring()?;
+        let fence = driver.fence();
+        let pointer = driver.into_foreign();
+
+        // SAFETY: It came from `into_foreign`, and is borrowed until it is taken
+        // back.
+        assert_eq!(unsafe { DriverFence::<Ring>::borrow(pointer) }.seqno(), 1);
+        assert!(!fence.test_signaled_flag());
+        // SAFETY: As above; taken back once.
+        assert!(unsafe { DriverFence::<Ring>::from_foreign(pointer) }.signal(Ok(())));
+        assert!(once(&data));
+        Ok(())
+    }
+
+    #[test]
+    fn race_of_handle_and_context_drops_it_once() -> Result {
+        assert!(race(
+            || {
+                let (context, driver, _, data) = ring()?;
+                Ok(((context, data), driver))
+            },
+            |(context, data)| {
+                drop(context);
+                data
+            },
+            |driver| driver.signal(Ok(())),
+            |data, _| {
+                ensure!(once(&data));
+                Ok(())
+            },
+        )
+        .is_ok());
+        Ok(())
+    }
+}

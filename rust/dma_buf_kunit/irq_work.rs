@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! irq_work that owns what it works on.
+
+use kernel::prelude::*;
+
+#[kunit_tests(rust_dma_buf_irq_work)]
+mod tests {
+    use super::*;
+    use crate::{
+        fixture::{
+            eventually,
+            Counter,
+            Droppable, //
+        },
+        race::{
+            ensure,
+            race, //
+        },
+    };
+    use dma_buf::{
+        IrqWork,
+        IrqWorkItem,
+        IrqWorkQueuer,
+        Section, //
+    };
+    use kernel::{
+        interrupt::local_interrupt_disable,
+        new_spinlock_irq,
+        sync::{
+            atomic::{
+                Atomic,
+                Full, //
+            },
+            rcu,
+            SpinLockIrq, //
+        }, //
+    };
+
+    struct Item {
+        runs: Counter,
+        _drops: Droppable,
+    }
+
+    impl IrqWorkItem for Item {
+        fn run(&self, _section: &Section<'_>) {
+            self.runs.add();
+        }
+    }
+
+    /// A work, how often it has run, and how often its item was dropped.
+    fn work() -> Result<(IrqWork<Item>, Counter, Counter)> {
+        let (runs, drops) = (Counter::new()?, Counter::new()?);
+        let work = IrqWork::new(Item {
+            runs: runs.clone(),
+            _drops: Droppable(drops.clone()),
+        })?;
+
+        Ok((work, runs, drops))
+    }
+
+    /// Whether the count ends at 1, and stays there.
+    fn once(counter: &Counter) -> bool {
+        let ended = eventually(|| counter.get() != 0);
+
+        rcu::rcu_barrier();
+        ended && counter.get() == 1
+    }
+
+    #[test]
+    fn runs_once_each_time_it_is_queued() -> Result {
+        let (work, runs, drops) = work()?;
+
+        work.sync();
+        assert_eq!(runs.get(), 0);
+        for n in 1..=10 {
+            assert!(work.queue());
+            work.sync();
+            assert_eq!(runs.get(), n);
+            assert!(!work.is_pending());
+            assert!(!work.is_busy());
+        }
+        assert_eq!(drops.get(), 0);
+        drop(work);
+        assert!(once(&drops));
+        Ok(())
+    }
+
+    #[test]
+    fn queued_twice_before_it_runs_is_queued_once() -> Result {
+        let (work, runs, _drops) = work()?;
+        let queuer = work.queuer();
+        let (first, second, third, pending) = {
+            let _guard = local_interrupt_disable();
+
+            (
+                work.queue(),
+                work.queue(),
+                queuer.queue(),
+                work.is_pending(),
+            )
+        };
+
+        assert!(first && !second && !third && pending);
+        work.sync();
+        assert_eq!(runs.get(), 1);
+        Ok(())
+    }
+
+    #[test]
+    fn dropped_while_queued_it_still_runs() -> Result {
+        let (work, runs, drops) = work()?;
+        {
+            let _guard = local_interrupt_disable();
+
+            work.queue();
+            drop(work);
+        }
+        assert!(eventually(|| runs.get() == 1));
+        assert!(once(&drops));
+        assert_eq!(runs.get(), 1);
+        Ok(())
+    }
+
+    #[test]
+    fn queuer_keeps_the_item() -> Result {
+        let (work, runs, drops) = work()?;
+        let queuer = work.queuer();
+
+        drop(work);
+        rcu::rcu_barrier();
+        assert_eq!(drops.get(), 0);
+        assert!(queuer.queue());
+        assert!(eventually(|| runs.get() == 1));
+        assert_eq!(drops.get(), 0);
+        drop(queuer);
+        assert!(once(&drops));
+        Ok(())
+    }
+
+    #[test]
+    fn item_is_lent_outside_the_body() -> Result {
+        let (work, runs, _drops) = work()?;
+
+        work.runs.add();
+        assert_eq!(runs.get(), 1);
+        Ok(())
+    }
+
+    /// Queues itself from its body, and gives that up with the last turn.
+    #[pin_data]
+    struct Again {
+        left: Atomic<i32>,
+        #[pin]
+        queuer: SpinLockIrq<Option<IrqWorkQueuer>>,
+        _drops: Droppable,
+    }
+
+    impl IrqWorkItem for Again {
+        fn run(&self, _section: &Section<'_>) {
+            if self.left.fetch_sub(1, Full) > 1 {
+                if let Some(queuer) = &*self.queuer.lock() {
+                    queuer.queue();
+                }
+            } else {
+                let last = self.queuer.lock().take();
+
+                drop(last);
+            }
+        }
+    }
+
+    #[test]
+    fn body_can_queue_its_own_work() -> Result {
+        let drops = Counter::new()?;
+        let item = Droppable(drops.clone());
+        let work = IrqWork::new(pin_init!(Again {
+            left: Atomic::new(5),
+            queuer <- new_spinlock_irq!(None),
+            _drops: item,
+        }))?;
+        let queuer = work.queuer();
+
+        *work.queuer.lock() = Some(queuer);
+        work.queue();
+        drop(work);
+        assert!(once(&drops));
+        Ok(())
+    }
+
+    #[test]
+    fn race_of_queueing_and_dropping_drops_the_item_once() -> Result {
+        assert!(race(
+            || {
+                let (work, runs, drops) = work()?;
+                let queuer = work.queuer();
+
+                Ok(((work, runs, drops), queuer))
+            },
+            |(work, runs, drops)| {
+                work.queue();
+                drop(work);
+                (runs, drops)
+            },
+            |queuer| queuer.queue(),
+            |(runs, drops), _| {
+                ensure!(once(&drops));
+                ensure!((1..=2).contains(&runs.get()));
+                Ok(())
+            },
+        )
+        .is_ok());
+        Ok(())
+    }
+}

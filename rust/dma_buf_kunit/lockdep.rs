@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Domains and lock classes, put to the uses that they allow: lockdep, where
+//! there is one, has nothing to say.
+
+use kernel::prelude::*;
+
+#[kunit_tests(rust_dma_buf_lockdep)]
+mod tests {
+    use super::*;
+    use crate::fixture::{
+        self,
+        next,
+        registration,
+        Count,
+        Counter,
+        Mock, //
+    };
+    use dma_buf::{
+        signalling,
+        ContextOptions,
+        Domain,
+        FenceContext,
+        LockClass,
+        Wait,
+        WaitError,
+        MAX_LOCKDEP_NAME, //
+    };
+    use kernel::str::CString;
+
+    #[test]
+    fn names_have_bounds() -> Result {
+        let longest = KVec::from_elem(b'x', MAX_LOCKDEP_NAME, GFP_KERNEL)?;
+        let longer = KVec::from_elem(b'x', MAX_LOCKDEP_NAME + 1, GFP_KERNEL)?;
+        let string = |bytes: &[u8]| {
+            CString::try_from_fmt(kernel::prelude::fmt!(
+                "{}",
+                core::str::from_utf8(bytes).unwrap_or("")
+            ))
+        };
+
+        assert!(Domain::new(&string(&longest)?).is_ok());
+        for name in [&*string(&longer)?, c""] {
+            assert_eq!(Domain::new(name).map(|_| ()), Err(EINVAL));
+            assert_eq!(LockClass::new(name).map(|_| ()), Err(EINVAL));
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn sections_and_waits_of_a_domain_in_order_are_silent() -> Result {
+        let domain = Domain::new(c"kunit a")?;
+        let options = ContextOptions::new().domain(domain);
+        let context = FenceContext::with_options(c"mock", c"domain", options, Mock)?;
+        let (one, two) = (next(&context)?, next(&context)?);
+        let wait = Wait::new().domain(domain).timeout(1);
+
+        assert_eq!(wait.on(one.as_fence()), Err(WaitError::TimedOut));
+        domain.signalling(|_| signalling(|_| domain.signalling(|_| one.signal(Ok(())))));
+        assert!(wait.on_any(&[two.as_fence()]).is_err());
+        // The domain of before, by its name.
+        Domain::new(c"kunit a")?.signalling(|_| two.signal(Ok(())));
+        assert!(wait.on(&dma_buf::Fence::stub()).is_ok());
+        Ok(())
+    }
+
+    #[test]
+    fn wait_in_another_domains_section_is_silent_one_way_round() -> Result {
+        let (inner, outer) = (Domain::new(c"kunit inner")?, Domain::new(c"kunit outer")?);
+        let (_context, driver) = fixture::fence()?;
+
+        outer.signalling(|_| {
+            let _ = Wait::new()
+                .domain(inner)
+                .ordered()
+                .timeout(1)
+                .on(driver.as_fence());
+        });
+        inner.signalling(|_| driver.signal(Ok(())));
+        Ok(())
+    }
+
+    /// Signalling a fence of one class in the callback of one of another is no
+    /// recursion; and a class is known under its name.
+    #[test]
+    fn fences_of_a_class_of_their_own_work_as_others() -> Result {
+        let options = ContextOptions::new().lock_class(LockClass::new(c"kunit fence")?);
+        let context = FenceContext::with_options(c"mock", c"class", options, Mock)?;
+        let driver = next(&context)?;
+        let fence = driver.fence();
+        let seen = Counter::new()?;
+        let mut callback = registration()?;
+
+        callback.as_mut().register(&fence, Count(seen.clone()))?;
+        fence.enable_signaling();
+        assert!(!fence.is_signaled());
+        driver.signal(Ok(()));
+        assert_eq!(seen.get(), 1);
+        // It outlives the context, and is tracked still.
+        drop(context);
+        fence.status();
+        Ok(())
+    }
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Timelines whose user picks the points.
+
+use kernel::prelude::*;
+
+#[kunit_tests(rust_dma_buf_points)]
+mod tests {
+    use super::*;
+    use crate::fixture::{
+        self,
+        trace,
+        Mock,
+        Trace, //
+    };
+    use dma_buf::{
+        DriverFence,
+        FenceContext,
+        SeqnoError,
+        Status, //
+    };
+
+    fn at(context: &FenceContext<Mock>, seqno: u64) -> Result<DriverFence<Mock>> {
+        Ok(context.new_fence_at(context.new_fence_allocation(())?, seqno)?)
+    }
+
+    #[test]
+    fn points_in_any_order_signal_in_their_order() -> Result {
+        let context = fixture::context()?;
+        let (seven, three, five) = (at(&context, 7)?, at(&context, 3)?, at(&context, 5)?);
+        let seen = Trace::new()?;
+        let _callbacks = trace(&seen, &[&seven, &three, &five])?;
+
+        assert_eq!(seven.seqno(), 7);
+        assert!(seven.signal(Ok(())));
+        assert!(seen.is(&[]));
+        assert_eq!(context.signal_up_to(4), 1);
+        assert!(seen.is(&[3]));
+        assert_eq!(context.signal_up_to(6), 2);
+        assert!(seen.is(&[3, 5, 7]));
+        drop((three, five));
+        Ok(())
+    }
+
+    #[test]
+    fn passed_point_is_born_signalled() -> Result {
+        let context = fixture::context()?;
+        let ten = at(&context, 10)?;
+
+        assert!(ten.signal(Ok(())));
+        for seqno in [4, 10] {
+            let late = at(&context, seqno)?;
+
+            assert_eq!(late.as_fence().status(), Status::Signaled);
+            assert!(!late.signal(Err(EIO)));
+        }
+        let eleven = at(&context, 11)?;
+        assert_eq!(eleven.as_fence().status(), Status::Pending);
+        assert!(eleven.signal(Ok(())));
+        Ok(())
+    }
+
+    #[test]
+    fn equal_points_signal_together() -> Result {
+        let context = fixture::context()?;
+        let (a, b) = (at(&context, 5)?, at(&context, 5)?);
+        let fences = [a.fence(), b.fence()];
+
+        assert_eq!(context.signal_up_to(5), 2);
+        assert_eq!(fences[0].status(), Status::Signaled);
+        assert_eq!(fences[1].status(), Status::Signaled);
+        drop((a, b));
+        Ok(())
+    }
+
+    /// A new fence must not signal somebody else's.
+    #[test]
+    fn late_point_leaves_an_equal_pending_one_alone() -> Result {
+        let context = fixture::context()?;
+        let (a, b) = (at(&context, 5)?, at(&context, 5)?);
+        let pending = b.fence();
+
+        assert!(a.signal(Ok(())));
+        let late = at(&context, 5)?;
+        assert_eq!(pending.status(), Status::Pending);
+        assert!(b.signal(Err(EIO)));
+        assert_eq!(pending.status(), Status::Error(EIO));
+        late.signal(Ok(()));
+        Ok(())
+    }
+
+    #[test]
+    fn seqno_that_goes_backwards_is_refused() -> Result {
+        let (context, one) = fixture::fence()?;
+
+        for seqno in [0, 1] {
+            let refused = context.new_fence_at(context.new_fence_allocation(())?, seqno);
+            let Err(SeqnoError(memory)) = refused else {
+                return Err(EINVAL);
+            };
+            assert_eq!(*memory.data(), ());
+        }
+        assert_eq!(at(&context, 1).map(|_| ()), Err(EINVAL));
+
+        let nine = at(&context, 9)?;
+        let ten = fixture::next(&context)?;
+        assert_eq!((nine.seqno(), ten.seqno()), (9, 10));
+        assert!(one.signal(Ok(())) && nine.signal(Ok(())) && ten.signal(Ok(())));
+        Ok(())
+    }
+}
