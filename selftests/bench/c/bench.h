@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+
+/*
+ * What the benchmarked sides have in common. Each operation is there twice, in
+ * C and in Rust, behind the same three functions.
+ */
+
+#ifndef DMA_BUF_BENCH_H
+#define DMA_BUF_BENCH_H
+
+#include <linux/compiler.h>
+#include <linux/types.h>
+
+/* A loop that the compiler does not unroll, as it cannot count its turns. */
+#define repeat(n) for (; (n); ({ (n)--; OPTIMIZER_HIDE_VAR(n); }))
+
+/*
+ * @prepare: makes everything ready for @run, untimed; NULL if that fails
+ * @run: does the operation @n times, timed; once for each @prepare
+ * @finish: undoes @prepare, untimed
+ *
+ * What @arg means depends on the operation.
+ */
+struct bench_side {
+	void *(*prepare)(u32 n, u32 arg);
+	void (*run)(void *state, u32 n);
+	void (*finish)(void *state);
+};
+
+/* Nothing, that often: what the loop, the call and the clock cost. */
+extern const struct bench_side bench_c_nothing, bench_rust_nothing;
+
+/* life.c, life.rs */
+extern const struct bench_side bench_c_life_bare, bench_c_life_timeline;
+extern const struct bench_side bench_rust_life;
+
+/* fence.c, fence.rs; arg: has it signalled? */
+extern const struct bench_side bench_c_get_put, bench_rust_get_put;
+extern const struct bench_side bench_c_flag, bench_rust_flag;
+extern const struct bench_side bench_c_is_signaled, bench_rust_is_signaled;
+extern const struct bench_side bench_c_wait, bench_rust_wait;
+extern const struct bench_side bench_c_section, bench_rust_section;
+
+/* callback.c, callback.rs; arg: how many callbacks has each fence? */
+extern const struct bench_side bench_c_add_remove, bench_rust_add_remove;
+extern const struct bench_side bench_c_signal, bench_rust_signal;
+
+/* batch.c, batch.rs; n: how many timelines? arg: how many fences on each? */
+extern const struct bench_side bench_c_up_to_loop, bench_c_up_to_batch;
+extern const struct bench_side bench_rust_up_to;
+
+/* irq_work.c, irq_work.rs */
+extern const struct bench_side bench_c_irq_work, bench_rust_irq_work;
+
+/* harness.c */
+int bench_init(void);
+void bench_exit(void);
+
+#endif /* DMA_BUF_BENCH_H */
