@@ -10,7 +10,7 @@ mod tests {
     use crate::{
         fixture::{
             self,
-            eventually,
+            once,
             Counter,
             Droppable,
             Mock, //
@@ -49,15 +49,6 @@ mod tests {
         let fence = context.new_fence(context.new_fence_allocation(Droppable(fences.clone()))?);
 
         Ok((context, fence, mine, fences))
-    }
-
-    /// Whether the count ends at 1, and stays there.
-    fn once(counter: &Counter) -> bool {
-        let ended = eventually(|| counter.get() != 0);
-
-        rcu::rcu_barrier();
-        rcu::rcu_barrier();
-        ended && counter.get() == 1
     }
 
     #[test]

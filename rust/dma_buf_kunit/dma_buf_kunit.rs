@@ -19,7 +19,10 @@ mod order;
 mod points;
 mod race;
 mod slot;
+mod timer;
 mod wait;
+mod wait_queue;
+mod work;
 mod workqueue;
 
 use kernel::prelude::*;

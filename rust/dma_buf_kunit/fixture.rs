@@ -25,8 +25,10 @@ use kernel::{
             Full,
             Relaxed, //
         },
+        rcu,
         Arc, //
     },
+    task::Task,
     time::{
         delay::fsleep,
         Delta, //
@@ -189,6 +191,38 @@ pub(crate) fn eventually(mut holds: impl FnMut() -> bool) -> bool {
         fsleep(Delta::from_millis(1));
     }
     holds()
+}
+
+/// Whether the count ends at 1, and stays there.
+pub(crate) fn once(counter: &Counter) -> bool {
+    let ended = eventually(|| counter.get() != 0);
+
+    // What an RCU callback drops may wait for another.
+    rcu::rcu_barrier();
+    rcu::rcu_barrier();
+    ended && counter.get() == 1
+}
+
+/// Has a signal pending for the current thread while `f` runs.
+pub(crate) fn interrupted<R>(f: impl FnOnce() -> R) -> R {
+    let sig = bindings::SIGINT as i32;
+
+    // SAFETY: The current task is valid. 2 stands for SIG_KTHREAD: this is a
+    // kernel thread, and it takes the signal.
+    unsafe {
+        bindings::kernel_sigaction(
+            sig,
+            core::mem::transmute::<usize, bindings::__sighandler_t>(2),
+        );
+        bindings::send_sig(sig, Task::current_raw(), 1);
+    }
+    let ret = f();
+    // SAFETY: As above; no handler means SIG_DFL, which is what it was.
+    unsafe {
+        bindings::flush_signals(Task::current_raw());
+        bindings::kernel_sigaction(sig, None);
+    }
+    ret
 }
 
 /// Marks the current test as skipped, saying why.

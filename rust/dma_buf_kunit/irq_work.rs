@@ -10,6 +10,7 @@ mod tests {
     use crate::{
         fixture::{
             eventually,
+            once,
             Counter,
             Droppable, //
         },
@@ -57,14 +58,6 @@ mod tests {
         })?;
 
         Ok((work, runs, drops))
-    }
-
-    /// Whether the count ends at 1, and stays there.
-    fn once(counter: &Counter) -> bool {
-        let ended = eventually(|| counter.get() != 0);
-
-        rcu::rcu_barrier();
-        ended && counter.get() == 1
     }
 
     #[test]

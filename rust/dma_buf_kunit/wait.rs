@@ -10,7 +10,8 @@ mod tests {
     use crate::{
         fixture::{
             self,
-            foreign_waiting, //
+            foreign_waiting,
+            interrupted, //
         },
         workqueue::Workqueue, //
     };
@@ -22,8 +23,6 @@ mod tests {
         MAX_WAIT_ANY, //
     };
     use kernel::{
-        bindings,
-        task::Task,
         time::{
             delay::fsleep,
             msecs_to_jiffies,
@@ -100,28 +99,6 @@ mod tests {
             assert_eq!(Wait::new().timeout(timeout).on_any(&[&stub]), Ok(0));
         }
         Ok(())
-    }
-
-    /// Has a signal pending for the current thread while `f` runs.
-    fn interrupted<R>(f: impl FnOnce() -> R) -> R {
-        let sig = bindings::SIGINT as i32;
-
-        // SAFETY: The current task is valid. 2 stands for SIG_KTHREAD: this is a
-        // kernel thread, and it takes the signal.
-        unsafe {
-            bindings::kernel_sigaction(
-                sig,
-                core::mem::transmute::<usize, bindings::__sighandler_t>(2),
-            );
-            bindings::send_sig(sig, Task::current_raw(), 1);
-        }
-        let ret = f();
-        // SAFETY: As above; no handler means SIG_DFL, which is what it was.
-        unsafe {
-            bindings::flush_signals(Task::current_raw());
-            bindings::kernel_sigaction(sig, None);
-        }
-        ret
     }
 
     #[test]

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Timers that own what they work on.
+
+use kernel::prelude::*;
+
+#[kunit_tests(rust_dma_buf_timer)]
+mod tests {
+    use super::*;
+    use crate::{
+        fixture::{
+            self,
+            eventually,
+            once,
+            Counter,
+            Droppable,
+            Mock, //
+        },
+        race::{
+            ensure,
+            race, //
+        },
+    };
+    use dma_buf::{
+        DriverFence,
+        Section,
+        Timer,
+        TimerItem, //
+    };
+    use kernel::{
+        new_spinlock_irq,
+        sync::SpinLockIrq,
+        time::{
+            delay::fsleep,
+            Delta,
+            Instant,
+            Monotonic, //
+        }, //
+    };
+
+    struct Item {
+        runs: Counter,
+        /// How long the body spins, in loops.
+        slow: u32,
+        ends: Counter,
+        _drops: Droppable,
+    }
+
+    impl TimerItem for Item {
+        fn run(&self, _section: &Section<'_>) {
+            self.runs.add();
+            for _ in 0..self.slow {
+                core::hint::spin_loop();
+            }
+            self.ends.add();
+        }
+    }
+
+    /// A timer, how often its body has begun and ended, and its item was dropped.
+    fn timer(slow: u32) -> Result<(Timer<Item>, Counter, Counter, Counter)> {
+        let (runs, ends, drops) = (Counter::new()?, Counter::new()?, Counter::new()?);
+        let timer = Timer::new(Item {
+            runs: runs.clone(),
+            slow,
+            ends: ends.clone(),
+            _drops: Droppable(drops.clone()),
+        })?;
+
+        Ok((timer, runs, ends, drops))
+    }
+
+    const NEVER: Delta = Delta::from_secs(600);
+
+    #[pin_data]
+    struct Signals {
+        #[pin]
+        fence: SpinLockIrq<Option<DriverFence<Mock>>>,
+    }
+
+    impl TimerItem for Signals {
+        fn run(&self, _section: &Section<'_>) {
+            let fence = self.fence.lock().take();
+
+            fence.map(|fence| fence.signal(Ok(())));
+        }
+    }
+
+    #[test]
+    fn body_signals_after_the_delay() -> Result {
+        let (_context, driver) = fixture::fence()?;
+        let fence = driver.fence();
+        let timer = Timer::new(pin_init!(Signals {
+            fence <- new_spinlock_irq!(None),
+        }))?;
+
+        *timer.fence.lock() = Some(driver);
+        let start = Instant::<Monotonic>::now();
+        timer.start(Delta::from_millis(20));
+        assert_eq!(fence.wait(), Ok(()));
+        assert!(start.elapsed() >= Delta::from_millis(20));
+        Ok(())
+    }
+
+    #[test]
+    fn started_again_it_runs_once() -> Result {
+        let (timer, runs, _, drops) = timer(0)?;
+
+        timer.start(NEVER);
+        timer.start(Delta::from_millis(-5));
+        assert!(eventually(|| runs.get() == 1));
+        fsleep(Delta::from_millis(5));
+        assert_eq!(runs.get(), 1);
+        timer.start(Delta::ZERO);
+        assert!(eventually(|| runs.get() == 2));
+        drop(timer);
+        assert!(once(&drops));
+        Ok(())
+    }
+
+    #[test]
+    fn cancelled_or_dropped_it_does_not_run() -> Result {
+        let (timer, runs, _, drops) = timer(0)?;
+
+        assert!(!timer.cancel());
+        timer.start(Delta::from_millis(50));
+        assert!(timer.cancel());
+        timer.start(Delta::from_millis(50));
+        drop(timer);
+        fsleep(Delta::from_millis(100));
+        assert_eq!(runs.get(), 0);
+        assert!(once(&drops));
+        Ok(())
+    }
+
+    #[test]
+    fn race_of_body_and_drop_lets_the_body_end() -> Result {
+        assert!(race(
+            || {
+                let (timer, runs, ends, drops) = timer(100)?;
+
+                timer.start(Delta::from_micros(30));
+                Ok(((timer, runs, ends, drops), ()))
+            },
+            |(timer, runs, ends, drops)| {
+                for _ in 0..300 {
+                    core::hint::spin_loop();
+                }
+                drop(timer);
+                (runs, ends, drops)
+            },
+            |()| (),
+            |(runs, ends, drops), ()| {
+                ensure!(once(&drops));
+                ensure!(runs.get() == ends.get() && runs.get() <= 1);
+                Ok(())
+            },
+        )
+        .is_ok());
+        Ok(())
+    }
+
+    #[test]
+    fn race_of_start_and_cancel_leaves_nothing_running() -> Result {
+        assert!(race(
+            || {
+                let (timer, runs, ends, drops) = timer(50)?;
+                let timer = kernel::sync::Arc::new(timer, GFP_KERNEL)?;
+
+                Ok(((timer.clone(), runs, ends, drops), timer))
+            },
+            |(timer, runs, ends, drops)| {
+                timer.cancel();
+                (timer, runs, ends, drops)
+            },
+            |timer| timer.start(Delta::from_micros(1)),
+            |(timer, runs, ends, drops), ()| {
+                timer.cancel();
+                ensure!(runs.get() == ends.get());
+                drop(timer);
+                ensure!(once(&drops));
+                ensure!(runs.get() == ends.get() && runs.get() <= 1);
+                Ok(())
+            },
+        )
+        .is_ok());
+        Ok(())
+    }
+}

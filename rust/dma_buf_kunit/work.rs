@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Work items that own what they work on.
+
+use kernel::prelude::*;
+
+#[kunit_tests(rust_dma_buf_work)]
+mod tests {
+    use super::*;
+    use crate::{
+        fixture::{
+            self,
+            eventually,
+            once,
+            registration,
+            Counter,
+            Droppable,
+            Mock, //
+        },
+        race::{
+            ensure,
+            race, //
+        },
+    };
+    use dma_buf::{
+        DriverFence,
+        QueueWork,
+        Section,
+        Work,
+        WorkItem, //
+    };
+    use kernel::{
+        new_mutex,
+        sync::Mutex,
+        time::{
+            delay::fsleep,
+            msecs_to_jiffies,
+            Delta, //
+        }, //
+    };
+
+    struct Item {
+        runs: Counter,
+        /// How long the body sleeps, in ms.
+        sleep: i64,
+        ends: Counter,
+        _drops: Droppable,
+    }
+
+    impl WorkItem for Item {
+        fn run(&self, _section: &Section<'_>) {
+            self.runs.add();
+            if self.sleep != 0 {
+                fsleep(Delta::from_millis(self.sleep));
+            }
+            self.ends.add();
+        }
+    }
+
+    /// A work, how often its body has begun and ended, and its item was dropped.
+    fn work(sleep: i64) -> Result<(Work<Item>, Counter, Counter, Counter)> {
+        let (runs, ends, drops) = (Counter::new()?, Counter::new()?, Counter::new()?);
+        let work = Work::new(Item {
+            runs: runs.clone(),
+            sleep,
+            ends: ends.clone(),
+            _drops: Droppable(drops.clone()),
+        })?;
+
+        Ok((work, runs, ends, drops))
+    }
+
+    /// Far more than anything takes, on the slowest of machines.
+    const NEVER: i64 = 600_000;
+
+    #[test]
+    fn runs_once_each_time_it_is_queued() -> Result {
+        let (work, runs, _, drops) = work(0)?;
+
+        work.flush();
+        assert_eq!(runs.get(), 0);
+        for n in 1..=5 {
+            assert!(work.queue());
+            work.flush();
+            assert_eq!(runs.get(), n);
+        }
+        assert_eq!(drops.get(), 0);
+        drop(work);
+        assert!(once(&drops));
+        Ok(())
+    }
+
+    #[test]
+    fn delayed_work_waits_or_is_cancelled() -> Result {
+        let (work, runs, _, drops) = work(0)?;
+
+        assert!(work.queue_after(msecs_to_jiffies(20)));
+        assert!(!work.queue());
+        assert_eq!(runs.get(), 0);
+        assert!(eventually(|| runs.get() == 1));
+
+        assert!(work.queue_after(msecs_to_jiffies(NEVER as u32)));
+        assert!(work.cancel());
+        assert!(!work.cancel());
+        assert_eq!(runs.get(), 1);
+        // Flushed, it need not wait.
+        assert!(work.queue_after(msecs_to_jiffies(NEVER as u32)));
+        work.flush();
+        assert_eq!(runs.get(), 2);
+        drop(work);
+        assert!(once(&drops));
+        Ok(())
+    }
+
+    #[test]
+    fn cancel_waits_for_the_body() -> Result {
+        let (work, runs, ends, _) = work(30)?;
+
+        work.queue();
+        assert!(eventually(|| runs.get() == 1));
+        assert!(!work.cancel());
+        assert_eq!(ends.get(), 1);
+        Ok(())
+    }
+
+    #[test]
+    fn dropped_while_queued_it_still_runs() -> Result {
+        let (work, runs, ends, drops) = work(20)?;
+
+        work.queue();
+        drop(work);
+        assert!(once(&drops));
+        assert_eq!((runs.get(), ends.get()), (1, 1));
+        Ok(())
+    }
+
+    #[test]
+    fn callback_queues_it() -> Result {
+        let (_context, driver) = fixture::fence()?;
+        let (work, runs, _, drops) = work(0)?;
+        let mut callback = registration()?;
+
+        callback
+            .as_mut()
+            .register(driver.as_fence(), QueueWork(work.queuer()))?;
+        // The callback keeps what it needs.
+        drop(work);
+        assert_eq!(runs.get(), 0);
+        driver.signal(Ok(()));
+        assert!(eventually(|| runs.get() == 1));
+        drop(callback);
+        assert!(once(&drops));
+        Ok(())
+    }
+
+    #[pin_data]
+    struct Signals {
+        #[pin]
+        fence: Mutex<Option<DriverFence<Mock>>>,
+    }
+
+    impl WorkItem for Signals {
+        fn run(&self, _section: &Section<'_>) {
+            if let Some(fence) = self.fence.lock().take() {
+                fence.signal(Err(EIO));
+            }
+        }
+    }
+
+    #[test]
+    fn body_may_sleep_and_signal() -> Result {
+        let (_context, driver) = fixture::fence()?;
+        let fence = driver.fence();
+        let work = Work::new(pin_init!(Signals {
+            fence <- new_mutex!(None),
+        }))?;
+
+        *work.fence.lock() = Some(driver);
+        work.queue();
+        assert_eq!(fence.wait(), Ok(()));
+        assert_eq!(fence.error(), Some(EIO));
+        Ok(())
+    }
+
+    #[test]
+    fn race_of_queueing_and_dropping_drops_the_item_once() -> Result {
+        assert!(race(
+            || {
+                let (work, runs, _, drops) = work(0)?;
+                let queuer = work.queuer();
+
+                Ok(((work, runs, drops), queuer))
+            },
+            |(work, runs, drops)| {
+                work.queue();
+                drop(work);
+                (runs, drops)
+            },
+            |queuer| queuer.queue(),
+            |(runs, drops), _| {
+                ensure!(once(&drops));
+                ensure!((1..=2).contains(&runs.get()));
+                Ok(())
+            },
+        )
+        .is_ok());
+        Ok(())
+    }
+
+    #[test]
+    fn race_of_queueing_and_cancelling_keeps_count() -> Result {
+        assert!(race(
+            || {
+                let (work, runs, _, drops) = work(0)?;
+                let queuer = work.queuer();
+
+                Ok(((work, runs, drops), queuer))
+            },
+            |(work, runs, drops)| {
+                let cancelled = work.cancel();
+
+                (work, cancelled, runs, drops)
+            },
+            |queuer| queuer.queue(),
+            |(work, cancelled, runs, drops), queued| {
+                // While it is being cancelled, nobody can queue it.
+                ensure!(queued || !cancelled);
+                work.flush();
+                ensure!(runs.get() == i32::from(queued && !cancelled));
+                drop(work);
+                ensure!(once(&drops));
+                Ok(())
+            },
+        )
+        .is_ok());
+        Ok(())
+    }
+}
