@@ -81,6 +81,7 @@
 mod bindings;
 mod callback;
 mod context;
+pub mod coverage;
 mod driver_fence;
 mod fence;
 mod forward;
