@@ -189,7 +189,8 @@ impl Timeline {
         let inner = unsafe { &mut *self.inner.get() };
 
         inner.gives_out = true;
-        inner.last += 1;
+        // At the end of the numbers fences share the last one, as equal points do.
+        inner.last = inner.last.saturating_add(1);
         // SAFETY: By the function's contract. No number on the list is higher.
         unsafe { self.insert(header, inner.last, self.pending.get()) };
         if inner.closed {

@@ -26,17 +26,24 @@ use core::{
 };
 use kernel::{
     prelude::*,
-    sync::atomic::Relaxed,
+    sync::atomic::{
+        Atomic,
+        Relaxed, //
+    },
     time::Delta,
     types::Opaque, //
 };
 
 /// The timer. It is started, and its time changed, with the timeline's lock held.
 #[pin_data]
-#[repr(transparent)]
+#[repr(C)]
 pub(super) struct Watchdog {
+    /// At the start, as the timer's function relies on it.
     #[pin]
     timer: Opaque<bindings::hrtimer>,
+    /// The timer is started, or its function is about to look at the list. Only
+    /// changed with the timeline's lock held.
+    awake: Atomic<bool>,
 }
 
 impl Watchdog {
@@ -53,10 +60,12 @@ impl Watchdog {
                     )
                 }
             }),
+            awake: Atomic::new(false),
         })
     }
 
     fn start(&self, at: i64) {
+        self.awake.store(true, Relaxed);
         // SAFETY: The timer is initialised.
         unsafe {
             bindings::hrtimer_start_range_ns(
@@ -90,8 +99,8 @@ impl Timeline {
 
         // SAFETY: The caller owns the fence, which is not on the list.
         unsafe { (*header.as_ptr()).expires.get().write(end) };
-        // Time does not run backwards: if there is another, its time comes first.
-        if self.first().is_none() {
+        // Time does not run backwards: one that the timer was started for has less.
+        if !self.watchdog.awake.load(Relaxed) {
             self.watchdog.start(end);
         }
     }
@@ -140,6 +149,7 @@ impl Timeline {
         if let Some(seqno) = late {
             this.drain(&guard, Until::Seqno(seqno, ETIME.to_errno()));
         }
+        this.watchdog.awake.store(false, Relaxed);
         if let Some(next) = next {
             // Perhaps for one that has just been completed; it then barks at
             // nothing, and finds the next.
