@@ -43,6 +43,30 @@ RUSTFLAGS_$(1)/$(2).o += \
 endef
 rust-crate-bindings = $(eval $(call rust-crate-bindings-rules,$(strip $(1)),$(strip $(2))))
 
+# --- helpers, inlined ---------------------------------------------------------
+# Where the kernel inlines its helpers into Rust (CONFIG_RUST_INLINE_HELPERS), ours
+# are, too: they are compiled to bitcode, and that is linked with an object's own
+# next to the kernel's. The command that does it is the kernel's; here, the linker
+# that it runs is given one more argument.
+ifdef CONFIG_RUST_INLINE_HELPERS
+rust-crate-bitcode := rust/dma_buf/helpers/bitcode.bc
+
+quiet_cmd_rust_crate_bitcode = HELPER  $@
+      cmd_rust_crate_bitcode = $(CC) $(c_flags) -c -g0 $< -emit-llvm -o $@
+
+$(obj)/$(rust-crate-bitcode): private part-of-module := y
+$(obj)/$(rust-crate-bitcode): $(src)/$(rust-crate-bitcode:.bc=.c) FORCE
+	$(call if_changed_dep,rust_crate_bitcode)
+targets += $(rust-crate-bitcode)
+
+# $(call rust-crate-inline-rules,OBJECT)
+define rust-crate-inline-rules
+$(obj)/$(1): $(obj)/$(rust-crate-bitcode)
+$(obj)/$(1): private LLVM_LINK := link_with_helpers() { \
+	$(LLVM_LINK) "$$$$@" $(obj)/$(rust-crate-bitcode); }; link_with_helpers
+endef
+endif
+
 # --- the library --------------------------------------------------------------
 # Every Rust symbol is exported, not only those a consumer of this tree uses:
 # what is generic or inline ends up in consumers we have never seen.
@@ -63,6 +87,8 @@ quiet_cmd_rust_crate_exports = EXPORTS $@
 define rust-crate-library-rules
 RUSTFLAGS_$(1)/$(2).o += --emit=metadata=$(obj)/$(1)/lib$(2).rmeta \
 	-Cmetadata=$(rust-crate-version)
+
+$(call rust-crate-inline-rules,$(1)/$(2).o)
 
 $(obj)/$(1)/exports_generated.h: $(obj)/$(1)/$(2).o FORCE
 	$$(call if_changed,rust_crate_exports)
@@ -89,5 +115,6 @@ rust-crate-library = $(eval $(call rust-crate-library-rules,$(strip $(1)),$(stri
 define rust-crate-consumer-rules
 $(obj)/$(1)/$(2).o: $(obj)/rust/dma_buf/dma_buf.o
 RUSTFLAGS_$(1)/$(2).o += -L $(obj)/rust/dma_buf --extern dma_buf
+$(call rust-crate-inline-rules,$(1)/$(2).o)
 endef
 rust-crate-consumer = $(eval $(call rust-crate-consumer-rules,$(strip $(1)),$(strip $(2))))

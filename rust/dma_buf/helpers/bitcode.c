@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0
+
+/*
+ * All helpers once more, to be linked as bitcode with each Rust object that may
+ * call them, where the kernel does so with its own (../../crate.mk). They are
+ * always inlined, since LLVM would not do it by itself: Rust's functions and
+ * clang's have attributes that differ.
+ */
+
+#include "helpers.h"
+
+/* The other objects of the helpers export them. */
+#undef EXPORT_SYMBOL_GPL
+#define EXPORT_SYMBOL_GPL(sym)
+
+#pragma clang attribute push(__attribute__((always_inline)), apply_to = function)
+
+#include "dma-fence.c"
+#include "irq_work.c"
+#include "list.c"
+#include "lockdep.c"
+#include "module.c"
+#include "section.c"
+#include "spinlock.c"
+#include "workqueue.c"
+
+#pragma clang attribute pop
