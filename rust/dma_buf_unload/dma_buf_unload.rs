@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A driver that leaves things behind when its module is unloaded, as safe Rust
+//! lets it. For selftests/unload, which looks at what becomes of them.
+//!
+//! `fd` is the descriptor of a foreign fence, for those who register on one. A
+//! fence that is handed out gets the lowest free descriptor of whoever loads the
+//! module.
+
+mod chain;
+mod leave;
+
+use dma_buf::{
+    Fence,
+    FenceContext,
+    FenceContextOps,
+    SyncFile, //
+};
+use kernel::{
+    fs::file::{
+        flags::O_CLOEXEC,
+        FileDescriptorReservation, //
+    },
+    prelude::*,
+    time::{
+        Instant,
+        Monotonic, //
+    }, //
+};
+
+module! {
+    type: Unload,
+    name: "dma_buf_unload",
+    authors: ["The dma_buf_rs authors"],
+    description: "A module that leaves things behind",
+    license: "GPL",
+    params: {
+        leave: u32 {
+            default: 0,
+            description: "What is left behind; the numbers are in selftests/unload/unload.c",
+        },
+        fd: i32 {
+            default: -1,
+            description: "The descriptor of a foreign fence",
+        },
+    },
+}
+
+/// A context whose operations are this module's text.
+pub(crate) struct Ring;
+
+#[vtable]
+impl FenceContextOps for Ring {
+    type FenceData = u64;
+
+    fn enable_signaling(&self, _data: &u64, _seqno: u64) -> Option<Result> {
+        None
+    }
+
+    fn signaled(&self, data: &u64, _seqno: u64) -> Option<Result> {
+        (*data == 0).then_some(Ok(()))
+    }
+
+    fn set_deadline(&self, _data: &u64, _seqno: u64, _deadline: Instant<Monotonic>) {}
+}
+
+/// A context of [`Ring`].
+pub(crate) fn ring() -> Result<FenceContext<Ring>> {
+    FenceContext::new(c"unload", c"ring", Ring)
+}
+
+/// Gives the current process a descriptor for a fence.
+pub(crate) fn hand_out(fence: &Fence) -> Result {
+    let fd = FileDescriptorReservation::get_unused_fd_flags(O_CLOEXEC)?;
+    let file = SyncFile::new(fence)?;
+
+    file.install(fd);
+    Ok(())
+}
+
+/// The fence that the parameter names.
+pub(crate) fn foreign() -> Result<kernel::sync::aref::ARef<Fence>> {
+    SyncFile::fence_from_fd(module_parameters::fd.value())
+}
+
+/// What goes when the module goes.
+struct Unload(#[expect(dead_code)] Option<chain::Ends>);
+
+impl kernel::Module for Unload {
+    fn init(_module: &'static ThisModule) -> Result<Self> {
+        match module_parameters::leave.value() {
+            0 => leave::context()?,
+            1 => leave::handle_and_context()?,
+            2 => leave::registration()?,
+            3 => leave::forward()?,
+            4 => leave::works()?,
+            5 => return Ok(Self(Some(chain::Ends::new(64)?))),
+            _ => return Err(EINVAL),
+        }
+        Ok(Self(None))
+    }
+}

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What is forgotten.
+
+use crate::{
+    foreign,
+    hand_out,
+    ring, //
+};
+use core::mem::forget;
+use dma_buf::{
+    FenceCallbackRegistration,
+    Forward,
+    IrqWork,
+    IrqWorkItem,
+    QueueIrqWork,
+    QueueWork,
+    Section,
+    Timer,
+    TimerItem,
+    Work,
+    WorkItem,
+    WorkQueuer, //
+};
+use kernel::{
+    new_mutex,
+    prelude::*,
+    sync::Mutex,
+    time::{
+        delay::fsleep,
+        msecs_to_jiffies,
+        Delta, //
+    }, //
+};
+
+/// A context, with a fence that is pending, and one that is done but not first.
+pub(crate) fn context() -> Result {
+    let ring = ring()?;
+    let first = ring.new_fence(ring.new_fence_allocation(1)?);
+    let second = ring.new_fence(ring.new_fence_allocation(2)?);
+
+    hand_out(first.as_fence())?;
+    hand_out(second.as_fence())?;
+    second.signal(Err(EIO));
+    forget(first);
+    forget(ring);
+    Ok(())
+}
+
+/// A handle; its context is dropped, long before the module goes.
+pub(crate) fn handle_and_context() -> Result {
+    let ring = ring()?;
+    let fence = ring.new_fence(ring.new_fence_allocation(1)?);
+
+    hand_out(fence.as_fence())?;
+    forget(fence);
+    Ok(())
+}
+
+/// What a callback is to do: nothing that anybody would notice, but in the text
+/// of this module.
+struct Body(#[expect(dead_code)] KBox<u64>);
+
+impl IrqWorkItem for Body {
+    fn run(&self, _section: &Section<'_>) {
+        pr_info!("the irq_work runs\n");
+    }
+}
+
+impl WorkItem for Body {
+    fn run(&self, _section: &Section<'_>) {
+        pr_info!("the work runs\n");
+    }
+}
+
+impl TimerItem for Body {
+    fn run(&self, _section: &Section<'_>) {
+        pr_info!("the timer runs\n");
+    }
+}
+
+fn body() -> Result<Body> {
+    Ok(Body(KBox::new(0, GFP_KERNEL)?))
+}
+
+/// Registrations on a foreign fence, which signals when the module has gone.
+pub(crate) fn registration() -> Result {
+    let fence = foreign()?;
+    let irq_work = IrqWork::new(body()?)?;
+    let work = Work::new(body()?)?;
+    let mut first = KBox::pin_init(FenceCallbackRegistration::new(), GFP_KERNEL)?;
+    let mut second = KBox::pin_init(FenceCallbackRegistration::new(), GFP_KERNEL)?;
+
+    first
+        .as_mut()
+        .register(&fence, QueueIrqWork(irq_work.queuer()))?;
+    second.as_mut().register(&fence, QueueWork(work.queuer()))?;
+    forget((first, second));
+    Ok(())
+}
+
+/// A forward from a foreign fence to one of a context that is forgotten, too.
+pub(crate) fn forward() -> Result {
+    let ring = ring()?;
+    let target = ring.new_fence(ring.new_fence_allocation(1)?);
+    let mut forward = Forward::new()?;
+
+    hand_out(target.as_fence())?;
+    forward.start(&*foreign()?, target).map_err(|_| EBUSY)?;
+    forget((forward, ring));
+    Ok(())
+}
+
+/// Queues itself for ever, as work that polls does.
+#[pin_data]
+struct Again {
+    #[pin]
+    queuer: Mutex<Option<WorkQueuer>>,
+}
+
+impl WorkItem for Again {
+    fn run(&self, _section: &Section<'_>) {
+        fsleep(Delta::from_millis(1));
+        if let Some(queuer) = &*self.queuer.lock() {
+            queuer.queue();
+        }
+    }
+}
+
+/// Work and a timer that are to run when the module has gone, and work that never
+/// ends.
+pub(crate) fn works() -> Result {
+    let work = Work::new(body()?)?;
+    let timer = Timer::new(body()?)?;
+    let again = Work::new(pin_init!(Again {
+        queuer <- new_mutex!(None),
+    }))?;
+    let queuer = again.queuer();
+
+    *again.queuer.lock() = Some(queuer);
+    again.queue();
+    work.queue_after(msecs_to_jiffies(1000));
+    timer.start(Delta::from_millis(1000));
+    forget((work, timer, again));
+    Ok(())
+}
