@@ -83,7 +83,10 @@ impl<T: FenceContextOps> Item<T> {
     /// is there now may not have signalled.
     fn signal(&self) {
         // Not under our lock: a fence's callbacks are anybody's.
-        let ends = self.ends.lock().take_if(|ends| ends.source.test_signaled_flag());
+        let ends = self
+            .ends
+            .lock()
+            .take_if(|ends| ends.source.test_signaled_flag());
 
         if let Some(Ends { source, target }) = ends {
             target.signal(match source.error() {

@@ -85,9 +85,7 @@ impl WaitQueue {
     /// C function: `wake_up_all()`
     pub fn wake_all(&self) {
         // SAFETY: The queue is initialised.
-        unsafe {
-            bindings::__wake_up(self.head.get(), bindings::TASK_NORMAL, 0, ptr::null_mut())
-        };
+        unsafe { bindings::__wake_up(self.head.get(), bindings::TASK_NORMAL, 0, ptr::null_mut()) };
     }
 
     /// Sleeps until `condition` is true.
@@ -126,9 +124,8 @@ impl WaitQueue {
             // SAFETY: Both are initialised, and the entry is off the queue before
             // it goes. The task's state changes after it is on it, so that a
             // wake-up from here on is not lost.
-            let ret = unsafe {
-                bindings::prepare_to_wait_event(self.head.get(), entry.get(), state)
-            };
+            let ret =
+                unsafe { bindings::prepare_to_wait_event(self.head.get(), entry.get(), state) };
 
             if condition() {
                 return Ok(());

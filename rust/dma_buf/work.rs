@@ -162,8 +162,7 @@ impl RawWork {
     /// The caller has a reference to the entry.
     unsafe fn cancel(this: NonNull<Self>) -> bool {
         // SAFETY: The work is initialised, and the caller's reference keeps it.
-        let cancelled =
-            unsafe { bindings::cancel_delayed_work_sync(this.as_ref().work.get()) };
+        let cancelled = unsafe { bindings::cancel_delayed_work_sync(this.as_ref().work.get()) };
 
         if cancelled {
             // SAFETY: The reference that the queued work owned; the caller has

@@ -272,7 +272,7 @@ mod tests {
                 fence.enable_signaling();
                 fence.status();
             },
-            |seen, _| {
+            |seen, ()| {
                 ensure!(!seen.dead.load(Relaxed));
                 Ok(())
             },

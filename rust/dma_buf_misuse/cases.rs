@@ -152,7 +152,9 @@ pub(crate) fn run(case: u32) -> Result {
             drop(callback);
             let other = context.new_fence(context.new_fence_allocation(())?);
             let mut nested = KBox::pin_init(FenceCallbackRegistration::new(), GFP_KERNEL)?;
-            nested.as_mut().register(driver.as_fence(), Touch(other.fence()))?;
+            nested
+                .as_mut()
+                .register(driver.as_fence(), Touch(other.fence()))?;
             driver.signal(Ok(()));
             other.signal(Ok(()));
         }

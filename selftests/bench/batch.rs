@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// checkpatch: TYPO_SPELLING: UpTo is a name here
 
 //! Signalling everything up to a sequence number.
 

@@ -17,8 +17,8 @@ use dma_buf::{
     FenceContext, //
 };
 use kernel::{
-    alloc::kvec::IntoIter,
     alloc::allocator::KVmalloc,
+    alloc::kvec::IntoIter,
     prelude::*,
     sync::atomic::{
         Atomic,
@@ -50,8 +50,7 @@ struct Signal {
 impl Operation for Signal {
     fn prepare(n: u32, callbacks: u32) -> Result<Self> {
         let (context, fences) = fences(n)?;
-        let mut registrations =
-            KVVec::with_capacity((n * callbacks) as usize, GFP_KERNEL)?;
+        let mut registrations = KVVec::with_capacity((n * callbacks) as usize, GFP_KERNEL)?;
 
         for fence in &fences {
             for _ in 0..callbacks {

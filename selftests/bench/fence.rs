@@ -89,7 +89,8 @@ macro_rules! operation {
 }
 
 operation!(Flag, bench_rust_flag, |fence| fence.test_signaled_flag());
-operation!(IsSignaled, bench_rust_is_signaled, |fence| fence.is_signaled());
+operation!(IsSignaled, bench_rust_is_signaled, |fence| fence
+    .is_signaled());
 operation!(WaitZero, bench_rust_wait, |fence| Wait::new()
     .timeout(0)
     .on(fence)

@@ -11,7 +11,11 @@
 #include <linux/compiler.h>
 #include <linux/types.h>
 
-/* A loop that the compiler does not unroll, as it cannot count its turns. */
+/*
+ * A loop that the compiler does not unroll, as it cannot count its turns.
+ *
+ * checkpatch: MACRO_ARG_REUSE: its argument is a variable to count down
+ */
 #define repeat(n) for (; (n); ({ (n)--; OPTIMIZER_HIDE_VAR(n); }))
 
 /*

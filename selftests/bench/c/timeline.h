@@ -17,7 +17,7 @@
 extern const struct dma_fence_ops c_fence_ops;
 
 struct c_timeline {
-	spinlock_t lock;
+	spinlock_t lock;	/* protects pending, and seqno */
 	struct list_head pending;
 	u64 context;
 	u64 seqno;
