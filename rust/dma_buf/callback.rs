@@ -65,6 +65,7 @@ use kernel::{
 /// - it does not sleep, and takes no lock that is ever held with interrupts on;
 /// - it neither signals a fence, nor registers or cancels a callback, nor drops
 ///   what may be the registration, or the last reference to a fence;
+/// - it leaves [`FenceCallback::function`] as it is;
 /// - if a registration is leaked, its fence signals before the module that the
 ///   implementation is part of is unloaded.
 pub unsafe trait FenceCallback: Send + Sync + Sized + 'static {

@@ -44,8 +44,11 @@ struct Inner<T: FenceContextOps> {
 // SAFETY: The timeline, which starts it, starts with the entry, which
 // `FenceContext::with_options` makes.
 unsafe impl<T: FenceContextOps> Registered for Inner<T> {
-    fn quiesce(&self) {
+    fn stop(&self) {
         self.timeline.close();
+    }
+
+    fn quiesce(&self) {
         self.timeline.sync();
     }
 

@@ -43,6 +43,10 @@
 //! |---|---|---|
 //! | making contexts, allocations, work types; waiting; [`SyncFile::new`] | the flag test, error, timestamp, numbers, names, [`FenceSlot`], references | publishing, signalling, registering and cancelling callbacks, `is_signaled`, `status` |
 //!
+//! "Any context" is any but NMI. With `PREEMPT_RT`, where spinlocks sleep, it is
+//! neither hard interrupt context nor under a raw spinlock; bodies of work types
+//! run in threads and softirqs there.
+//!
 //! # What types refuse, and what lockdep reports
 //!
 //! Types: signalling twice, or through a [`Fence`]; using a fence's data after
@@ -169,9 +173,11 @@ module! {
 
 #[pin_data]
 struct DmaBufModule {
+    /// Goes first: what it runs to the end leaves things to RCU, which `watch`
+    /// waits for.
+    queue: work::Queue,
     #[pin]
     watch: registry::ModuleWatch,
-    queue: work::Queue,
 }
 
 impl kernel::InPlaceModule for DmaBufModule {
@@ -183,8 +189,8 @@ impl kernel::InPlaceModule for DmaBufModule {
         };
 
         try_pin_init!(Self {
-            watch <- registry::ModuleWatch::new(),
             queue: work::Queue::new()?,
+            watch <- registry::ModuleWatch::new(),
         })
     }
 }

@@ -259,8 +259,8 @@ impl Fence {
         if !self.test_signaled_flag() {
             return None;
         }
-        // Between the two flags the signaller, which has interrupts off, only
-        // stores the time.
+        // Between the two flags the signaller, which holds the fence's lock, only
+        // stores the time; the core waits for it in the same way.
         while self.flags().load(Acquire)
             & (1 << bindings::dma_fence_flag_bits_DMA_FENCE_FLAG_TIMESTAMP_BIT)
             == 0

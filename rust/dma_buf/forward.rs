@@ -153,8 +153,11 @@ impl<T: FenceContextOps> Forward<T> {
     pub fn cancel(&mut self) -> Option<DriverFence<T>> {
         let _: Option<Cancelled<QueueIrqWork>> = self.registration.as_mut().cancel();
 
-        // If the irq_work is under way, one of us gets it.
-        self.work.ends.lock().take().map(|ends| ends.target)
+        // If the irq_work is under way, one of us gets it. The source goes when
+        // our lock has been let go: its driver may have something to do then.
+        let ends = self.work.ends.lock().take();
+
+        ends.map(|ends| ends.target)
     }
 }
 

@@ -9,6 +9,7 @@
 
 use crate::{
     bindings,
+    registry::note_deferred,
     timeline::Timeline, //
 };
 use core::{
@@ -117,6 +118,7 @@ impl Header {
                 // other event is past, so nobody else uses the link. The memory
                 // stays valid as the callback owns our reference.
                 unsafe {
+                    note_deferred(drop_data.map_or(0, |f| f as usize));
                     let rcu = (*this.as_ptr())
                         .link
                         .get()

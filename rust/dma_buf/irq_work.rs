@@ -77,6 +77,11 @@ impl RawIrqWork {
         // SAFETY: The caller's reference keeps it valid.
         let raw = unsafe { this.as_ref() };
 
+        // Once the module goes, and a grace period has passed, nothing is queued.
+        let _rcu = rcu::read_lock();
+        if raw.entry.is_dead() {
+            return false;
+        }
         // The reference is taken before, as the body may have run by the time
         // that queueing returns.
         raw.entry.get();
@@ -260,7 +265,7 @@ impl<T: IrqWorkItem> IrqWork<T> {
 
     /// Waits until the work neither runs nor is about to.
     ///
-    /// Process context, may sleep.
+    /// Process context, may sleep; not in the body.
     ///
     /// C function: `irq_work_sync()`
     pub fn sync(&self) {

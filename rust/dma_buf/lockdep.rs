@@ -266,13 +266,16 @@ pub(crate) mod table {
         let _guard = unsafe { &*TABLE.lock.get() }.lock();
 
         for slot in &TABLE.slots {
-            // SAFETY: The lock is held, and nobody has seen a free slot.
-            let entry = unsafe { &mut *slot.name.get() };
+            // SAFETY: The lock is held, so nobody writes.
+            let seen = unsafe { &*slot.name.get() };
 
-            if entry.kind == kind && CStr::from_bytes_until_nul(&entry.text) == Ok(name) {
+            if seen.kind == kind && CStr::from_bytes_until_nul(&seen.text) == Ok(name) {
                 return Ok(slot);
             }
-            if entry.kind == Kind::Free {
+            if seen.kind == Kind::Free {
+                // SAFETY: The lock is held, and nobody has been handed a free slot.
+                let entry = unsafe { &mut *slot.name.get() };
+
                 entry.kind = kind;
                 entry.text[..bytes.len()].copy_from_slice(bytes);
                 // SAFETY: The slot is static, so its memory, and so the module,

@@ -17,9 +17,11 @@
 //! C headers: [`include/linux/module.h`](srctree/include/linux/module.h),
 //! [`include/linux/notifier.h`](srctree/include/linux/notifier.h)
 
+mod departure;
 mod entry;
 mod handle;
 
+pub(crate) use departure::note_deferred;
 pub(crate) use entry::{
     Entry,
     EntryOps, //
@@ -48,13 +50,7 @@ use kernel::{
         c_void, //
     },
     prelude::*,
-    sync::{
-        atomic::{
-            Relaxed,
-            Release, //
-        },
-        rcu, //
-    },
+    sync::rcu,
     types::Opaque, //
 };
 
@@ -115,53 +111,6 @@ impl Registry {
         }
         None
     }
-
-    /// Makes everything quiet that belongs to `module`.
-    ///
-    /// Process context, may sleep.
-    fn quiesce(&self, module: *const bindings::module) {
-        // One at a time, as each may sleep. An entry without references is on
-        // its way to being freed and needs no more than the barrier.
-        while let Some(entry) = self.find(module, |entry| !entry.is_dead() && entry.try_get()) {
-            // SAFETY: `find` took a reference.
-            let this = unsafe { entry.as_ref() };
-
-            this.dead.store(true, Release);
-            // SAFETY: A reference is held, and since only this loop, which runs
-            // once in a module's life, sets `dead`, this is the first time.
-            unsafe { (this.ops.quiesce)(entry) };
-            // SAFETY: The reference that `find` took.
-            unsafe { Entry::put(entry) };
-        }
-
-        // Whoever saw an entry alive is done with it after this...
-        rcu::synchronize_rcu();
-
-        // ...and what was dropped in time has been freed after this.
-        rcu::rcu_barrier();
-
-        // What still has references was leaked. Its operations are about to
-        // vanish, and another module may be loaded to where they were. What has
-        // none is being freed, or was found busy and comes round again.
-        loop {
-            let mut again = false;
-
-            self.find(module, |entry| {
-                if entry.refs.load(Relaxed) == 0 {
-                    again = true;
-                } else {
-                    entry.gone.store(true, Release);
-                    // SAFETY: The entry is linked, and `find` holds the lock.
-                    unsafe { bindings::dma_buf_rs_list_del_init(entry.link.get()) };
-                }
-                false
-            });
-            rcu::rcu_barrier();
-            if !again {
-                break;
-            }
-        }
-    }
 }
 
 /// Watches for modules that go, as long as it exists.
@@ -188,6 +137,7 @@ impl ModuleWatch {
                 unsafe {
                     let head = REGISTRY.entries.get();
                     head.write(bindings::list_head { next: head, prev: head });
+                    departure::init();
                     pin_init::raw_init(
                         REGISTRY.lock.get(),
                         IrqLock::new(irq_lock_class!(c"dma_buf_rs::registry")),
@@ -218,7 +168,7 @@ impl ModuleWatch {
         module: *mut c_void,
     ) -> c_int {
         if state == bindings::module_state_MODULE_STATE_GOING as c_ulong {
-            REGISTRY.quiesce(module.cast());
+            departure::quiesce(module.cast());
         }
         0
     }

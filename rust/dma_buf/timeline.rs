@@ -40,11 +40,15 @@ pub(crate) use complete::Until;
 use crate::{
     bindings,
     fence,
-    header::Header,
+    header::{
+        Header,
+        PENDING, //
+    },
     lock::{
         irq_lock_class,
         IrqLock, //
     },
+    lockdep::DomainSection,
     options::ContextOptions,
     registry::Entry,
     section::Annotation, //
@@ -53,6 +57,7 @@ use core::{
     any::TypeId,
     cell::UnsafeCell,
     mem::offset_of,
+    ops::ControlFlow,
     ptr::NonNull, //
 };
 use kernel::{
@@ -63,6 +68,7 @@ use kernel::{
         CString, //
     },
     sync::atomic::{
+        Acquire,
         Atomic,
         Release, //
     },
@@ -75,12 +81,14 @@ pub(crate) struct TimelineOps {
     pub(crate) fence: bindings::dma_fence_ops,
     /// Drops a fence's data; `None` if it needs no dropping.
     pub(crate) drop_data: bindings::rcu_callback_t,
-    /// Together, these tell for whose types the operations are: a type's id is
-    /// unique within the module that it is used in, where no two crates have one
-    /// name, and the module is unique. Neither is enough by itself, and neither
-    /// is the address of these operations, as equal ones may be merged.
+    /// Together, these tell for whose types the operations are. A type's id is
+    /// unique among crates of different names, which those that one module is
+    /// linked from have. The anchor is a function instantiated for the type, so
+    /// its address lies in the module that put the type to use. Neither is enough
+    /// alone: another module may have a crate of the same name, and functions that
+    /// come out the same may be merged.
     pub(crate) type_id: fn() -> TypeId,
-    pub(crate) module: *mut bindings::module,
+    pub(crate) anchor: unsafe fn(NonNull<Entry>),
 }
 
 /// Protected by the timeline's lock.
@@ -194,6 +202,7 @@ impl Timeline {
         // SAFETY: By the function's contract. No number on the list is higher.
         unsafe { self.insert(header, inner.last, self.pending.get()) };
         if inner.closed {
+            let _domain = DomainSection::begin(self.options.domain);
             let _section = Annotation::begin();
             self.drain(&guard, Until::Seqno(u64::MAX, ECANCELED.to_errno()));
         }
@@ -208,6 +217,7 @@ impl Timeline {
     ///
     /// As for [`Self::publish`]; nothing changes if it returns false.
     pub(crate) unsafe fn publish_at(&self, header: NonNull<Header>, seqno: u64) -> bool {
+        let _domain = DomainSection::begin(self.options.domain);
         let _section = Annotation::begin();
         let guard = self.lock.lock();
         // SAFETY: The lock is held.
@@ -219,8 +229,7 @@ impl Timeline {
         inner.last = inner.last.max(seqno);
 
         // Behind the last one that is not above it; but before all that are
-        // pending if its number has passed: none of them is below, and those of
-        // the same number have not been completed.
+        // pending if its number has passed, which is below theirs.
         let passed = seqno <= inner.passed;
         let head = self.pending.get();
         // SAFETY: The list is initialised and locked, and what is on it is valid.
@@ -277,7 +286,11 @@ impl Timeline {
                 class.set(fence);
             }
             if let Some(bound) = self.options.bound {
-                self.watch(header, bound);
+                // On a closed timeline it is about to be completed, and nothing
+                // may be started any more.
+                if !(*self.inner.get()).closed {
+                    self.watch(header, bound);
+                }
             }
             bindings::dma_buf_rs_list_add_tail(
                 &raw mut (*(*header.as_ptr()).link.get()).pending,
@@ -300,8 +313,9 @@ impl Timeline {
         Some(unsafe { Self::header_of(link) })
     }
 
-    /// Calls `f` for each fence on the list, in order, with the lock held.
-    fn for_each_pending(&self, mut f: impl FnMut(NonNull<Header>)) {
+    /// Calls `f` for each fence on the list, in order, until it breaks, with the
+    /// lock held.
+    fn for_each_pending(&self, mut f: impl FnMut(NonNull<Header>) -> ControlFlow<()>) {
         let head = self.pending.get();
 
         // SAFETY: The list is initialised, the callers hold the lock, and what is
@@ -310,10 +324,39 @@ impl Timeline {
             let mut link = (*head).next;
 
             while link != head {
-                f(Self::header_of(link));
+                if f(Self::header_of(link)).is_break() {
+                    break;
+                }
                 link = (*link).next;
             }
         }
+    }
+
+    /// Whether a fence on the list, all before which have signalled, may: one that
+    /// shares its number with others signals with them, as a merge may keep any
+    /// one of them for all.
+    fn is_due(&self, header: NonNull<Header>) -> bool {
+        // SAFETY: The callers hold the lock.
+        if unsafe { (*self.inner.get()).gives_out } {
+            return true;
+        }
+        // SAFETY: The number is set before publication.
+        let seqno = unsafe { (*Header::as_fence(header)).seqno };
+        let mut due = true;
+
+        self.for_each_pending(|other| {
+            // SAFETY: What is on the list is valid.
+            let (other, number) =
+                unsafe { (other.as_ref(), (*Header::as_fence(other)).seqno) };
+
+            due &= number > seqno || other.outcome.load(Acquire) != PENDING;
+            if due && number == seqno {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
+        });
+        due
     }
 
     /// The fence that is on the list by this link.
@@ -329,6 +372,7 @@ impl Timeline {
 
     /// Cancels what is on the list, and has everything cancelled that comes.
     pub(crate) fn close(&self) {
+        let _domain = DomainSection::begin(self.options.domain);
         let _section = Annotation::begin();
         let guard = self.lock.lock();
 
@@ -340,7 +384,8 @@ impl Timeline {
     /// Whether this is a timeline of these types.
     #[inline]
     pub(crate) fn is_of(&self, ops: &TimelineOps) -> bool {
-        self.ops.module == ops.module && (self.ops.type_id)() == (ops.type_id)()
+        core::ptr::fn_addr_eq(self.ops.anchor, ops.anchor)
+            && (self.ops.type_id)() == (ops.type_id)()
     }
 
     /// The operation `get_driver_name`.

@@ -187,6 +187,11 @@ impl<T: TimerItem> Timer<T> {
     ///
     /// C function: `hrtimer_start()`
     pub fn start(&self, delay: Delta) {
+        // Once the module goes, and a grace period has passed, nothing is started.
+        let _rcu = rcu::read_lock();
+        if self.inner.get().raw.entry.is_dead() {
+            return;
+        }
         // SAFETY: The timer is initialised, and the handle keeps it.
         unsafe {
             bindings::hrtimer_start_range_ns(
@@ -201,7 +206,8 @@ impl<T: TimerItem> Timer<T> {
     /// Stops the timer and waits for the body if it runs; says whether it was
     /// started.
     ///
-    /// Any context but the body, and where a lock is held that the body takes.
+    /// Any context but the body, and where a lock is held that the body takes; with
+    /// `PREEMPT_RT`, it may sleep.
     ///
     /// C function: `hrtimer_cancel()`
     pub fn cancel(&self) -> bool {

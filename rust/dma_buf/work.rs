@@ -28,10 +28,13 @@ use core::{
 };
 use kernel::{
     prelude::*,
-    sync::atomic::{
-        Acquire,
-        Atomic,
-        Release, //
+    sync::{
+        atomic::{
+            Acquire,
+            Atomic,
+            Release, //
+        },
+        rcu, //
     },
     time::Jiffies,
     types::Opaque, //
@@ -44,6 +47,9 @@ pub trait WorkItem: Send + Sync + Sized + 'static {
     /// `GFP_KERNEL`; not on two CPUs at once.
     fn run(&self, section: &Section<'_>);
 }
+
+/// `MAX_JIFFY_OFFSET`: a delay that is longer would lie in the past.
+const MAX_DELAY: Jiffies = (isize::MAX as Jiffies >> 1) - 1;
 
 /// The workqueue, from this module's init to its exit.
 static QUEUE: Atomic<*mut bindings::workqueue_struct> = Atomic::new(core::ptr::null_mut());
@@ -109,6 +115,11 @@ impl RawWork {
         // SAFETY: The caller's reference keeps it valid.
         let raw = unsafe { this.as_ref() };
 
+        // Once the module goes, and a grace period has passed, nothing is queued.
+        let _rcu = rcu::read_lock();
+        if raw.entry.is_dead() {
+            return false;
+        }
         // The reference is taken before, as the body may have run by the time
         // that queueing returns.
         raw.entry.get();
@@ -116,7 +127,7 @@ impl RawWork {
         // been cancelled, as it then owns the reference. The queue exists as
         // long as this module runs.
         let queued = unsafe {
-            bindings::dma_buf_rs_queue_delayed_work(QUEUE.load(Acquire), raw.work.get(), delay)
+            bindings::dma_buf_rs_queue_delayed_work(QUEUE.load(Acquire), raw.work.get(), delay.min(MAX_DELAY))
         };
         if !queued {
             // SAFETY: The reference just taken; the caller has another.
@@ -275,7 +286,8 @@ impl<T: WorkItem> Work<T> {
         })
     }
 
-    /// Has the body run once more; says whether it was not to do so anyway.
+    /// Has the body run once more; says whether it was not to do so anyway. While
+    /// it is being cancelled, it stays so, and this says false.
     ///
     /// Any context.
     ///
@@ -284,7 +296,8 @@ impl<T: WorkItem> Work<T> {
         self.queue_after(0)
     }
 
-    /// [`Self::queue`], after so many jiffies.
+    /// [`Self::queue`], after so many jiffies; as late as can be, for more than the
+    /// kernel takes.
     ///
     /// C function: `queue_delayed_work()`
     pub fn queue_after(&self, delay: Jiffies) -> bool {

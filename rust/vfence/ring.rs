@@ -7,6 +7,8 @@ use crate::{
     uapi, //
 };
 use dma_buf::{
+    signalling,
+    ContextOptions,
     DriverFence,
     FenceContext,
     FenceContextOps,
@@ -25,8 +27,11 @@ use kernel::{
     sync::{
         aref::ARef,
         atomic::{
+            Acquire,
             Atomic,
-            Relaxed, //
+            Full,
+            Relaxed,
+            Release, //
         },
         Arc,
         Mutex, //
@@ -44,6 +49,10 @@ use kernel::{
 /// No job runs longer: a fence must signal in reasonable time.
 const MAX_DELAY_NS: u64 = 10_000_000_000;
 
+/// After that, whatever the device does, a fence signals with `ETIME`, and so do
+/// those before it: nobody hangs who waits for user space to complete a job.
+const BOUND: Delta = Delta::from_secs(15);
+
 /// The fences of a timeline; they carry no data.
 pub(crate) struct Fences;
 
@@ -54,8 +63,6 @@ impl FenceContextOps for Fences {
 
 /// Jobs that may be pending.
 struct Jobs {
-    /// The last sequence number given out.
-    last: u64,
     /// The timers of jobs that run by themselves; dropping one stops it.
     running: KVec<(Arc<Job>, ArcHrTimerHandle<Job>)>,
     /// The fences of jobs that wait to be completed by hand.
@@ -66,6 +73,9 @@ struct Jobs {
 pub(crate) struct Ring {
     fences: Arc<FenceContext<Fences>>,
     interrupt: IrqWork<Interrupt>,
+    /// The last sequence number given out; written with `jobs` locked.
+    last: Atomic<u64>,
+    /// Held over what may wait for fences, so not taken where one is signalled.
     #[pin]
     jobs: Mutex<Jobs>,
 }
@@ -74,7 +84,12 @@ impl Ring {
     pub(crate) fn new() -> impl PinInit<Self, Error> {
         pin_init::pin_init_scope(|| {
             let fences = Arc::new(
-                FenceContext::new(c"vfence", c"timeline", Fences)?,
+                FenceContext::with_options(
+                    c"vfence",
+                    c"timeline",
+                    ContextOptions::new().bound(BOUND)?,
+                    Fences,
+                )?,
                 GFP_KERNEL,
             )?;
             let interrupt = IrqWork::new(Interrupt {
@@ -85,8 +100,8 @@ impl Ring {
             Ok(try_pin_init!(Self {
                 fences,
                 interrupt,
+                last: Atomic::new(0),
                 jobs <- new_mutex!(Jobs {
-                    last: 0,
                     running: KVec::new(),
                     manual: KVec::new(),
                 }),
@@ -128,7 +143,7 @@ impl Ring {
         jobs.make_room()?;
 
         let fence = self.fences.new_fence(memory);
-        jobs.last = fence.seqno();
+        self.last.store(fence.seqno(), Release);
 
         // From here on the fence must be signalled whatever happens. Nobody has
         // seen it yet, so nobody sees this error.
@@ -177,16 +192,22 @@ impl Ring {
 
     /// `VFENCE_IOC_SIGNAL`.
     pub(crate) fn signal(&self, args: uapi::vfence_signal) -> Result {
-        let jobs = self.jobs.lock();
-
-        if args.seqno > jobs.last {
+        if args.seqno > self.last.load(Acquire) {
             return Err(EINVAL);
         }
-        // Only raised with `jobs` locked, so it never goes back.
-        if args.seqno > self.interrupt.up_to.load(Relaxed) {
-            self.interrupt.up_to.store(args.seqno, Relaxed);
-        }
-        self.interrupt.queue();
+        signalling(|_section| {
+            let up_to = &self.interrupt.up_to;
+            let mut seen = up_to.load(Relaxed);
+
+            // It never goes back, however many do this at once.
+            while args.seqno > seen {
+                match up_to.cmpxchg(seen, args.seqno, Full) {
+                    Ok(_) => break,
+                    Err(current) => seen = current,
+                }
+            }
+            self.interrupt.queue();
+        });
         Ok(())
     }
 }

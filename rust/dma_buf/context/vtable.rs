@@ -19,6 +19,7 @@ use crate::{
         FenceData,
         Header, //
     },
+    registry::Handle,
     timeline::{
         Timeline,
         TimelineOps, //
@@ -33,7 +34,6 @@ use kernel::{
         c_char,
         c_void, //
     },
-    module::this_module,
     sync::{
         atomic::{
             Acquire,
@@ -72,7 +72,7 @@ impl<T: FenceContextOps> FenceContext<T> {
             None
         },
         type_id: TypeId::of::<T>,
-        module: this_module::<T::OwnerModule>().as_ptr(),
+        anchor: Handle::<Inner<T>>::free,
     };
 
     /// Runs an operation on a fence of this context's type.

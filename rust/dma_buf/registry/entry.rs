@@ -20,10 +20,16 @@ use kernel::{
 
 /// What the registry may ask of the object an [`Entry`] is part of.
 pub(crate) struct EntryOps {
-    /// Makes the object quiet: when this returns, and a grace period has passed,
-    /// the kernel calls nothing of the driver's through it any more.
+    /// Has the object call nothing of the driver's any more, but for what runs,
+    /// and start nothing.
     ///
-    /// Process context, may sleep. Called once at most, with a reference held.
+    /// Process context. Called once at most, with a reference held, after the
+    /// entry has been marked dead.
+    pub(crate) stop: unsafe fn(NonNull<Entry>),
+    /// Waits for what runs.
+    ///
+    /// Process context, may sleep. Called a grace period after `stop`, with a
+    /// reference held.
     pub(crate) quiesce: unsafe fn(NonNull<Entry>),
     /// Whether the kernel still uses the object, although no reference is left
     /// and a grace period has passed. It is then asked again after another.
@@ -58,6 +64,10 @@ pub(crate) struct Entry {
     pub(super) refs: Atomic<i32>,
     /// The module is going: the object is not to call the driver any more.
     pub(super) dead: Atomic<bool>,
+    /// It does not, and nothing runs.
+    pub(super) quiet: Atomic<bool>,
+    /// The object was found idle, the last time that it was to be freed.
+    idle: Atomic<bool>,
     /// The module has gone: `ops` points nowhere.
     pub(super) gone: Atomic<bool>,
 }
@@ -77,6 +87,8 @@ impl Entry {
             ops,
             refs: Atomic::new(1),
             dead: Atomic::new(false),
+            quiet: Atomic::new(false),
+            idle: Atomic::new(false),
             gone: Atomic::new(false),
         }
     }
@@ -180,7 +192,13 @@ impl Entry {
 
         // SAFETY: No reference is left, and a grace period has passed. The
         // operations are there, as the module does not go before this is done.
-        if unsafe { (this.ops.is_busy)(entry) } {
+        let idle = unsafe { !(this.ops.is_busy)(entry) };
+
+        // An irq_work is idle before the kernel is done with it, where it wakes
+        // who waits for it; but that is inside an RCU read-side section. So what
+        // is found idle is freed a grace period later.
+        if !idle || !this.idle.xchg(true, Relaxed) {
+            this.idle.store(idle, Relaxed);
             // SAFETY: As in `put`; this callback is the head's only user.
             unsafe { bindings::call_rcu(rcu, Some(Self::reclaim)) };
             return;

@@ -19,6 +19,9 @@ use kernel::prelude::*;
 /// The object starts with its [`Entry`], which was made with
 /// [`Handle::ENTRY_OPS`] of its type.
 pub(crate) unsafe trait Registered: Send + Sync + Sized + 'static {
+    /// See [`EntryOps::stop`].
+    fn stop(&self) {}
+
     /// See [`EntryOps::quiesce`].
     fn quiesce(&self);
 
@@ -50,6 +53,7 @@ impl<T: Registered> Handle<T> {
     /// The operations of an object's entry: by where these lie, the object belongs
     /// to the module that puts the type to use.
     pub(crate) const ENTRY_OPS: &'static EntryOps = &EntryOps {
+        stop: Self::stop,
         quiesce: Self::quiesce,
         is_busy: Self::is_busy,
         free: Self::free,
@@ -88,11 +92,21 @@ impl<T: Registered> Handle<T> {
         self.object
     }
 
-    /// [`EntryOps::quiesce`].
+    /// [`EntryOps::stop`].
     ///
     /// # Safety
     ///
     /// `entry` starts a valid `T`.
+    unsafe fn stop(entry: NonNull<Entry>) {
+        // SAFETY: By the function's contract.
+        unsafe { entry.cast::<T>().as_ref() }.stop()
+    }
+
+    /// [`EntryOps::quiesce`].
+    ///
+    /// # Safety
+    ///
+    /// As for [`Self::stop`].
     unsafe fn quiesce(entry: NonNull<Entry>) {
         // SAFETY: By the function's contract.
         unsafe { entry.cast::<T>().as_ref() }.quiesce()
@@ -102,7 +116,7 @@ impl<T: Registered> Handle<T> {
     ///
     /// # Safety
     ///
-    /// As for [`Self::quiesce`].
+    /// As for [`Self::stop`].
     unsafe fn is_busy(entry: NonNull<Entry>) -> bool {
         // SAFETY: By the function's contract.
         unsafe { entry.cast::<T>().as_ref() }.is_busy()
@@ -112,8 +126,8 @@ impl<T: Registered> Handle<T> {
     ///
     /// # Safety
     ///
-    /// As for [`Self::quiesce`]; nobody uses the object any more.
-    unsafe fn free(entry: NonNull<Entry>) {
+    /// As for [`Self::stop`]; nobody uses the object any more.
+    pub(crate) unsafe fn free(entry: NonNull<Entry>) {
         // SAFETY: It came from `KBox::into_raw` in `new`, and nobody uses it.
         drop(unsafe { KBox::from_raw(entry.cast::<T>().as_ptr()) });
     }

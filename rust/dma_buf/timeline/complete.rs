@@ -52,11 +52,23 @@ impl Timeline {
     ///
     /// `header` is published, and the caller has a reference to it.
     pub(crate) unsafe fn complete(header: NonNull<Header>, error: i32, timestamp: i64) -> bool {
+        // SAFETY: The caller's reference keeps the fence valid.
+        let this = unsafe { header.as_ref() };
+
+        // Before RCU is read-locked, which may make this atomic context, where the
+        // annotations are void; and the domain's first, so that a report names it.
+        #[cfg(CONFIG_LOCKDEP)]
+        let _domain = DomainSection::begin({
+            let _rcu = rcu::read_lock();
+            if this.outcome.load(Relaxed) != PENDING {
+                return false;
+            }
+            // SAFETY: As below.
+            unsafe { this.timeline.as_ref() }.options.domain
+        });
         let _section = Annotation::begin();
         let _rcu = rcu::read_lock();
 
-        // SAFETY: The caller's reference keeps the fence valid.
-        let this = unsafe { header.as_ref() };
         if this.outcome.load(Relaxed) != PENDING {
             return false;
         }
@@ -64,7 +76,6 @@ impl Timeline {
         // this RCU read-side section.
         let timeline = unsafe { this.timeline.as_ref() };
 
-        let _domain = DomainSection::begin(timeline.options.domain);
         let guard = timeline.lock.lock();
         if this.outcome.cmpxchg(PENDING, error, Full).is_err() {
             return false;
@@ -87,11 +98,6 @@ impl Timeline {
             unsafe { *passed = (*passed).max(seqno.min((*self.inner.get()).last)) };
         }
 
-        // A fence may lose its last reference as soon as it has signalled, while
-        // its lock is still being let go; interrupts being off does not keep RCU
-        // from freeing it where spinlocks sleep.
-        let _rcu = rcu::read_lock();
-
         while let Some(header) = self.first() {
             let fence = Header::as_fence(header);
             // SAFETY: What is on the list is valid, and the list owns a
@@ -110,6 +116,8 @@ impl Timeline {
                     }
                     _ => break,
                 }
+            } else if matches!(until, Until::Pending) && !self.is_due(header) {
+                break;
             }
 
             // SAFETY: The lock is held.

@@ -13,15 +13,13 @@ use super::{
 };
 use crate::{
     bindings,
-    header::{
-        Header,
-        PENDING, //
-    },
+    header::Header,
     lockdep::DomainSection,
     section::Annotation, //
 };
 use core::{
     mem::offset_of,
+    ops::ControlFlow,
     ptr::NonNull, //
 };
 use kernel::{
@@ -33,6 +31,10 @@ use kernel::{
     time::Delta,
     types::Opaque, //
 };
+
+/// The timer's function does not run more often than that: it looks at the list
+/// with interrupts off.
+const SLACK_NS: i64 = 1_000_000;
 
 /// The timer. It is started, and its time changed, with the timeline's lock held.
 #[pin_data]
@@ -125,8 +127,10 @@ impl Timeline {
         let guard = this.lock.lock();
         // SAFETY: Any context.
         let now = unsafe { bindings::ktime_get() };
+        // SAFETY: The lock is held.
+        let ordered = unsafe { (*this.inner.get()).gives_out };
         let mut late = None;
-        let mut next = None;
+        let mut next: Option<i64> = None;
 
         this.for_each_pending(|header| {
             // SAFETY: What is on the list is valid, and the lock is held.
@@ -136,24 +140,26 @@ impl Timeline {
                     (*Header::as_fence(header)).seqno,
                 )
             };
-            // SAFETY: As above.
-            if unsafe { header.as_ref() }.outcome.load(Relaxed) != PENDING {
-                return;
-            }
+
             if end <= now {
                 late = Some(seqno);
+                return ControlFlow::Continue(());
+            }
+            next = Some(next.map_or(end, |next| next.min(end)));
+            if ordered {
+                ControlFlow::Break(())
             } else {
-                next = Some(next.map_or(end, |next: i64| next.min(end)));
+                ControlFlow::Continue(())
             }
         });
         if let Some(seqno) = late {
             this.drain(&guard, Until::Seqno(seqno, ETIME.to_errno()));
         }
-        this.watchdog.awake.store(false, Relaxed);
+        // What `next` is for may have been completed just now; the timer then finds
+        // the one after it. Fences that expire together are taken together.
+        this.watchdog.awake.store(next.is_some(), Relaxed);
         if let Some(next) = next {
-            // Perhaps for one that has just been completed; it then barks at
-            // nothing, and finds the next.
-            this.watchdog.start(next);
+            this.watchdog.start(next.max(now.saturating_add(SLACK_NS)));
         }
         bindings::hrtimer_restart::HRTIMER_NORESTART
     }
