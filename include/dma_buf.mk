@@ -15,3 +15,10 @@ endif
 
 rustflags-y += -L $(abspath $(DMA_BUF_RS))/rust/dma_buf --extern dma_buf
 KBUILD_EXTRA_SYMBOLS += $(abspath $(DMA_BUF_RS))/Module.symvers
+
+# Where the kernel links its C helpers into each Rust object, the library's go
+# with them (rust/crate.mk says how). Elsewhere they are functions it exports.
+ifdef CONFIG_RUST_INLINE_HELPERS
+$(obj)/%.o: private LLVM_LINK := link_with_helpers() { $(LLVM_LINK) "$$@" \
+	$(abspath $(DMA_BUF_RS))/rust/dma_buf/helpers/bitcode.bc; }; link_with_helpers
+endif

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0
-// checkpatch: LONG_LINE_COMMENT: the rows of a table cannot be wrapped
 
 //! GPU synchronisation for Rust drivers: safe abstractions over the kernel's
 //! `dma_fence` and what stands on it.

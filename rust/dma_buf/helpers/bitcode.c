@@ -5,6 +5,8 @@
  * call them, where the kernel does so with its own (../../crate.mk). They are
  * always inlined, since LLVM would not do it by itself: Rust's functions and
  * clang's have attributes that differ.
+ *
+ * checkpatch: PREFER_DEFINED_ATTRIBUTE_MACRO: the pragma takes no macro
  */
 
 #include "helpers.h"
