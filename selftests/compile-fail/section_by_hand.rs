@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Nobody makes proof of a section.
+
+use core::marker::PhantomData;
+use dma_buf::{
+    signalling,
+    Section, //
+};
+use kernel::types::NotThreadSafe;
+
+fn body(_section: &Section<'_>) {}
+
+fn case() {
+    #[cfg(fault)]
+    #[rustfmt::skip]
+    body(&Section { _scope: PhantomData, _not_send: NotThreadSafe }); //~ E0451 private
+    signalling(body);
+}

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The token itself is not Send either.
+
+mod fixture;
+
+use dma_buf::Section;
+use fixture::*;
+
+#[cfg(fault)]
+type Token = Section<'static>;
+#[cfg(not(fault))]
+type Token = ();
+
+fn case(token: Token) {
+    require_send(token); //~ E0277 cannot be sent between threads safely
+}

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The item of a Timer is shared with its body, so nobody changes it without a lock.
+
+use dma_buf::{
+    Section,
+    Timer,
+    TimerItem, //
+};
+
+struct Item {
+    count: u32,
+}
+
+impl TimerItem for Item {
+    fn run(&self, _section: &Section<'_>) {}
+}
+
+fn case(work: &mut Timer<Item>) -> u32 {
+    #[cfg(fault)]
+    {
+        work.count = 1; //~ E0594 cannot assign to data in dereference of
+    }
+    work.count
+}
