@@ -46,6 +46,12 @@ pub struct DriverFenceAllocation<T: FenceContextOps> {
     inner: KBox<FenceData<T::FenceData>>,
 }
 
+// SAFETY: The data is `Send` and `Sync`; the header, which nobody else sees, is
+// numbers and a pointer that is not used before publication.
+unsafe impl<T: FenceContextOps> Send for DriverFenceAllocation<T> {}
+// SAFETY: As above.
+unsafe impl<T: FenceContextOps> Sync for DriverFenceAllocation<T> {}
+
 impl<T: FenceContextOps> DriverFenceAllocation<T> {
     /// Allocates a fence.
     ///
@@ -119,6 +125,7 @@ impl<T: FenceContextOps> Drop for DriverFenceAllocation<T> {
 ///
 /// `inner` is published in a context of type `T`, and this owns a reference, and
 /// the right to report the handle's end.
+#[must_use = "a fence that is dropped unsignalled is cancelled, which is a driver bug"]
 pub struct DriverFence<T: FenceContextOps> {
     inner: NonNull<FenceData<T::FenceData>>,
     _data: PhantomData<T>,
