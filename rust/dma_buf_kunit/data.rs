@@ -119,16 +119,18 @@ mod tests {
     #[test]
     fn never_dropped_inside_a_read_side_section() -> Result {
         let (context, driver, mine, data) = ring()?;
-        let guard = rcu::read_lock();
+        let early = {
+            let _guard = rcu::read_lock();
 
-        driver.signal(Ok(()));
-        drop(context);
-        for _ in 0..50 {
-            udelay(Delta::from_micros(1000));
-        }
-        assert_eq!(data.get(), 0);
-        assert_eq!(mine.get(), 0);
-        drop(guard);
+            driver.signal(Ok(()));
+            drop(context);
+            for _ in 0..50 {
+                udelay(Delta::from_micros(1000));
+            }
+            (data.get(), mine.get())
+        };
+
+        assert_eq!(early, (0, 0));
         assert!(once(&data));
         assert!(once(&mine));
         Ok(())
@@ -153,21 +155,26 @@ mod tests {
         let (_context, driver, _, data) = ring()?;
         let (_other, foreign) = fixture::fence()?;
         let fence = driver.fence();
-        {
+        data.add();
+        let (ours, mistaken, theirs, neither) = {
             let guard = rcu::read_lock();
+            let foreign = foreign.as_fence();
 
-            data.add();
-            assert!(fence
-                .downcast::<Ring>(&guard)
-                .is_some_and(|(_, data)| data.0.get() == 1));
-            assert!(fence.downcast::<Mock>(&guard).is_none());
-            assert!(foreign.as_fence().downcast::<Mock>(&guard).is_some());
-            assert!(foreign.as_fence().downcast::<Ring>(&guard).is_none());
-            assert!(dma_buf::Fence::stub().downcast::<Ring>(&guard).is_none());
-        }
+            (
+                fence.downcast::<Ring>(&guard).map(|(_, data)| data.0.get()),
+                fence.downcast::<Mock>(&guard).is_some(),
+                foreign.downcast::<Mock>(&guard).is_some(),
+                foreign.downcast::<Ring>(&guard).is_some()
+                    || dma_buf::Fence::stub().downcast::<Ring>(&guard).is_some(),
+            )
+        };
+
+        assert_eq!(ours, Some(1));
+        assert!(!mistaken && theirs && !neither);
         driver.signal(Ok(()));
         foreign.signal(Ok(()));
-        assert!(fence.downcast::<Ring>(&rcu::read_lock()).is_none());
+        let ours = fence.downcast::<Ring>(&rcu::read_lock()).is_some();
+        assert!(!ours);
         Ok(())
     }
 

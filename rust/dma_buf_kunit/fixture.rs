@@ -31,7 +31,9 @@ use kernel::{
     task::Task,
     time::{
         delay::fsleep,
-        Delta, //
+        msecs_to_jiffies,
+        Delta,
+        Jiffies, //
     }, //
 };
 
@@ -191,6 +193,12 @@ pub(crate) fn eventually(mut holds: impl FnMut() -> bool) -> bool {
         fsleep(Delta::from_millis(1));
     }
     holds()
+}
+
+/// How long to wait for what is certain to come: more than it takes on a slow
+/// machine, less than for ever.
+pub(crate) fn long() -> Jiffies {
+    msecs_to_jiffies(20_000)
 }
 
 /// Whether the count ends at 1, and stays there.

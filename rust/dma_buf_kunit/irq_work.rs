@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn queued_twice_before_it_runs_is_queued_once() -> Result {
-        let (work, runs, _drops) = work()?;
+        let (work, runs, drops) = work()?;
         let queuer = work.queuer();
         let (first, second, third, pending) = {
             let _guard = local_interrupt_disable();
@@ -97,6 +97,8 @@ mod tests {
         assert!(first && !second && !third && pending);
         work.sync();
         assert_eq!(runs.get(), 1);
+        drop((work, queuer));
+        assert!(once(&drops));
         Ok(())
     }
 

@@ -93,6 +93,23 @@ mod tests {
     }
 
     #[test]
+    fn end_of_the_numbers_is_no_overflow() -> Result {
+        let context = fixture::context()?;
+        let (last, after) = (at(&context, u64::MAX)?, fixture::next(&context)?);
+        let seen = Trace::new()?;
+        let _callbacks = trace(&seen, &[&last, &after])?;
+        let fences = [last.fence(), after.fence()];
+
+        assert_eq!(after.seqno(), u64::MAX);
+        assert!(after.signal(Err(EIO)));
+        assert_eq!(fences[1].status(), Status::Pending);
+        assert!(last.signal(Ok(())));
+        assert!(seen.is(&[u64::MAX, u64::MAX]));
+        assert_eq!(fences[1].status(), Status::Error(EIO));
+        Ok(())
+    }
+
+    #[test]
     fn seqno_that_goes_backwards_is_refused() -> Result {
         let (context, one) = fixture::fence()?;
 

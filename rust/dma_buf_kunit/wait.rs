@@ -11,7 +11,8 @@ mod tests {
         fixture::{
             self,
             foreign_waiting,
-            interrupted, //
+            interrupted,
+            long, //
         },
         workqueue::Workqueue, //
     };
@@ -32,11 +33,6 @@ mod tests {
             Monotonic, //
         }, //
     };
-
-    /// Far more than anything takes, on the slowest of machines.
-    fn long() -> Jiffies {
-        msecs_to_jiffies(60_000)
-    }
 
     #[test]
     fn zero_only_looks() -> Result {
@@ -85,6 +81,7 @@ mod tests {
         })?;
         let left = fence.wait_timeout(long());
         assert!(left.is_ok_and(|left| left > 0 && left < long()));
+        assert!(fence.test_signaled_flag());
         assert_eq!(fence.wait(), Ok(()));
         assert_eq!(fence.wait_interruptible(), Ok(()));
         Ok(())

@@ -24,12 +24,63 @@ mod tests {
         Wake, //
     };
     use kernel::{
-        sync::Arc,
+        sync::{
+            atomic::{
+                Acquire,
+                Atomic,
+                Release, //
+            },
+            Arc, //
+        },
         time::{
             delay::fsleep,
-            Delta, //
+            Delta,
+            Instant,
+            Monotonic, //
         }, //
     };
+
+    /// Wakes a queue after five seconds, and again, until it is dropped: a wake-up
+    /// that is lost is then a wait that took that long, and not one without end.
+    struct Rescue {
+        over: Arc<Atomic<bool>>,
+        _queue: Workqueue,
+    }
+
+    impl Rescue {
+        fn new(queue: &Arc<WaitQueue>) -> Result<Self> {
+            let over = Arc::new(Atomic::new(false), GFP_KERNEL)?;
+            let this = Self {
+                over: over.clone(),
+                _queue: Workqueue::new()?,
+            };
+            let queue = queue.clone();
+
+            this._queue.spawn_on(0, move || {
+                for n in 1u64.. {
+                    if over.load(Acquire) {
+                        return;
+                    }
+                    fsleep(Delta::from_millis(50));
+                    if n % 100 == 0 {
+                        queue.wake_all();
+                    }
+                }
+            })?;
+            Ok(this)
+        }
+    }
+
+    impl Drop for Rescue {
+        fn drop(&mut self) {
+            self.over.store(true, Release);
+        }
+    }
+
+    /// Whether a wait is over before anybody comes to the rescue.
+    fn in_time(start: Instant<Monotonic>) -> bool {
+        start.elapsed() < Delta::from_secs(4)
+    }
 
     #[test]
     fn condition_that_holds_does_not_sleep() -> Result {
@@ -52,14 +103,16 @@ mod tests {
         let queue = Arc::pin_init(WaitQueue::new(), GFP_KERNEL)?;
         let mut callback = registration()?;
         let other = Workqueue::new()?;
+        let _rescue = Rescue::new(&queue)?;
 
         callback.as_mut().register(&fence, Wake(queue.clone()))?;
         other.spawn_on(0, move || {
             fsleep(Delta::from_millis(10));
             driver.signal(Ok(()));
         })?;
+        let start = Instant::now();
         queue.wait(|| fence.test_signaled_flag());
-        assert!(fence.test_signaled_flag());
+        assert!(fence.test_signaled_flag() && in_time(start));
         Ok(())
     }
 
@@ -76,26 +129,29 @@ mod tests {
 
     #[test]
     fn race_of_signal_and_wait_loses_no_wake_up() -> Result {
+        let queue = Arc::pin_init(WaitQueue::new(), GFP_KERNEL)?;
+        let _rescue = Rescue::new(&queue)?;
+
         assert!(race(
             || {
                 let (context, driver) = fixture::fence()?;
                 let fence = driver.fence();
-                let queue = Arc::pin_init(WaitQueue::new(), GFP_KERNEL)?;
                 let mut callback = registration()?;
 
                 callback.as_mut().register(&fence, Wake(queue.clone()))?;
-                Ok(((context, fence, queue, callback), driver))
+                Ok(((context, fence, callback), driver))
             },
-            |(context, fence, queue, callback)| {
+            |(context, fence, callback)| {
+                let start = Instant::now();
+
                 queue.wait(|| fence.test_signaled_flag());
-                // Here, woken by somebody who is not done with waking.
+                // Woken by somebody who may not be done with waking.
                 drop(callback);
-                drop(queue);
-                (context, fence)
+                (context, fence, in_time(start))
             },
             |driver| driver.signal(Ok(())),
-            |(_context, fence), _| {
-                ensure!(fence.test_signaled_flag());
+            |(_context, fence, in_time), _| {
+                ensure!(fence.test_signaled_flag() && in_time);
                 Ok(())
             },
         )

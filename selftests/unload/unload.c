@@ -80,7 +80,7 @@ static int status(int fence, char *driver)
 	if (ioctl(fence, SYNC_IOC_FILE_INFO, &info) || info.num_fences != 1)
 		return INT32_MIN;
 	if (driver)
-		strcpy(driver, one.driver_name);
+		memcpy(driver, one.driver_name, sizeof(one.driver_name));
 	return one.status;
 }
 

@@ -45,7 +45,8 @@ pub(super) unsafe fn init() {
     unsafe { DEPARTURE.init() };
 }
 
-/// Notes that a function of a driver's has been left to RCU.
+/// Notes that a function of a driver's, or a use of operations at that address,
+/// has been left to RCU.
 ///
 /// A driver's destructor may drop another fence, whose data is then dropped a
 /// grace period later, and so on: one barrier is over before that chain is.
@@ -88,28 +89,29 @@ pub(super) fn quiesce(module: *mut bindings::module) {
         wait_for_all(module);
     }
 
-    // What was dropped is freed, with all that it drops in turn.
     loop {
+        // What was dropped is freed, with all that it drops in turn: when nothing
+        // more has been left to RCU by the end of a barrier, nothing is.
         DEFERRED.store(false, Release);
         rcu::rcu_barrier();
-        if !DEFERRED.load(Acquire)
-            && REGISTRY
-                .find(module, |entry| entry.refs.load(Relaxed) == 0)
-                .is_none()
-        {
+        if DEFERRED.load(Acquire) {
+            continue;
+        }
+
+        // What is left was leaked. Its operations are about to vanish, and another
+        // module may be loaded to where they were.
+        REGISTRY.find(module, |entry| {
+            entry.dead.store(true, Release);
+            entry.gone.store(true, Release);
+            // SAFETY: The entry is linked, and `find` holds the lock.
+            unsafe { bindings::dma_buf_rs_list_del_init(entry.link.get()) };
+            false
+        });
+        // Unless somebody, who may be another module, has just dropped it.
+        if !DEFERRED.load(Acquire) {
             break;
         }
     }
-
-    // What is left was leaked. Its operations are about to vanish, and another
-    // module may be loaded to where they were.
-    REGISTRY.find(module, |entry| {
-        entry.dead.store(true, Release);
-        entry.gone.store(true, Release);
-        // SAFETY: The entry is linked, and `find` holds the lock.
-        unsafe { bindings::dma_buf_rs_list_del_init(entry.link.get()) };
-        false
-    });
 
     GOING.store(ptr::null_mut(), Release);
     // For one that was not on the list any more, or came to it in between.
@@ -124,9 +126,9 @@ pub(super) fn quiesce(module: *mut bindings::module) {
 fn stop_all(module: *mut bindings::module) -> bool {
     let mut any = false;
 
-    while let Some(entry) = REGISTRY.find(module, |entry| {
-        !entry.dead.load(Relaxed) && entry.try_get()
-    }) {
+    while let Some(entry) =
+        REGISTRY.find(module, |entry| !entry.dead.load(Relaxed) && entry.try_get())
+    {
         // SAFETY: `find` took a reference.
         let this = unsafe { entry.as_ref() };
 

@@ -2,7 +2,10 @@
 
 //! The registered part of an object, and how long the object lives.
 
-use super::REGISTRY;
+use super::{
+    note_deferred,
+    REGISTRY, //
+};
 use crate::bindings;
 use core::{
     mem::offset_of,
@@ -162,6 +165,7 @@ impl Entry {
         if count >= MAX_REFS {
             this.saturate();
         } else if count == 1 {
+            note_deferred(core::ptr::from_ref(this.ops).addr());
             // SAFETY: That was the last reference, so nobody else queues this
             // head, and the object stays until the callback frees it.
             unsafe { bindings::call_rcu(this.rcu.get(), Some(Self::reclaim)) };
@@ -199,6 +203,7 @@ impl Entry {
         // is found idle is freed a grace period later.
         if !idle || !this.idle.xchg(true, Relaxed) {
             this.idle.store(idle, Relaxed);
+            note_deferred(core::ptr::from_ref(this.ops).addr());
             // SAFETY: As in `put`; this callback is the head's only user.
             unsafe { bindings::call_rcu(rcu, Some(Self::reclaim)) };
             return;
