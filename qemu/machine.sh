@@ -42,7 +42,7 @@ machine() {
 	MACHINE=("${LAUNCH[@]}" "$QEMU_BIN" -nodefaults -no-user-config -M q35 "$@"
 		-m "$MEM" -smp "$SMP" -display none -no-reboot
 		-kernel "$BZIMAGE" -initrd "$initramfs"
-		-append "$cmdline$APPEND"
+		-append "$cmdline${LAST_ATTEMPT:+ vm_any_timer=1}$APPEND"
 		-device virtio-serial-pci)
 	for port in ctl log out err; do
 		MACHINE+=(-chardev "file,id=$port,path=$dir/$port"
@@ -144,6 +144,9 @@ run_guest() {
 			hello*)
 				PHASE=load HELLO=$line t0=$REPLY
 				[[ ! ${NO_KVM:-} ]] || echo n >"$NO_KVM"
+				;;
+			unfit)
+				OUTCOME=lost WHY="its timer did not survive the boot"
 				;;
 			start)
 				PHASE=run

@@ -6,7 +6,7 @@
  * Ports (virtio-serial, by name):
  *   out, err  the command's output, raw
  *   log       every record of the kernel's log, then "kmemleak;..." lines
- *   ctl       lines: hello, beat MS, start, ended STATUS, end KEY=VALUE...
+ *   ctl       lines: hello or unfit, beat MS, start, ended STATUS, end KEY=VALUE...
  *
  * "end" is the last line, and counts the bytes sent over the other ports: the
  * host believes no result without it. Without /vm/argv there is no command but
@@ -174,6 +174,10 @@ int main(void)
 	if (ctl_open() || out.port < 0 || err.port < 0 || klog.port < 0 ||
 	    klog.src < 0) {
 		fprintf(stderr, "vm: no virtio-serial port or no /dev/kmsg\n");
+		power_off();
+	}
+	if (timer_is_poor()) {
+		ctl_say("unfit\n");
 		power_off();
 	}
 	taint = read_taint();

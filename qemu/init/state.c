@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "vm.h"
@@ -42,6 +43,27 @@ int read_debug_locks(void)
 			break;
 	fclose(f);
 	return on;
+}
+
+/*
+ * On a busy host the kernel may find the local APIC's timer unreliable while it
+ * boots, and do without high-resolution timers: then jobs of a millisecond take
+ * a tick, and stress tests for ever. A boot more helps; vm_any_timer on the
+ * command line says that it was tried.
+ */
+bool timer_is_poor(void)
+{
+	struct timespec res;
+
+	if (getenv("vm_any_timer"))
+		return false;
+	/* The switch comes with a tick some time after the clock source. */
+	for (int i = 0; i < 100; i++) {
+		if (!clock_getres(CLOCK_MONOTONIC, &res) && !res.tv_sec && res.tv_nsec == 1)
+			return false;
+		usleep(20 * 1000);
+	}
+	return true;
 }
 
 static bool kmemleak(const char *verb)

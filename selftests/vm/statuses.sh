@@ -34,6 +34,10 @@ statuses() {
 		--append "rdinit=/bin/reboot -- -f" -- true
 	is "... and says so" two_retries
 
+	check "a guest without fine timers is tried again, and then taken as it is" 0 \
+		"its timer did not survive the boot" --append nolapic_timer -- true
+	is "... and says so" two_retries
+
 	left_behind TERM 143
 	left_behind KILL 137
 }
