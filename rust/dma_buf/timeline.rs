@@ -346,8 +346,7 @@ impl Timeline {
 
         self.for_each_pending(|other| {
             // SAFETY: What is on the list is valid.
-            let (other, number) =
-                unsafe { (other.as_ref(), (*Header::as_fence(other)).seqno) };
+            let (other, number) = unsafe { (other.as_ref(), (*Header::as_fence(other)).seqno) };
 
             due &= number > seqno || other.outcome.load(Acquire) != PENDING;
             if due && number == seqno {

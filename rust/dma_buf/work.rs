@@ -127,7 +127,11 @@ impl RawWork {
         // been cancelled, as it then owns the reference. The queue exists as
         // long as this module runs.
         let queued = unsafe {
-            bindings::dma_buf_rs_queue_delayed_work(QUEUE.load(Acquire), raw.work.get(), delay.min(MAX_DELAY))
+            bindings::dma_buf_rs_queue_delayed_work(
+                QUEUE.load(Acquire),
+                raw.work.get(),
+                delay.min(MAX_DELAY),
+            )
         };
         if !queued {
             // SAFETY: The reference just taken; the caller has another.
