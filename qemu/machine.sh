@@ -193,7 +193,7 @@ start_shell() {
 		TTY=$(stty -g)
 	else
 		input=$TMP/typed
-		mkfifo "$input"
+		[[ -p $input ]] || mkfifo "$input"
 		type_in <&0 >"$input" {ctl}>&- &
 		COPIERS=($!)
 	fi

@@ -3,11 +3,13 @@
 # What goes in and what comes out.
 
 channels() {
+	local status=0
+
 	head -c 4194304 /dev/urandom >"$tmp/blob"
 	check "4 MiB of output" 0 '' --file "$tmp/blob:/some/where/" -- cat /some/where/blob
 	is "... arrive as they were" cmp "$tmp/blob" "$tmp/out"
 	check "4 MiB on stderr" 0 '' --file "$tmp/blob" -- sh -c 'cat /blob >&2; echo end'
-	is "... arrive as they were" cmp "$tmp/blob" "$tmp/err"
+	is "... arrive as they were" cmp "$tmp/blob" <(tail -c 4194304 "$tmp/err")
 	is "... and do not mix with stdout" holds "$tmp/out" end
 	check "stdout and stderr can be opened by name" 0 '' -- \
 		sh -c 'echo one >/dev/stdout; echo two >/dev/stderr'
@@ -34,15 +36,16 @@ channels() {
 	# A shell; its input comes from here, as if typed.
 	vm >"$tmp/out" 2>"$tmp/err" <<<'echo $((6 * 7)); exit 9' || status=$?
 	verdict "without a command, a shell" 9 '' "$status"
-	is "... that does what it is told" grep -qx $'42\r' "$tmp/out"
+	is "... that does what it is told" grep -aqx $'42\r' "$tmp/out"
 }
 
 holds() {
 	[[ $(<"$1") == "$2" ]]
 }
 
+# qemu/vm itself may have said on stderr that it tried again.
 holds_both() {
-	holds "$tmp/out" "$1" && holds "$tmp/err" "$2"
+	holds "$tmp/out" "$1" && [[ $(grep -v '^vm: ' "$tmp/err") == "$2" ]]
 }
 
 # The second line must come well after the first.
