@@ -99,6 +99,22 @@ mod tests {
     }
 
     #[test]
+    fn passing_a_point_does_not_part_those_of_a_later_one() -> Result {
+        let context = fixture::context()?;
+        let (one, a, b) = (at(&context, 1)?, at(&context, 7)?, at(&context, 7)?);
+        let fences = [a.fence(), b.fence()];
+
+        assert!(a.signal(Ok(())));
+        assert_eq!(context.signal_up_to(1), 1);
+        assert_eq!(fences[0].status(), Status::Pending);
+        assert!(b.signal(Err(EIO)));
+        assert_eq!(fences[0].status(), Status::Signaled);
+        assert_eq!(fences[1].status(), Status::Error(EIO));
+        drop(one);
+        Ok(())
+    }
+
+    #[test]
     fn end_of_the_numbers_is_no_overflow() -> Result {
         let context = fixture::context()?;
         let (last, after) = (at(&context, u64::MAX)?, fixture::next(&context)?);
