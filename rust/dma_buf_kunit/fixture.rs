@@ -33,7 +33,9 @@ use kernel::{
         delay::fsleep,
         msecs_to_jiffies,
         Delta,
-        Jiffies, //
+        Instant,
+        Jiffies,
+        Monotonic, //
     }, //
 };
 
@@ -186,13 +188,15 @@ pub(crate) unsafe fn give_up_leaked(fence: &Fence) {
 
 /// Waits until something holds, for ten seconds at most, and says whether it did.
 pub(crate) fn eventually(mut holds: impl FnMut() -> bool) -> bool {
-    for _ in 0..10_000 {
-        if holds() {
-            return true;
+    let start = Instant::<Monotonic>::now();
+
+    while !holds() {
+        if start.elapsed() > Delta::from_secs(10) {
+            return holds();
         }
         fsleep(Delta::from_millis(1));
     }
-    holds()
+    true
 }
 
 /// How long to wait for what is certain to come: more than it takes on a slow

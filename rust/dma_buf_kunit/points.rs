@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_points_signal_together() -> Result {
+    fn equal_points_are_passed_together() -> Result {
         let context = fixture::context()?;
         let (a, b) = (at(&context, 5)?, at(&context, 5)?);
         let fences = [a.fence(), b.fence()];
@@ -73,22 +73,44 @@ mod tests {
         Ok(())
     }
 
-    /// A merge may keep any one of them for all.
+    /// A reservation object or a merge keeps any one of them for all.
     #[test]
-    fn equal_points_wait_for_each_other() -> Result {
+    fn equal_points_signal_once_all_are_complete() -> Result {
         let context = fixture::context()?;
         let (a, b) = (at(&context, 5)?, at(&context, 5)?);
         let fences = [a.fence(), b.fence()];
 
+        assert!(b.signal(Err(EIO)));
+        assert_eq!(fences[1].status(), Status::Pending);
+        // One that comes late is waited for, too, and completes nobody.
+        let late = at(&context, 5)?;
         assert!(a.signal(Ok(())));
         assert_eq!(fences[0].status(), Status::Pending);
-        let late = at(&context, 5)?;
-        assert!(b.signal(Err(EIO)));
-        assert_eq!(fences[0].status(), Status::Pending);
-        assert_eq!(fences[1].status(), Status::Pending);
-        assert!(late.signal(Ok(())));
+        let fence = late.fence();
+        assert!(late.signal(Err(EBUSY)));
         assert_eq!(fences[0].status(), Status::Signaled);
         assert_eq!(fences[1].status(), Status::Error(EIO));
+        assert_eq!(fence.status(), Status::Error(EBUSY));
+        // Now it has passed.
+        let after = at(&context, 5)?;
+        assert_eq!(after.as_fence().status(), Status::Signaled);
+        drop(after);
+        Ok(())
+    }
+
+    #[test]
+    fn passing_a_point_does_not_part_those_of_a_later_one() -> Result {
+        let context = fixture::context()?;
+        let (one, a, b) = (at(&context, 1)?, at(&context, 7)?, at(&context, 7)?);
+        let fences = [a.fence(), b.fence()];
+
+        assert!(a.signal(Ok(())));
+        assert_eq!(context.signal_up_to(1), 1);
+        assert_eq!(fences[0].status(), Status::Pending);
+        assert!(b.signal(Err(EIO)));
+        assert_eq!(fences[0].status(), Status::Signaled);
+        assert_eq!(fences[1].status(), Status::Error(EIO));
+        drop(one);
         Ok(())
     }
 

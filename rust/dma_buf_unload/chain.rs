@@ -1,12 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! Nothing forgotten, but a long way down: the drop of each fence's data drops
-//! the handle of another, whose data then waits for a grace period of its own.
+//! the handle of another, whose data then waits for a grace period of its own. Here
+//! and there the way leads through an irq_work and a context.
 
+use crate::{
+    ring,
+    Ring, //
+};
 use dma_buf::{
     DriverFence,
     FenceContext,
-    FenceContextOps, //
+    FenceContextOps,
+    IrqWork,
+    IrqWorkItem,
+    Section, //
 };
 use kernel::prelude::*;
 
@@ -17,7 +25,16 @@ impl FenceContextOps for Chain {
     type FenceData = Link;
 }
 
-struct Link(#[expect(dead_code)] Option<DriverFence<Chain>>);
+struct Link {
+    _next: Option<DriverFence<Chain>>,
+    _aside: Option<IrqWork<Aside>>,
+}
+
+struct Aside(#[expect(dead_code)] FenceContext<Ring>);
+
+impl IrqWorkItem for Aside {
+    fn run(&self, _section: &Section<'_>) {}
+}
 
 /// The context, and the handle that all others hang on.
 pub(crate) struct Ends {
@@ -30,8 +47,17 @@ impl Ends {
         let context = FenceContext::new(c"unload", c"chain", Chain)?;
         let mut first = None;
 
-        for _ in 0..length {
-            first = Some(context.new_fence(context.new_fence_allocation(Link(first))?));
+        for n in 0..length {
+            let link = Link {
+                _next: first,
+                _aside: if n % 8 == 0 {
+                    Some(IrqWork::new(Aside(ring()?))?)
+                } else {
+                    None
+                },
+            };
+
+            first = Some(context.new_fence(context.new_fence_allocation(link)?));
         }
         Ok(Self {
             _context: context,

@@ -104,20 +104,21 @@ impl Timeline {
             // reference until it is given up below.
             let this = unsafe { header.as_ref() };
 
+            // SAFETY: The number is set before publication.
+            let asked = match until {
+                Until::Seqno(seqno, result) if unsafe { (*fence).seqno } <= seqno => Some(result),
+                _ => None,
+            };
             let mut error = this.outcome.load(Acquire);
-            if error == PENDING {
-                match until {
-                    // SAFETY: The number is set before publication.
-                    Until::Seqno(seqno, result) if unsafe { (*fence).seqno } <= seqno => {
-                        error = match this.outcome.cmpxchg(PENDING, result, Full) {
-                            Ok(_) => result,
-                            Err(first) => first,
-                        };
-                    }
-                    _ => break,
+            match asked {
+                Some(result) if error == PENDING => {
+                    error = match this.outcome.cmpxchg(PENDING, result, Full) {
+                        Ok(_) => result,
+                        Err(first) => first,
+                    };
                 }
-            } else if matches!(until, Until::Pending) && !self.is_due(header) {
-                break;
+                None if error == PENDING || !self.is_due(header) => break,
+                _ => {}
             }
 
             // SAFETY: The lock is held.
