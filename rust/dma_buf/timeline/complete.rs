@@ -105,8 +105,9 @@ impl Timeline {
             let this = unsafe { header.as_ref() };
 
             // SAFETY: The number is set before publication.
+            let number = unsafe { (*fence).seqno };
             let asked = match until {
-                Until::Seqno(seqno, result) if unsafe { (*fence).seqno } <= seqno => Some(result),
+                Until::Seqno(seqno, result) if number <= seqno => Some(result),
                 _ => None,
             };
             let mut error = this.outcome.load(Acquire);
