@@ -46,6 +46,11 @@ shell:
 style:
 	@scripts/style
 
+#H make bench                what operations cost in Rust and in C, in guest
+#H                           instructions; also in build/bench/results.tsv
+bench:
+	@scripts/bench
+
 #H make clean                remove build/ (the kernel cache stays)
 clean:
 	rm -rf build
