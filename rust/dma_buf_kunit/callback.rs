@@ -20,6 +20,7 @@ mod tests {
             ensure,
             race, //
         },
+        workqueue::Workqueue, //
     };
     use dma_buf::{
         CallbackError,
@@ -181,15 +182,26 @@ mod tests {
     fn complete_wakes_who_waits() -> Result {
         let (_context, driver) = fixture::fence()?;
         let done = Arc::pin_init(Completion::new(), GFP_KERNEL)?;
+        let awake = Counter::new()?;
         let mut callback = registration()?;
+        let queue = Workqueue::new()?;
 
         callback
             .as_mut()
             .register(driver.as_fence(), Complete(done.clone()))?;
+        {
+            let awake = awake.clone();
+
+            // Not here: if nobody completes, the wait has no end.
+            queue.spawn_on(0, move || {
+                done.wait_for_completion();
+                awake.add();
+            })?;
+        }
+        assert_eq!(awake.get(), 0);
         driver.signal(Ok(()));
-        // Without a callback, the wait would have no end.
+        assert!(eventually(|| awake.get() == 1));
         assert!(callback.is_called());
-        done.wait_for_completion();
         Ok(())
     }
 
