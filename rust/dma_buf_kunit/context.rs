@@ -232,7 +232,8 @@ mod tests {
 
     #[test]
     fn bound_completes_what_is_late_and_all_before() -> Result {
-        let bound = Delta::from_millis(200);
+        // Long, as an emulated CPU on a loaded host may stand still for a while.
+        let bound = Delta::from_secs(3);
         let options = ContextOptions::new().bound(bound)?;
         let context = FenceContext::with_options(c"mock", c"bound", options, Mock)?;
         let start = Instant::<kernel::time::Monotonic>::now();
@@ -264,7 +265,8 @@ mod tests {
         let two = next(&context)?;
         let fence = two.fence();
 
-        assert!(one.signal(Ok(())));
+        // Unless the guest stood still, this comes first; it does not matter here.
+        let _ = one.signal(Ok(()));
         assert!(eventually(|| fence.test_signaled_flag()));
         assert_eq!(fence.status(), Status::Error(ETIME));
         // The last one of a context that goes while its timer is set.

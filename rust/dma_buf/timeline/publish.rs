@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! How fences come onto a timeline.
+
+use super::{
+    Timeline,
+    Until, //
+};
+use crate::{
+    bindings,
+    fence,
+    header::Header,
+    lockdep::DomainSection,
+    section::Annotation, //
+};
+use core::ptr::NonNull;
+use kernel::{
+    prelude::*,
+    sync::atomic::Release, //
+};
+
+impl Timeline {
+    /// Publishes a fence with the next sequence number.
+    ///
+    /// On a closed timeline, it is published cancelled.
+    ///
+    /// # Safety
+    ///
+    /// `header` starts a fence of the type that `self.ops` is for, which the
+    /// caller owns, and has not been published. Afterwards the caller owns a
+    /// reference to it.
+    #[inline]
+    pub(crate) unsafe fn publish(&self, header: NonNull<Header>) {
+        let guard = self.lock.lock();
+        // SAFETY: The lock is held.
+        let inner = unsafe { &mut *self.inner.get() };
+
+        inner.gives_out = true;
+        // At the end of the numbers fences share the last one, as equal points do.
+        inner.last = inner.last.saturating_add(1);
+        // SAFETY: By the function's contract. No number on the list is higher.
+        unsafe { self.insert(header, inner.last, self.pending.get()) };
+        if inner.closed {
+            let _domain = DomainSection::begin(self.options.domain);
+            let _section = Annotation::begin();
+            self.drain(&guard, Until::Seqno(u64::MAX, ECANCELED.to_errno()));
+        }
+    }
+
+    /// Publishes a fence with the sequence number `seqno`, unless numbers are
+    /// given out here and this one is not above the last; says whether it did.
+    ///
+    /// If it, or a higher one, has signalled, so has this one, with success.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Self::publish`]; nothing changes if it returns false.
+    pub(crate) unsafe fn publish_at(&self, header: NonNull<Header>, seqno: u64) -> bool {
+        let _domain = DomainSection::begin(self.options.domain);
+        let _section = Annotation::begin();
+        let guard = self.lock.lock();
+        // SAFETY: The lock is held.
+        let inner = unsafe { &mut *self.inner.get() };
+
+        if inner.gives_out && seqno <= inner.last {
+            return false;
+        }
+        inner.last = inner.last.max(seqno);
+
+        // Behind the last one that is not above it; but before all that are
+        // pending if its number has passed, which is below theirs.
+        let passed = seqno <= inner.passed;
+        let head = self.pending.get();
+        // SAFETY: The list is initialised and locked, and what is on it is valid.
+        let next = unsafe {
+            let mut next = if passed { (*head).next } else { head };
+            while !passed
+                && (*next).prev != head
+                && (*Header::as_fence(Self::header_of((*next).prev))).seqno > seqno
+            {
+                next = (*next).prev;
+            }
+            next
+        };
+        // SAFETY: By the function's contract; the place was just found.
+        unsafe { self.insert(header, seqno, next) };
+
+        if inner.closed {
+            self.drain(&guard, Until::Seqno(u64::MAX, ECANCELED.to_errno()));
+        } else if passed {
+            // SAFETY: The caller owns the fence, which is on the locked list.
+            unsafe { header.as_ref() }.outcome.store(0, Release);
+            self.drain(&guard, Until::Pending);
+        }
+        true
+    }
+
+    /// Initialises a fence and puts it on the list, before `next`.
+    ///
+    /// # Safety
+    ///
+    /// - As for [`Self::publish`], with the lock held.
+    /// - `next` is the list's head, or the link of one on it, and the numbers
+    ///   before it are not above, those from it on not below `seqno`.
+    #[inline]
+    unsafe fn insert(&self, header: NonNull<Header>, seqno: u64, next: *mut bindings::list_head) {
+        let fence = Header::as_fence(header);
+
+        // SAFETY: The caller owns the fence. Its operations may run as soon as it
+        // is initialised, as a tracepoint in there calls two, so the timeline is
+        // set before. A null lock selects the fence's own. The second reference
+        // is the list's. The header is on no list, and the list is locked.
+        unsafe {
+            (&raw mut (*header.as_ptr()).timeline).write(NonNull::from(self));
+            bindings::dma_fence_init64(
+                fence,
+                &self.ops.fence,
+                core::ptr::null_mut(),
+                self.context,
+                seqno,
+            );
+            fence::get(fence);
+            #[cfg(CONFIG_LOCKDEP)]
+            if let Some(class) = self.options.lock_class {
+                class.set(fence);
+            }
+            if let Some(bound) = self.options.bound {
+                // On a closed timeline it is about to be completed, and nothing
+                // may be started any more.
+                if !(*self.inner.get()).closed {
+                    self.watch(header, bound);
+                }
+            }
+            bindings::dma_buf_rs_list_add_tail(
+                &raw mut (*(*header.as_ptr()).link.get()).pending,
+                next,
+            );
+        }
+    }
+}
