@@ -3,6 +3,7 @@
 //! The driver's side of a fence.
 
 use crate::{
+    bindings,
     context::FenceContextOps,
     fence::{
         errno,
@@ -56,16 +57,18 @@ impl<T: FenceContextOps> DriverFenceAllocation<T> {
     /// Allocates a fence.
     ///
     /// Context: what `flags` say. Fails with `ENOMEM`.
+    #[inline]
     pub fn new(data: T::FenceData, flags: Flags) -> Result<Self> {
-        Ok(Self {
-            inner: KBox::new(
-                FenceData {
-                    header: Header::new(),
-                    data: ManuallyDrop::new(data),
-                },
-                flags,
-            )?,
-        })
+        let memory = kmalloc::<FenceData<T::FenceData>>(flags)?;
+
+        // SAFETY: The memory is valid for writes, and such as a box has. It is
+        // initialised then, but for the fence in it, which may be anything.
+        let inner = unsafe {
+            Header::init(memory.cast());
+            (&raw mut (*memory.as_ptr()).data).write(ManuallyDrop::new(data));
+            KBox::from_raw(memory.as_ptr())
+        };
+        Ok(Self { inner })
     }
 
     /// The data.
@@ -109,6 +112,32 @@ impl<T: FenceContextOps> Drop for DriverFenceAllocation<T> {
         // SAFETY: Not published, so this is the only owner of the data.
         unsafe { ManuallyDrop::drop(&mut self.inner.data) };
     }
+}
+
+/// Memory for a box.
+///
+/// A [`KBox`] allocates by `krealloc()`, which has to find out first that there is
+/// nothing yet, and then which of the kernel's caches to take. C's `kmalloc()`
+/// knows both, if it knows size and flags. The kernel crate keeps the value of
+/// flags to itself, so it does of these only.
+#[inline]
+fn kmalloc<T>(flags: Flags) -> Result<NonNull<T>> {
+    let raw = if flags == GFP_KERNEL {
+        bindings::GFP_KERNEL
+    } else if flags == GFP_ATOMIC {
+        bindings::GFP_ATOMIC
+    } else {
+        let memory = KBox::<T>::new_uninit(flags)?;
+
+        return NonNull::new(KBox::into_raw(memory).cast()).ok_or(ENOMEM);
+    };
+
+    // SAFETY: Any size will do, in a context that the flags are right for.
+    let memory = unsafe { bindings::dma_buf_rs_kmalloc(size_of::<T>(), raw) };
+
+    // It is as large as `T`, and aligned to the greatest power of two that divides
+    // that size, so to what `T` wants. `kmalloc()` is what boxes are made by, too.
+    NonNull::new(memory.cast()).ok_or(ENOMEM)
 }
 
 /// The one handle that can signal a fence.

@@ -29,6 +29,8 @@ use kernel::{
 /// needed at once.
 #[repr(C)]
 pub(crate) union Link {
+    /// Before publication.
+    none: (),
     /// Membership of the context's pending list, while the fence is on it.
     pub(crate) pending: bindings::list_head,
     /// Afterwards: the head by which the data's drop waits for a grace period.
@@ -71,21 +73,24 @@ pub(crate) struct Header {
 }
 
 impl Header {
-    /// A header that is not published; its `fence` is not initialised.
-    pub(crate) fn new() -> Self {
-        Self {
-            fence: Opaque::uninit(),
-            timeline: NonNull::dangling(),
-            link: UnsafeCell::new(Link {
-                pending: bindings::list_head {
-                    next: core::ptr::null_mut(),
-                    prev: core::ptr::null_mut(),
-                },
-            }),
-            outcome: Atomic::new(PENDING),
-            votes: Atomic::new(0),
-            timestamp: UnsafeCell::new(0),
-            expires: UnsafeCell::new(0),
+    /// Makes a header that is not published; its `fence` is not initialised.
+    ///
+    /// # Safety
+    ///
+    /// `this` is valid for writes.
+    #[inline]
+    pub(crate) unsafe fn init(this: NonNull<Header>) {
+        let this = this.as_ptr();
+
+        // In place: moved, it would be copied, with the memory of the fence.
+        // SAFETY: By the function's contract.
+        unsafe {
+            (&raw mut (*this).timeline).write(NonNull::dangling());
+            (&raw mut (*this).link).write(UnsafeCell::new(Link { none: () }));
+            (&raw mut (*this).outcome).write(Atomic::new(PENDING));
+            (&raw mut (*this).votes).write(Atomic::new(0));
+            (&raw mut (*this).timestamp).write(UnsafeCell::new(0));
+            (&raw mut (*this).expires).write(UnsafeCell::new(0));
         }
     }
 

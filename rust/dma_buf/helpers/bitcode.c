@@ -9,6 +9,9 @@
  * checkpatch: PREFER_DEFINED_ATTRIBUTE_MACRO: the pragma takes no macro
  */
 
+/* Sizes that a helper is given are constants in most places it is inlined in. */
+#define DMA_BUF_RS_BITCODE
+
 #include "helpers.h"
 
 /* The other objects of the helpers export them. */
@@ -23,6 +26,7 @@
 #include "lockdep.c"
 #include "module.c"
 #include "section.c"
+#include "slab.c"
 #include "spinlock.c"
 #include "workqueue.c"
 

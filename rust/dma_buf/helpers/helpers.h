@@ -14,6 +14,7 @@
 #include <linux/list.h>
 #include <linux/lockdep.h>
 #include <linux/module.h>
+#include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
 
@@ -46,6 +47,9 @@ bool dma_buf_rs_within_module(unsigned long addr, const struct module *mod);
 
 /* section.c */
 void dma_buf_rs_report_wait_in_section(void);
+
+/* slab.c */
+void *dma_buf_rs_kmalloc(size_t size, gfp_t flags);
 
 /* spinlock.c */
 unsigned long dma_buf_rs_spin_lock_irqsave(spinlock_t *lock);

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-2.0
+
+#include <linux/slab.h>
+
+#include "helpers.h"
+
+void *dma_buf_rs_kmalloc(size_t size, gfp_t flags)
+{
+#if defined(DMA_BUF_RS_BITCODE) && !defined(CONFIG_KASAN)
+	/*
+	 * kmalloc() chooses its cache when it is compiled, if it knows the size.
+	 * That is known only where this is inlined, too late for it; but all
+	 * of these branches but one go then.
+	 */
+	if (size <= 128)
+		return kmalloc(128, flags);
+	if (size <= 192)
+		return kmalloc(192, flags);
+	if (size <= 256)
+		return kmalloc(256, flags);
+	if (size <= 512)
+		return kmalloc(512, flags);
+#endif
+	return kmalloc(size, flags);
+}
+EXPORT_SYMBOL_GPL(dma_buf_rs_kmalloc);
