@@ -19,10 +19,7 @@ use crate::{
         Handle,
         Registered, //
     },
-    timeline::{
-        Timeline,
-        Until, //
-    }, //
+    timeline::Timeline, //
 };
 use core::ops::Deref;
 use kernel::{
@@ -225,7 +222,7 @@ impl<T: FenceContextOps> FenceContext<T> {
     ///
     /// Any context.
     pub fn signal_up_to(&self, seqno: u64) -> usize {
-        self.timeline().signal(Until::Seqno(seqno, 0))
+        self.timeline().signal_up_to(seqno, 0)
     }
 
     /// Signals all pending fences, with `error` where they were not done with
@@ -233,8 +230,7 @@ impl<T: FenceContextOps> FenceContext<T> {
     ///
     /// Any context.
     pub fn cancel_all(&self, error: Error) -> usize {
-        self.timeline()
-            .signal(Until::Seqno(u64::MAX, error.to_errno()))
+        self.timeline().signal_up_to(u64::MAX, error.to_errno())
     }
 }
 

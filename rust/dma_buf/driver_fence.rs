@@ -242,20 +242,15 @@ impl<T: FenceContextOps> DriverFence<T> {
     fn complete(self, error: i32, timestamp: i64) -> bool {
         let this = ManuallyDrop::new(self);
 
-        // SAFETY: By the type invariant.
-        let first = unsafe { Timeline::complete(this.inner.cast(), error, timestamp) };
-        // SAFETY: The handle ends here, and its reference with it.
-        unsafe { Header::release(this.inner.cast(), Self::DROP_DATA) };
-        first
+        // SAFETY: By the type invariant; the handle ends here.
+        unsafe { Timeline::finish(this.inner.cast(), error, timestamp, Self::DROP_DATA) }
     }
 }
 
 impl<T: FenceContextOps> Drop for DriverFence<T> {
     fn drop(&mut self) {
-        // SAFETY: By the type invariant.
-        unsafe { Timeline::cancel_dropped(self.inner.cast()) };
-        // SAFETY: The handle ends here, and its reference with it.
-        unsafe { Header::release(self.inner.cast(), Self::DROP_DATA) };
+        // SAFETY: By the type invariant; the handle ends here.
+        unsafe { Timeline::cancel_dropped(self.inner.cast(), Self::DROP_DATA) };
     }
 }
 

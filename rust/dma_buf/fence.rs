@@ -307,6 +307,17 @@ pub(crate) unsafe fn put(fence: *mut bindings::dma_fence) {
     }
 }
 
+/// Drops two references.
+///
+/// # Safety
+///
+/// As for [`put`], but the caller owns and gives up two.
+#[inline]
+pub(crate) unsafe fn put_two(fence: *mut bindings::dma_fence) {
+    // SAFETY: By the function's contract.
+    unsafe { bindings::dma_buf_rs_dma_fence_put_many(fence, 2) }
+}
+
 /// Signals a fence of ours.
 ///
 /// C functions: `dma_fence_set_error()`, `dma_fence_signal_timestamp_locked()`

@@ -116,7 +116,71 @@ impl IrqLock {
             lock: self,
             flags,
             _not_send: NotThreadSafe,
+            #[cfg(CONFIG_PREEMPT_RT)]
+            _reader: None,
         }
+    }
+
+    /// Takes the lock, in an RCU read-side section that has begun and that lasts
+    /// until the guard goes.
+    ///
+    /// Any context.
+    #[inline]
+    pub(crate) fn lock_in(&self, reader: IrqReader) -> IrqGuard<'_> {
+        #[cfg(not(CONFIG_PREEMPT_RT))]
+        {
+            // The guard switches interrupts on again.
+            let flags = core::mem::ManuallyDrop::new(reader).flags;
+
+            // SAFETY: By the type invariant the lock is initialised, and
+            // interrupts are off.
+            unsafe { bindings::spin_lock(self.inner.get()) };
+            IrqGuard {
+                lock: self,
+                flags,
+                _not_send: NotThreadSafe,
+            }
+        }
+        #[cfg(CONFIG_PREEMPT_RT)]
+        {
+            let mut guard = self.lock();
+
+            guard._reader = Some(reader);
+            guard
+        }
+    }
+}
+
+/// An RCU read-side section that will take an [`IrqLock`]: with interrupts off,
+/// unless such a lock sleeps, and RCU needs to know of nothing else.
+pub(crate) struct IrqReader {
+    #[cfg(not(CONFIG_PREEMPT_RT))]
+    flags: usize,
+    #[cfg(CONFIG_PREEMPT_RT)]
+    _rcu: kernel::sync::rcu::Guard,
+    _not_send: NotThreadSafe,
+}
+
+impl IrqReader {
+    #[inline]
+    pub(crate) fn begin() -> Self {
+        Self {
+            // SAFETY: Any context.
+            #[cfg(not(CONFIG_PREEMPT_RT))]
+            flags: unsafe { bindings::dma_buf_rs_local_irq_save() },
+            #[cfg(CONFIG_PREEMPT_RT)]
+            _rcu: kernel::sync::rcu::read_lock(),
+            _not_send: NotThreadSafe,
+        }
+    }
+}
+
+#[cfg(not(CONFIG_PREEMPT_RT))]
+impl Drop for IrqReader {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: As saved by `begin`, on this CPU.
+        unsafe { bindings::dma_buf_rs_local_irq_restore(self.flags) };
     }
 }
 
@@ -125,6 +189,9 @@ pub(crate) struct IrqGuard<'a> {
     lock: &'a IrqLock,
     flags: usize,
     _not_send: NotThreadSafe,
+    /// Ends after the lock has been let go.
+    #[cfg(CONFIG_PREEMPT_RT)]
+    _reader: Option<IrqReader>,
 }
 
 impl Drop for IrqGuard<'_> {

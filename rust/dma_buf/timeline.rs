@@ -94,7 +94,8 @@ pub(crate) struct TimelineOps {
 struct Inner {
     /// The highest sequence number published.
     last: u64,
-    /// The highest sequence number that has signalled, or was to.
+    /// The highest sequence number that has signalled, or was to; not kept up once
+    /// numbers are given out, as one that has passed cannot be chosen then.
     passed: u64,
     /// Sequence numbers have been given out here.
     gives_out: bool,
@@ -108,7 +109,8 @@ struct Inner {
 ///
 /// - `pending` holds the headers of the fences published here and not signalled,
 ///   by rising sequence number, each with a reference that the list owns. It is
-///   used only with `lock` held.
+///   used only with `lock` held. While whoever holds that signals fences from its
+///   front, its head is still linked to those, which may be gone; its rest is not.
 #[pin_data]
 #[repr(C)]
 pub(crate) struct Timeline {
@@ -180,20 +182,6 @@ impl Timeline {
         self.context
     }
 
-    /// The first fence on the list.
-    #[inline]
-    fn first(&self) -> Option<NonNull<Header>> {
-        let head = self.pending.get();
-        // SAFETY: The list is initialised, and the callers hold the lock.
-        let link = unsafe { (*head).next };
-
-        if link == head {
-            return None;
-        }
-        // SAFETY: It is not the head.
-        Some(unsafe { Self::header_of(link) })
-    }
-
     /// Calls `f` for each fence on the list, in order, until it breaks, with the
     /// lock held.
     fn for_each_pending(&self, mut f: impl FnMut(NonNull<Header>) -> ControlFlow<()>) {
@@ -213,30 +201,51 @@ impl Timeline {
         }
     }
 
-    /// Whether a fence on the list, all before which have signalled, may: one that
-    /// shares its number with others signals with them, as a merge may keep any
-    /// one of them for all.
-    fn is_due(&self, header: NonNull<Header>) -> bool {
-        // SAFETY: The callers hold the lock.
-        if unsafe { (*self.inner.get()).gives_out } {
+    /// Whether a complete fence on the list, all before which have signalled, may:
+    /// one that shares its number with others signals with them, as a merge may
+    /// keep any one of them for all. If so, its number has passed.
+    #[inline]
+    fn pass_if_due(&self, header: NonNull<Header>) -> bool {
+        // SAFETY: The callers hold the lock, and do not hold on to this.
+        let inner = unsafe { &mut *self.inner.get() };
+
+        // Where numbers are given out, they are neither shared nor chosen.
+        if inner.gives_out {
             return true;
         }
+        if !self.are_done(header) {
+            return false;
+        }
         // SAFETY: The number is set before publication.
-        let seqno = unsafe { (*Header::as_fence(header)).seqno };
-        let mut due = true;
+        inner.passed = inner
+            .passed
+            .max(unsafe { (*Header::as_fence(header)).seqno });
+        true
+    }
 
-        self.for_each_pending(|other| {
-            // SAFETY: What is on the list is valid.
-            let (other, number) = unsafe { (other.as_ref(), (*Header::as_fence(other)).seqno) };
+    /// Whether this fence and those behind it on the list with the same number are
+    /// complete.
+    #[inline(never)]
+    fn are_done(&self, header: NonNull<Header>) -> bool {
+        // SAFETY: The callers hold the lock, and what is on the list from this one
+        // on is valid. Numbers are set before publication.
+        unsafe {
+            let seqno = (*Header::as_fence(header)).seqno;
+            let mut link = header.as_ref().link.get().cast::<bindings::list_head>();
 
-            due &= number > seqno || other.outcome.load(Acquire) != PENDING;
-            if due && number == seqno {
-                ControlFlow::Continue(())
-            } else {
-                ControlFlow::Break(())
+            while link != self.pending.get() {
+                let other = Self::header_of(link);
+
+                if (*Header::as_fence(other)).seqno != seqno {
+                    break;
+                }
+                if other.as_ref().outcome.load(Acquire) == PENDING {
+                    return false;
+                }
+                link = (*link).next;
             }
-        });
-        due
+        }
+        true
     }
 
     /// The fence that is on the list by this link.

@@ -22,6 +22,7 @@
 
 #include "dma-fence.c"
 #include "irq_work.c"
+#include "irqflags.c"
 #include "list.c"
 #include "lockdep.c"
 #include "module.c"

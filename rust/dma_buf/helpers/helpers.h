@@ -11,6 +11,7 @@
 
 #include <linux/dma-fence.h>
 #include <linux/irq_work.h>
+#include <linux/irqflags.h>
 #include <linux/list.h>
 #include <linux/lockdep.h>
 #include <linux/module.h>
@@ -21,12 +22,17 @@
 /* dma-fence.c */
 bool dma_buf_rs_dma_fence_is_signaled(struct dma_fence *fence);
 struct dma_fence *dma_buf_rs_dma_fence_get_rcu_safe(struct dma_fence **fencep);
+void dma_buf_rs_dma_fence_put_many(struct dma_fence *fence, int count);
 
 /* irq_work.c */
 void dma_buf_rs_init_irq_work(struct irq_work *work,
 			      void (*func)(struct irq_work *));
 bool dma_buf_rs_irq_work_is_pending(struct irq_work *work);
 bool dma_buf_rs_irq_work_is_busy(struct irq_work *work);
+
+/* irqflags.c */
+unsigned long dma_buf_rs_local_irq_save(void);
+void dma_buf_rs_local_irq_restore(unsigned long flags);
 
 /* list.c */
 void dma_buf_rs_list_add_tail(struct list_head *new, struct list_head *head);

@@ -8,7 +8,6 @@ use super::{
 };
 use crate::{
     bindings,
-    fence,
     header::Header,
     lockdep::DomainSection,
     section::Annotation, //
@@ -108,8 +107,9 @@ impl Timeline {
 
         // SAFETY: The caller owns the fence. Its operations may run as soon as it
         // is initialised, as a tracepoint in there calls two, so the timeline is
-        // set before. A null lock selects the fence's own. The second reference
-        // is the list's. The header is on no list, and the list is locked.
+        // set before. A null lock selects the fence's own. Nobody else has a
+        // reference yet, so they can be counted so; the second is the list's. The
+        // header is on no list, and the list is locked.
         unsafe {
             (&raw mut (*header.as_ptr()).timeline).write(NonNull::from(self));
             bindings::dma_fence_init64(
@@ -119,7 +119,7 @@ impl Timeline {
                 self.context,
                 seqno,
             );
-            fence::get(fence);
+            bindings::refcount_set(&raw mut (*fence).refcount.refcount, 2);
             #[cfg(CONFIG_LOCKDEP)]
             if let Some(class) = self.options.lock_class {
                 class.set(fence);
