@@ -3,7 +3,7 @@
 //! The callbacks that a driver needs: audited, and text of this module.
 
 use super::{
-    call_inline,
+    registration::call_inline,
     FenceCallback, //
 };
 use crate::{

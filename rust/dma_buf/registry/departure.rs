@@ -6,7 +6,10 @@ use super::{
     Entry,
     REGISTRY, //
 };
-use crate::bindings;
+use crate::{
+    bindings,
+    callback::keep_library, //
+};
 use core::ptr::{
     self,
     NonNull, //
@@ -117,6 +120,8 @@ pub(super) fn quiesce(module: *mut bindings::module) {
     // For one that was not on the list any more, or came to it in between.
     rcu::synchronize_rcu();
     rcu::rcu_barrier();
+
+    keep_library();
 }
 
 /// Marks what belongs to `module` as dead, and stops it; says whether there was
