@@ -73,6 +73,7 @@ impl RawIrqWork {
     /// # Safety
     ///
     /// The caller has a reference to the entry.
+    #[inline]
     unsafe fn queue(this: NonNull<Self>) -> bool {
         // SAFETY: The caller's reference keeps it valid.
         let raw = unsafe { this.as_ref() };
@@ -110,10 +111,13 @@ impl RawIrqWork {
         let raw = unsafe { this.as_ref() };
 
         {
+            // Elsewhere interrupts are off, and that is enough for RCU.
+            #[cfg(CONFIG_PREEMPT_RT)]
             let _rcu = rcu::read_lock();
+
             if !raw.entry.is_dead() {
                 // SAFETY: It is what the body was made for, and the driver's
-                // text stays until RCU is read-unlocked.
+                // text stays until the RCU read-side section ends.
                 unsafe { (raw.body)(this) };
             }
         }

@@ -140,6 +140,7 @@ impl Wait {
     }
 
     /// Waits for a fence to signal. On success, says how many jiffies were left.
+    #[inline]
     pub fn on(self, fence: &Fence) -> Result<Jiffies, WaitError> {
         self.annotate();
 
@@ -184,6 +185,7 @@ impl Wait {
         Self::outcome(ret).map(|_| index as usize)
     }
 
+    #[inline]
     fn outcome(ret: c_long) -> Result<Jiffies, WaitError> {
         match ret {
             1.. => Ok(ret as Jiffies),

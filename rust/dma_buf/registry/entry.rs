@@ -157,6 +157,7 @@ impl Entry {
     /// # Safety
     ///
     /// The caller owns a reference and gives it up.
+    #[inline]
     pub(crate) unsafe fn put(entry: NonNull<Entry>) {
         // SAFETY: The caller's reference keeps the entry valid.
         let this = unsafe { entry.as_ref() };
