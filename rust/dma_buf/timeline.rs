@@ -33,17 +33,14 @@
 //! in order. So the core itself never signals a fence of ours.
 
 mod complete;
+mod drain;
 mod publish;
+mod reap;
 mod watchdog;
-
-pub(crate) use complete::Until;
 
 use crate::{
     bindings,
-    header::{
-        Header,
-        PENDING, //
-    },
+    header::Header,
     lock::{
         irq_lock_class,
         IrqLock, //
@@ -67,12 +64,10 @@ use kernel::{
         CStrExt,
         CString, //
     },
-    sync::atomic::{
-        Acquire,
-        Atomic, //
-    },
+    sync::atomic::Atomic,
     types::Opaque, //
 };
+use drain::Until;
 use watchdog::Watchdog;
 
 /// What a timeline needs to know of the driver's types.
@@ -199,53 +194,6 @@ impl Timeline {
                 link = (*link).next;
             }
         }
-    }
-
-    /// Whether a complete fence on the list, all before which have signalled, may:
-    /// one that shares its number with others signals with them, as a merge may
-    /// keep any one of them for all. If so, its number has passed.
-    #[inline]
-    fn pass_if_due(&self, header: NonNull<Header>) -> bool {
-        // SAFETY: The callers hold the lock, and do not hold on to this.
-        let inner = unsafe { &mut *self.inner.get() };
-
-        // Where numbers are given out, they are neither shared nor chosen.
-        if inner.gives_out {
-            return true;
-        }
-        if !self.are_done(header) {
-            return false;
-        }
-        // SAFETY: The number is set before publication.
-        inner.passed = inner
-            .passed
-            .max(unsafe { (*Header::as_fence(header)).seqno });
-        true
-    }
-
-    /// Whether this fence and those behind it on the list with the same number are
-    /// complete.
-    #[inline(never)]
-    fn are_done(&self, header: NonNull<Header>) -> bool {
-        // SAFETY: The callers hold the lock, and what is on the list from this one
-        // on is valid. Numbers are set before publication.
-        unsafe {
-            let seqno = (*Header::as_fence(header)).seqno;
-            let mut link = header.as_ref().link.get().cast::<bindings::list_head>();
-
-            while link != self.pending.get() {
-                let other = Self::header_of(link);
-
-                if (*Header::as_fence(other)).seqno != seqno {
-                    break;
-                }
-                if other.as_ref().outcome.load(Acquire) == PENDING {
-                    return false;
-                }
-                link = (*link).next;
-            }
-        }
-        true
     }
 
     /// The fence that is on the list by this link.

@@ -3,8 +3,8 @@
 //! How fences come onto a timeline.
 
 use super::{
-    Timeline,
-    Until, //
+    drain::Until,
+    Timeline, //
 };
 use crate::{
     bindings,

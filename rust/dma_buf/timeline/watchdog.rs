@@ -8,8 +8,8 @@
 //! C header: [`include/linux/hrtimer.h`](srctree/include/linux/hrtimer.h)
 
 use super::{
-    Timeline,
-    Until, //
+    drain::Until,
+    Timeline, //
 };
 use crate::{
     bindings,
