@@ -89,11 +89,14 @@ pub(crate) struct TimelineOps {
 struct Inner {
     /// The highest sequence number published.
     last: u64,
-    /// The highest sequence number that has signalled, or was to; not kept up once
-    /// numbers are given out, as one that has passed cannot be chosen then.
+    /// The highest sequence number that has signalled, or was to; only kept up if
+    /// `chosen`, or else none that has passed can be.
     passed: u64,
     /// Sequence numbers have been given out here.
     gives_out: bool,
+    /// Sequence numbers have been chosen by the caller, so fences may share one, and
+    /// they need not be published in order.
+    chosen: bool,
     /// Nothing new gets onto the list.
     closed: bool,
 }
@@ -155,6 +158,7 @@ impl Timeline {
                 last: 0,
                 passed: 0,
                 gives_out: false,
+                chosen: false,
                 closed: false,
             }),
             reap <- Opaque::ffi_init(|slot| {

@@ -9,15 +9,29 @@ mod tests {
     use super::*;
     use crate::fixture::{
         self,
+        eventually,
         trace,
+        Counter,
         Mock,
         Trace, //
     };
     use dma_buf::{
+        ContextOptions,
         DriverFence,
+        Fence,
         FenceContext,
+        Section,
         SeqnoError,
-        Status, //
+        Status,
+        Timer,
+        TimerItem, //
+    };
+    use kernel::{
+        sync::aref::ARef,
+        time::{
+            delay::fsleep,
+            Delta, //
+        }, //
     };
 
     fn at(context: &FenceContext<Mock>, seqno: u64) -> Result<DriverFence<Mock>> {
@@ -115,6 +129,22 @@ mod tests {
     }
 
     #[test]
+    fn equal_points_go_together_where_numbers_are_given_out_later() -> Result {
+        let context = fixture::context()?;
+        let (a, b) = (at(&context, 5)?, at(&context, 5)?);
+        let six = fixture::next(&context)?;
+        let fences = [a.fence(), b.fence()];
+
+        assert!(a.signal(Ok(())));
+        assert_eq!(fences[0].status(), Status::Pending);
+        assert!(b.signal(Err(EIO)));
+        assert_eq!(fences[0].status(), Status::Signaled);
+        assert_eq!(fences[1].status(), Status::Error(EIO));
+        assert!(six.signal(Ok(())));
+        Ok(())
+    }
+
+    #[test]
     fn end_of_the_numbers_is_no_overflow() -> Result {
         let context = fixture::context()?;
         let (last, after) = (at(&context, u64::MAX)?, fixture::next(&context)?);
@@ -128,6 +158,30 @@ mod tests {
         assert!(last.signal(Ok(())));
         assert!(seen.is(&[u64::MAX, u64::MAX]));
         assert_eq!(fences[1].status(), Status::Error(EIO));
+        Ok(())
+    }
+
+    /// They share the last number, and go together as any that share one.
+    #[test]
+    fn fences_beyond_the_end_of_the_numbers_go_together() -> Result {
+        let context = fixture::context()?;
+
+        let mut last = at(&context, u64::MAX)?;
+
+        for _ in 0..2 {
+            let after = fixture::next(&context)?;
+            let fences = [last.fence(), after.fence()];
+
+            assert!(last.signal(Ok(())));
+            assert_eq!(fences[0].status(), Status::Pending);
+            assert!(after.signal(Err(EIO)));
+            assert_eq!(fences[0].status(), Status::Signaled);
+            assert_eq!(fences[1].status(), Status::Error(EIO));
+            // It has passed, but one that comes now is waited for.
+            last = fixture::next(&context)?;
+            assert_eq!(last.as_fence().status(), Status::Pending);
+        }
+        assert!(last.signal(Ok(())));
         Ok(())
     }
 
@@ -148,6 +202,51 @@ mod tests {
         let ten = fixture::next(&context)?;
         assert_eq!((nine.seqno(), ten.seqno()), (9, 10));
         assert!(one.signal(Ok(())) && nine.signal(Ok(())) && ten.signal(Ok(())));
+        Ok(())
+    }
+
+    /// Looks at a fence, once.
+    struct Look {
+        fence: ARef<Fence>,
+        looked: Counter,
+        signalled: Counter,
+    }
+
+    impl TimerItem for Look {
+        fn run(&self, _section: &Section<'_>) {
+            if self.fence.test_signaled_flag() {
+                self.signalled.add();
+            }
+            self.looked.add();
+        }
+    }
+
+    /// A point that comes late, but before another, has time left when that one
+    /// has not.
+    #[test]
+    fn bound_of_an_earlier_point_is_not_that_of_a_later_one() -> Result {
+        let options = ContextOptions::new().bound(Delta::from_millis(1000))?;
+        let context = FenceContext::with_options(c"mock", c"bound", options, Mock)?;
+        let (looked, signalled) = (Counter::new()?, Counter::new()?);
+        let nine = at(&context, 9)?;
+        // However late the timers run, they run in order.
+        let timer = Timer::new(Look {
+            fence: nine.fence(),
+            looked: looked.clone(),
+            signalled: signalled.clone(),
+        })?;
+
+        timer.start(Delta::from_millis(1250));
+        fsleep(Delta::from_millis(500));
+        let five = at(&context, 5)?;
+        let ten = fixture::next(&context)?;
+
+        assert!(eventually(|| looked.get() == 1));
+        assert_eq!(signalled.get(), 1);
+        // What is before it goes with it.
+        assert_eq!(five.as_fence().status(), Status::Error(ETIME));
+        context.cancel_all(ECANCELED);
+        drop((five, nine, ten));
         Ok(())
     }
 }

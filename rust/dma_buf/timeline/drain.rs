@@ -17,7 +17,8 @@ use crate::{
 use core::ptr::NonNull;
 use kernel::sync::atomic::{
     Acquire,
-    Full, //
+    Full,
+    Relaxed, //
 };
 
 /// How far to go in signalling what is on the list.
@@ -52,7 +53,7 @@ impl Timeline {
 
             // A checked one, by which the kernel finds a list that was written
             // over. The cut then changes nothing.
-            #[cfg(CONFIG_DEBUG_LIST)]
+            #[cfg(CONFIG_LIST_HARDENED)]
             bindings::dma_buf_rs_list_del(link);
 
             // By the invariants of `Header` it has not signalled. Its lock is its
@@ -101,11 +102,12 @@ impl Timeline {
         // before publication.
         unsafe {
             let mut link = (*head).next;
-            let now = if link != head {
-                bindings::ktime_get()
-            } else {
-                0
-            };
+            // Whoever completes a fence that is not the first mostly finds that the
+            // first is not complete.
+            let any = link != head
+                && (up_to.is_some()
+                    || Self::header_of(link).as_ref().outcome.load(Relaxed) != PENDING);
+            let now = if any { bindings::ktime_get() } else { 0 };
 
             while link != head {
                 let header = Self::header_of(link);
@@ -164,17 +166,20 @@ impl Timeline {
         // SAFETY: The callers hold the lock, and do not hold on to this.
         let inner = unsafe { &mut *self.inner.get() };
 
-        // Where numbers are given out, they are neither shared nor chosen.
-        if inner.gives_out {
+        // Those that are given out are not shared.
+        if !inner.chosen {
             return true;
         }
-        if !self.are_done(header) {
-            return false;
-        }
         // SAFETY: The number is set before publication.
-        inner.passed = inner
-            .passed
-            .max(unsafe { (*Header::as_fence(header)).seqno });
+        let seqno = unsafe { (*Header::as_fence(header)).seqno };
+
+        // Once the first of a number signals, so do the others.
+        if seqno > inner.passed {
+            if !self.are_done(header) {
+                return false;
+            }
+            inner.passed = seqno;
+        }
         true
     }
 

@@ -35,8 +35,13 @@ impl Timeline {
         let inner = unsafe { &mut *self.inner.get() };
 
         inner.gives_out = true;
-        // At the end of the numbers fences share the last one, as equal points do.
-        inner.last = inner.last.saturating_add(1);
+        inner.last = inner.last.checked_add(1).unwrap_or_else(|| {
+            // At the end of the numbers fences share the last one, as equal points
+            // do; so it has not passed.
+            inner.chosen = true;
+            inner.passed = inner.passed.min(u64::MAX - 1);
+            u64::MAX
+        });
         // SAFETY: By the function's contract. No number on the list is higher.
         unsafe { self.insert(header, inner.last, self.pending.get()) };
         if inner.closed {
@@ -64,6 +69,7 @@ impl Timeline {
         if inner.gives_out && seqno <= inner.last {
             return false;
         }
+        inner.chosen = true;
         inner.last = inner.last.max(seqno);
 
         // Behind the last one that is not above it; but before all that are

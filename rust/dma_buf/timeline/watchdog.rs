@@ -128,7 +128,7 @@ impl Timeline {
         // SAFETY: Any context.
         let now = unsafe { bindings::ktime_get() };
         // SAFETY: The lock is held.
-        let ordered = unsafe { (*this.inner.get()).gives_out };
+        let ordered = unsafe { !(*this.inner.get()).chosen };
         let mut late = None;
         let mut next: Option<i64> = None;
 
