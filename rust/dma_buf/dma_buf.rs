@@ -94,6 +94,7 @@ mod irq_work;
 mod lock;
 mod lockdep;
 mod options;
+mod reader;
 mod registry;
 mod section;
 mod sync_file;

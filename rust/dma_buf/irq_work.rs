@@ -10,11 +10,12 @@
 //!
 //! C header: [`include/linux/irq_work.h`](srctree/include/linux/irq_work.h)
 
+mod raw;
+
+pub use raw::IrqWorkQueuer;
+
 use crate::{
-    bindings,
     registry::{
-        Entry,
-        EntryOps,
         Handle,
         Registered, //
     },
@@ -24,150 +25,18 @@ use crate::{
     }, //
 };
 use core::{
-    mem::offset_of,
     ops::Deref,
     ptr::NonNull, //
 };
-use kernel::{
-    prelude::*,
-    sync::rcu,
-    types::Opaque, //
-};
+use kernel::prelude::*;
+use raw::RawIrqWork;
 
 /// What an [`IrqWork`] does.
 pub trait IrqWorkItem: Send + Sync + Sized + 'static {
     /// The body. It runs in a signalling section, with interrupts off unless the
-    /// kernel is `PREEMPT_RT`; on one CPU at a time.
+    /// kernel is `PREEMPT_RT`. If the work is queued once more while it runs, it may
+    /// run on another CPU at the same time.
     fn run(&self, section: &Section<'_>);
-}
-
-/// The part of an [`IrqWork`] that does not depend on the item's type.
-#[pin_data]
-#[repr(C)]
-pub(crate) struct RawIrqWork {
-    /// At the start, as the registry relies on it.
-    entry: Entry,
-    #[pin]
-    work: Opaque<bindings::irq_work>,
-    /// Runs the item's body.
-    body: unsafe fn(NonNull<RawIrqWork>),
-}
-
-// SAFETY: An irq_work can be queued anywhere.
-unsafe impl Send for RawIrqWork {}
-// SAFETY: As above.
-unsafe impl Sync for RawIrqWork {}
-
-impl RawIrqWork {
-    fn new(ops: &'static EntryOps, body: unsafe fn(NonNull<RawIrqWork>)) -> impl PinInit<Self> {
-        pin_init!(Self {
-            entry: Entry::new(ops),
-            work <- Opaque::ffi_init(|slot| {
-                // SAFETY: `slot` is valid for writes.
-                unsafe { bindings::dma_buf_rs_init_irq_work(slot, Some(Self::run)) }
-            }),
-            body,
-        })
-    }
-
-    /// # Safety
-    ///
-    /// The caller has a reference to the entry.
-    #[inline]
-    unsafe fn queue(this: NonNull<Self>) -> bool {
-        // SAFETY: The caller's reference keeps it valid.
-        let raw = unsafe { this.as_ref() };
-
-        // Once the module goes, and a grace period has passed, nothing is queued.
-        let _rcu = rcu::read_lock();
-        if raw.entry.is_dead() {
-            return false;
-        }
-        // The reference is taken before, as the body may have run by the time
-        // that queueing returns.
-        raw.entry.get();
-        // SAFETY: The work is initialised, and is not freed before it has run,
-        // as it then owns the reference.
-        let queued = unsafe { bindings::irq_work_queue(raw.work.get()) };
-        if !queued {
-            // SAFETY: The reference just taken; the caller has another.
-            unsafe { Entry::put(this.cast()) };
-        }
-        queued
-    }
-
-    /// The function of the irq_work. Text of this module, as it may be called
-    /// when the driver's is gone.
-    ///
-    /// # Safety
-    ///
-    /// `work` is the one in a `RawIrqWork`, and was queued by [`Self::queue`].
-    #[inline(never)]
-    unsafe extern "C" fn run(work: *mut bindings::irq_work) {
-        // SAFETY: By the function's contract; the work owns a reference.
-        let this =
-            unsafe { NonNull::new_unchecked(work.byte_sub(offset_of!(Self, work)).cast::<Self>()) };
-        // SAFETY: As above.
-        let raw = unsafe { this.as_ref() };
-
-        {
-            // Elsewhere interrupts are off, and that is enough for RCU.
-            #[cfg(CONFIG_PREEMPT_RT)]
-            let _rcu = rcu::read_lock();
-
-            if !raw.entry.is_dead() {
-                // SAFETY: It is what the body was made for, and the driver's
-                // text stays until the RCU read-side section ends.
-                unsafe { (raw.body)(this) };
-            }
-        }
-        // SAFETY: The reference that the queued work owns. The core touches the
-        // work after this, but the memory stays for a grace period, and then
-        // until the work is not busy.
-        unsafe { Entry::put(this.cast()) };
-    }
-
-    fn is_busy(&self) -> bool {
-        // SAFETY: The work is initialised.
-        unsafe { bindings::dma_buf_rs_irq_work_is_busy(self.work.get()) }
-    }
-
-    /// Waits until the work neither runs nor is about to. May sleep.
-    fn sync(&self) {
-        // SAFETY: The work is initialised.
-        unsafe { bindings::irq_work_sync(self.work.get()) };
-    }
-}
-
-/// A reference by which anybody can queue an [`IrqWork`], of whatever type; see
-/// [`IrqWork::queuer`].
-///
-/// # Invariants
-///
-/// Owns a reference to the entry in `raw`.
-pub struct IrqWorkQueuer {
-    raw: NonNull<RawIrqWork>,
-}
-
-// SAFETY: An irq_work can be queued anywhere.
-unsafe impl Send for IrqWorkQueuer {}
-// SAFETY: As above.
-unsafe impl Sync for IrqWorkQueuer {}
-
-impl IrqWorkQueuer {
-    /// [`IrqWork::queue`].
-    #[inline]
-    pub fn queue(&self) -> bool {
-        // SAFETY: By the type invariant.
-        unsafe { RawIrqWork::queue(self.raw) }
-    }
-}
-
-impl Drop for IrqWorkQueuer {
-    fn drop(&mut self) {
-        // SAFETY: By the type invariant.
-        unsafe { Entry::put(self.raw.cast()) };
-    }
 }
 
 #[pin_data]
@@ -260,14 +129,12 @@ impl<T: IrqWorkItem> IrqWork<T> {
     /// Something to queue the work by that does not depend on its type, for a
     /// callback. It does not keep the work from being dead when the module goes.
     pub fn queuer(&self) -> IrqWorkQueuer {
-        self.raw().entry.get();
-        // INVARIANT: The reference just taken.
-        IrqWorkQueuer {
-            raw: self.inner.as_ptr().cast(),
-        }
+        // SAFETY: The handle has a reference.
+        unsafe { IrqWorkQueuer::new(self.inner.as_ptr().cast()) }
     }
 
-    /// Waits until the work neither runs nor is about to.
+    /// Waits until the work neither runs nor is about to; if it was queued while it
+    /// ran, the last run may not be over.
     ///
     /// Process context, may sleep; not in the body.
     ///
@@ -280,8 +147,7 @@ impl<T: IrqWorkItem> IrqWork<T> {
     ///
     /// C function: `irq_work_is_pending()`
     pub fn is_pending(&self) -> bool {
-        // SAFETY: The work is initialised.
-        unsafe { bindings::dma_buf_rs_irq_work_is_pending(self.raw().work.get()) }
+        self.raw().is_pending()
     }
 
     /// Whether the work is queued or running.

@@ -8,7 +8,10 @@
 //!
 //! C header: [`include/linux/spinlock.h`](srctree/include/linux/spinlock.h)
 
-use crate::bindings;
+use crate::{
+    bindings,
+    reader::IrqReader, //
+};
 use kernel::{
     prelude::*,
     str::CStrExt,
@@ -130,7 +133,7 @@ impl IrqLock {
         #[cfg(not(CONFIG_PREEMPT_RT))]
         {
             // The guard switches interrupts on again.
-            let flags = core::mem::ManuallyDrop::new(reader).flags;
+            let flags = reader.into_flags();
 
             // SAFETY: By the type invariant the lock is initialised, and
             // interrupts are off.
@@ -148,39 +151,6 @@ impl IrqLock {
             guard._reader = Some(reader);
             guard
         }
-    }
-}
-
-/// An RCU read-side section that will take an [`IrqLock`]: with interrupts off,
-/// unless such a lock sleeps, and RCU needs to know of nothing else.
-pub(crate) struct IrqReader {
-    #[cfg(not(CONFIG_PREEMPT_RT))]
-    flags: usize,
-    #[cfg(CONFIG_PREEMPT_RT)]
-    _rcu: kernel::sync::rcu::Guard,
-    _not_send: NotThreadSafe,
-}
-
-impl IrqReader {
-    #[inline]
-    pub(crate) fn begin() -> Self {
-        Self {
-            // SAFETY: Any context.
-            #[cfg(not(CONFIG_PREEMPT_RT))]
-            flags: unsafe { bindings::dma_buf_rs_local_irq_save() },
-            #[cfg(CONFIG_PREEMPT_RT)]
-            _rcu: kernel::sync::rcu::read_lock(),
-            _not_send: NotThreadSafe,
-        }
-    }
-}
-
-#[cfg(not(CONFIG_PREEMPT_RT))]
-impl Drop for IrqReader {
-    #[inline]
-    fn drop(&mut self) {
-        // SAFETY: As saved by `begin`, on this CPU.
-        unsafe { bindings::dma_buf_rs_local_irq_restore(self.flags) };
     }
 }
 

@@ -26,6 +26,7 @@
 #include "list.c"
 #include "lockdep.c"
 #include "module.c"
+#include "preempt.c"
 #include "section.c"
 #include "slab.c"
 #include "spinlock.c"

@@ -15,6 +15,7 @@
 #include <linux/list.h>
 #include <linux/lockdep.h>
 #include <linux/module.h>
+#include <linux/preempt.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
@@ -50,6 +51,10 @@ void dma_buf_rs_set_lock_class(struct dma_fence *fence,
 
 /* module.c */
 bool dma_buf_rs_within_module(unsigned long addr, const struct module *mod);
+
+/* preempt.c */
+void dma_buf_rs_preempt_disable(void);
+void dma_buf_rs_preempt_enable(void);
 
 /* section.c */
 void dma_buf_rs_report_wait_in_section(void);

@@ -127,13 +127,22 @@ pub(super) fn quiesce(module: *mut bindings::module) {
 /// Marks what belongs to `module` as dead, and stops it; says whether there was
 /// anything. Each entry keeps the reference that is taken for it.
 ///
-/// An entry without references is on its way to being freed.
+/// An entry without references is on its way to being freed, which is waited for; but
+/// an irq_work may not have run yet.
 fn stop_all(module: *mut bindings::module) -> bool {
     let mut any = false;
 
-    while let Some(entry) =
-        REGISTRY.find(module, |entry| !entry.dead.load(Relaxed) && entry.try_get())
-    {
+    while let Some(entry) = REGISTRY.find(module, |entry| {
+        if entry.dead.load(Relaxed) {
+            return false;
+        }
+        let stop = entry.try_get();
+        if !stop {
+            entry.quiet.store(true, Relaxed);
+            entry.dead.store(true, Release);
+        }
+        stop
+    }) {
         // SAFETY: `find` took a reference.
         let this = unsafe { entry.as_ref() };
 

@@ -200,8 +200,9 @@ impl Entry {
         let idle = unsafe { !(this.ops.is_busy)(entry) };
 
         // An irq_work is idle before the kernel is done with it, where it wakes
-        // who waits for it; but that is inside an RCU read-side section. So what
-        // is found idle is freed a grace period later.
+        // who waits for it, or where it runs on two CPUs and one is done; but that
+        // is inside an RCU read-side section. So what is found idle is freed a
+        // grace period later.
         if !idle || !this.idle.xchg(true, Relaxed) {
             this.idle.store(idle, Relaxed);
             note_deferred(core::ptr::from_ref(this.ops).addr());

@@ -13,8 +13,8 @@ use crate::{
         Header,
         PENDING, //
     },
-    lock::IrqReader,
     lockdep::DomainSection,
+    reader::IrqReader,
     section::Annotation, //
 };
 use core::ptr::NonNull;
