@@ -7,6 +7,7 @@
 mod convert;
 mod name;
 mod order;
+mod raw;
 mod slot;
 mod wait;
 
@@ -15,6 +16,12 @@ pub(crate) use convert::{
     instant, //
 };
 pub use order::Later;
+pub(crate) use raw::{
+    get,
+    put,
+    put_two,
+    signal_own, //
+};
 pub use slot::FenceSlot;
 pub use wait::{
     Wait,
@@ -272,71 +279,5 @@ impl Fence {
         Some(instant(unsafe {
             (*self.as_raw()).__bindgen_anon_2.timestamp
         }))
-    }
-}
-
-/// Takes a reference.
-///
-/// C function: `dma_fence_get()`
-///
-/// # Safety
-///
-/// `fence` is valid, and has a reference.
-#[inline]
-pub(crate) unsafe fn get(fence: *mut bindings::dma_fence) {
-    // SAFETY: By the function's contract.
-    unsafe { bindings::refcount_inc(&raw mut (*fence).refcount.refcount) }
-}
-
-/// Drops a reference.
-///
-/// Context: any.
-///
-/// C function: `dma_fence_put()`
-///
-/// # Safety
-///
-/// `fence` is valid; the caller owns a reference and gives it up.
-#[inline]
-pub(crate) unsafe fn put(fence: *mut bindings::dma_fence) {
-    // SAFETY: By the function's contract.
-    unsafe {
-        if bindings::refcount_dec_and_test(&raw mut (*fence).refcount.refcount) {
-            bindings::dma_fence_release(&raw mut (*fence).refcount);
-        }
-    }
-}
-
-/// Drops two references.
-///
-/// # Safety
-///
-/// As for [`put`], but the caller owns and gives up two.
-#[inline]
-pub(crate) unsafe fn put_two(fence: *mut bindings::dma_fence) {
-    // SAFETY: By the function's contract.
-    unsafe { bindings::dma_buf_rs_dma_fence_put_many(fence, 2) }
-}
-
-/// Signals a fence of ours.
-///
-/// C functions: `dma_fence_set_error()`, `dma_fence_signal_timestamp_locked()`
-///
-/// # Safety
-///
-/// - `fence` is valid, has its lock inside, has not signalled, and nobody else
-///   signals it.
-/// - `error` is 0 or an error code.
-/// - Interrupts are off.
-#[inline]
-pub(crate) unsafe fn signal_own(fence: *mut bindings::dma_fence, error: i32, timestamp: i64) {
-    // SAFETY: The lock is inside the fence, which is valid.
-    unsafe {
-        let lock = (&raw mut (*fence).__bindgen_anon_1).cast::<bindings::spinlock_t>();
-
-        bindings::spin_lock(lock);
-        (*fence).error = error;
-        bindings::dma_fence_signal_timestamp_locked(fence, timestamp);
-        bindings::spin_unlock(lock);
     }
 }

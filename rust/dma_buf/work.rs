@@ -8,11 +8,14 @@
 //!
 //! C header: [`include/linux/workqueue.h`](srctree/include/linux/workqueue.h)
 
+mod queue;
+mod raw;
+
+pub(crate) use queue::Queue;
+pub use raw::WorkQueuer;
+
 use crate::{
-    bindings,
     registry::{
-        Entry,
-        EntryOps,
         Handle,
         Registered, //
     },
@@ -22,23 +25,14 @@ use crate::{
     }, //
 };
 use core::{
-    mem::offset_of,
     ops::Deref,
     ptr::NonNull, //
 };
 use kernel::{
     prelude::*,
-    sync::{
-        atomic::{
-            Acquire,
-            Atomic,
-            Release, //
-        },
-        rcu, //
-    },
-    time::Jiffies,
-    types::Opaque, //
+    time::Jiffies, //
 };
+use raw::RawWork;
 
 /// What a [`Work`] does.
 pub trait WorkItem: Send + Sync + Sized + 'static {
@@ -46,176 +40,6 @@ pub trait WorkItem: Send + Sync + Sized + 'static {
     /// sleep, but neither lock a reservation object nor allocate with
     /// `GFP_KERNEL`; not on two CPUs at once.
     fn run(&self, section: &Section<'_>);
-}
-
-/// `MAX_JIFFY_OFFSET`: a delay that is longer would lie in the past.
-const MAX_DELAY: Jiffies = (isize::MAX as Jiffies >> 1) - 1;
-
-/// The workqueue, from this module's init to its exit.
-static QUEUE: Atomic<*mut bindings::workqueue_struct> = Atomic::new(core::ptr::null_mut());
-
-/// Owns the workqueue.
-pub(crate) struct Queue(());
-
-impl Queue {
-    /// Only to be called from this module's init.
-    pub(crate) fn new() -> Result<Self> {
-        // SAFETY: Process context.
-        let queue = unsafe { bindings::dma_buf_rs_alloc_workqueue() };
-
-        if queue.is_null() {
-            return Err(ENOMEM);
-        }
-        QUEUE.store(queue, Release);
-        Ok(Self(()))
-    }
-}
-
-impl Drop for Queue {
-    fn drop(&mut self) {
-        // SAFETY: All users have gone, as they depend on this module.
-        unsafe { bindings::destroy_workqueue(QUEUE.load(Acquire)) };
-    }
-}
-
-/// The part of a [`Work`] that does not depend on the item's type.
-#[pin_data]
-#[repr(C)]
-struct RawWork {
-    /// At the start, as the registry relies on it.
-    entry: Entry,
-    #[pin]
-    work: Opaque<bindings::delayed_work>,
-    /// Runs the item's body.
-    body: unsafe fn(NonNull<RawWork>),
-}
-
-// SAFETY: Work can be queued anywhere.
-unsafe impl Send for RawWork {}
-// SAFETY: As above.
-unsafe impl Sync for RawWork {}
-
-impl RawWork {
-    fn new(ops: &'static EntryOps, body: unsafe fn(NonNull<RawWork>)) -> impl PinInit<Self> {
-        pin_init!(Self {
-            entry: Entry::new(ops),
-            work <- Opaque::ffi_init(|slot| {
-                // SAFETY: `slot` is valid for writes.
-                unsafe { bindings::dma_buf_rs_init_delayed_work(slot, Some(Self::run)) }
-            }),
-            body,
-        })
-    }
-
-    /// # Safety
-    ///
-    /// The caller has a reference to the entry.
-    #[inline(never)]
-    unsafe fn queue(this: NonNull<Self>, delay: Jiffies) -> bool {
-        // SAFETY: The caller's reference keeps it valid.
-        let raw = unsafe { this.as_ref() };
-
-        // Once the module goes, and a grace period has passed, nothing is queued.
-        let _rcu = rcu::read_lock();
-        if raw.entry.is_dead() {
-            return false;
-        }
-        // The reference is taken before, as the body may have run by the time
-        // that queueing returns.
-        raw.entry.get();
-        // SAFETY: The work is initialised, and is not freed before it has run or
-        // been cancelled, as it then owns the reference. The queue exists as
-        // long as this module runs.
-        let queued = unsafe {
-            bindings::dma_buf_rs_queue_delayed_work(
-                QUEUE.load(Acquire),
-                raw.work.get(),
-                delay.min(MAX_DELAY),
-            )
-        };
-        if !queued {
-            // SAFETY: The reference just taken; the caller has another.
-            unsafe { Entry::put(this.cast()) };
-        }
-        queued
-    }
-
-    /// The function of the work. Text of this module, as it may be called when
-    /// the driver's is gone.
-    ///
-    /// # Safety
-    ///
-    /// `work` is the one in a `RawWork`, and was queued by [`Self::queue`].
-    #[inline(never)]
-    unsafe extern "C" fn run(work: *mut bindings::work_struct) {
-        // SAFETY: By the function's contract; the work owns a reference.
-        let this = unsafe {
-            NonNull::new_unchecked(
-                work.byte_sub(offset_of!(bindings::delayed_work, work) + offset_of!(Self, work))
-                    .cast::<Self>(),
-            )
-        };
-        // SAFETY: As above.
-        let raw = unsafe { this.as_ref() };
-
-        if !raw.entry.is_dead() {
-            // SAFETY: It is what the body was made for. The driver's text stays
-            // until this returns, as its module, in going, first marks the entry
-            // dead and then waits for the work.
-            unsafe { (raw.body)(this) };
-        }
-        // SAFETY: The reference that the queued work owns. The workqueue does not
-        // touch the work after this.
-        unsafe { Entry::put(this.cast()) };
-    }
-
-    /// Takes the work off the queue, and waits for the body; says whether it was
-    /// on the queue. May sleep.
-    ///
-    /// # Safety
-    ///
-    /// The caller has a reference to the entry.
-    unsafe fn cancel(this: NonNull<Self>) -> bool {
-        // SAFETY: The work is initialised, and the caller's reference keeps it.
-        let cancelled = unsafe { bindings::cancel_delayed_work_sync(this.as_ref().work.get()) };
-
-        if cancelled {
-            // SAFETY: The reference that the queued work owned; the caller has
-            // another.
-            unsafe { Entry::put(this.cast()) };
-        }
-        cancelled
-    }
-}
-
-/// A reference by which anybody can queue a [`Work`], of whatever type; see
-/// [`Work::queuer`].
-///
-/// # Invariants
-///
-/// Owns a reference to the entry in `raw`.
-pub struct WorkQueuer {
-    raw: NonNull<RawWork>,
-}
-
-// SAFETY: Work can be queued anywhere.
-unsafe impl Send for WorkQueuer {}
-// SAFETY: As above.
-unsafe impl Sync for WorkQueuer {}
-
-impl WorkQueuer {
-    /// [`Work::queue`].
-    pub fn queue(&self) -> bool {
-        // SAFETY: By the type invariant.
-        unsafe { RawWork::queue(self.raw, 0) }
-    }
-}
-
-impl Drop for WorkQueuer {
-    fn drop(&mut self) {
-        // SAFETY: By the type invariant.
-        unsafe { Entry::put(self.raw.cast()) };
-    }
 }
 
 #[pin_data]
@@ -312,11 +136,8 @@ impl<T: WorkItem> Work<T> {
     /// Something to queue the work by that does not depend on its type, for a
     /// callback. It does not keep the work from being dead when the module goes.
     pub fn queuer(&self) -> WorkQueuer {
-        self.inner.get().raw.entry.get();
-        // INVARIANT: The reference just taken.
-        WorkQueuer {
-            raw: self.inner.as_ptr().cast(),
-        }
+        // SAFETY: The handle has a reference.
+        unsafe { WorkQueuer::new(self.inner.as_ptr().cast()) }
     }
 
     /// Takes the work off the queue, and waits for the body if it runs; says
@@ -336,8 +157,7 @@ impl<T: WorkItem> Work<T> {
     ///
     /// C function: `flush_delayed_work()`
     pub fn flush(&self) {
-        // SAFETY: The work is initialised.
-        unsafe { bindings::flush_delayed_work(self.inner.get().raw.work.get()) };
+        self.inner.get().raw.flush();
     }
 
     /// Runs the item's body.

@@ -190,10 +190,16 @@ impl Wait {
         match ret {
             1.. => Ok(ret as Jiffies),
             0 => Err(WaitError::TimedOut),
-            _ => match Error::from_errno(ret.max(i32::MIN as c_long) as i32) {
-                error if error == ERESTARTSYS => Err(WaitError::Interrupted),
-                error => Err(WaitError::Driver(error)),
-            },
+            _ => Err(Self::failure(ret)),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn failure(ret: c_long) -> WaitError {
+        match Error::from_errno(ret.max(i32::MIN as c_long) as i32) {
+            error if error == ERESTARTSYS => WaitError::Interrupted,
+            error => WaitError::Driver(error),
         }
     }
 
