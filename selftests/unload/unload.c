@@ -5,6 +5,7 @@
  * stands in the root directory or at $DMA_BUF_UNLOAD; foreign fences are those of
  * vfence. (Those of sw_sync would do, but its use taints.)
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -67,6 +68,29 @@ static int load(enum leave leave, int foreign)
 static int unload(void)
 {
 	return syscall(SYS_delete_module, "dma_buf_unload", O_NONBLOCK) ? -errno : 0;
+}
+
+/*
+ * The references to the library's module that no other module accounts for, or
+ * INT32_MIN.
+ */
+static int kept(void)
+{
+	FILE *file = fopen("/sys/module/dma_buf_rs/refcnt", "re");
+	DIR *holders = opendir("/sys/module/dma_buf_rs/holders");
+	int count = INT32_MIN, one;
+	struct dirent *entry;
+
+	if (file && holders && fscanf(file, "%d", &one) == 1) {
+		count = one;
+		while ((entry = readdir(holders)))
+			count -= entry->d_name[0] != '.';
+	}
+	if (holders)
+		closedir(holders);
+	if (file)
+		fclose(file);
+	return count;
 }
 
 /* The status of a fence, 0 while it is pending, or INT32_MIN. */
@@ -152,20 +176,26 @@ TEST_F(unload, leaked_context_completes_its_fences)
 
 TEST_F(unload, leaked_handle_keeps_nothing_of_the_module)
 {
-	int fence = next_fd();
+	int fence = next_fd(), before = kept();
 
 	ASSERT_EQ(0, load(LEAVE_HANDLE, -1));
 	EXPECT_EQ(-ECANCELED, status(fence, NULL));
 	ASSERT_EQ(0, unload());
 	EXPECT_EQ(-ECANCELED, status(fence, NULL));
+	EXPECT_EQ(before, kept());
 	close(fence);
 	settle();
 }
 
 TEST_F(unload, leaked_registration_does_not_reach_the_module)
 {
+	int before = kept();
+
+	ASSERT_LE(0, before);
 	ASSERT_EQ(0, load(LEAVE_REGISTRATION, self->foreign));
 	ASSERT_EQ(0, unload());
+	/* What the fence will call is the library's, which stays: once is enough. */
+	EXPECT_EQ(before ? before : 1, kept());
 	ASSERT_EQ(0, signal_foreign(self->timeline, self->foreign));
 	EXPECT_EQ(1, status(self->foreign, NULL));
 	settle();
