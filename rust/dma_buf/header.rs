@@ -14,7 +14,10 @@ use crate::{
 };
 use core::{
     cell::UnsafeCell,
-    mem::ManuallyDrop,
+    mem::{
+        ManuallyDrop,
+        MaybeUninit, //
+    },
     ptr::NonNull, //
 };
 use kernel::{
@@ -67,9 +70,10 @@ pub(crate) struct Header {
     /// When the driver says the fence was done, in ns of CLOCK_MONOTONIC; 0 if
     /// it does not. Protected by the timeline's lock.
     pub(crate) timestamp: UnsafeCell<i64>,
-    /// When the timeline's watchdog completes the fence, in ns of
-    /// CLOCK_MONOTONIC, if there is one. Protected by the timeline's lock.
-    pub(crate) expires: UnsafeCell<i64>,
+    /// When the timeline's watchdog completes the fence, in ns of CLOCK_MONOTONIC.
+    /// Protected by the timeline's lock; initialised before the fence is on its list,
+    /// if it has a bound.
+    pub(crate) expires: UnsafeCell<MaybeUninit<i64>>,
 }
 
 impl Header {
@@ -90,7 +94,7 @@ impl Header {
             (&raw mut (*this).outcome).write(Atomic::new(PENDING));
             (&raw mut (*this).votes).write(Atomic::new(0));
             (&raw mut (*this).timestamp).write(UnsafeCell::new(0));
-            (&raw mut (*this).expires).write(UnsafeCell::new(0));
+            (&raw mut (*this).expires).write(UnsafeCell::new(MaybeUninit::uninit()));
         }
     }
 
@@ -99,6 +103,20 @@ impl Header {
     pub(crate) fn as_fence(this: NonNull<Header>) -> *mut bindings::dma_fence {
         // The fence is the first field.
         this.as_ptr().cast()
+    }
+
+    /// When whoever completed the fence said that it was done, or else this time.
+    ///
+    /// # Safety
+    ///
+    /// The timeline's lock is held.
+    #[inline]
+    pub(crate) unsafe fn timestamp_or(&self, now: i64) -> i64 {
+        // SAFETY: By the function's contract.
+        match unsafe { *self.timestamp.get() } {
+            0 => now,
+            timestamp => timestamp,
+        }
     }
 
     /// Reports one of the two events after which nobody uses the data any more:

@@ -67,7 +67,6 @@ use kernel::{
     sync::atomic::Atomic,
     types::Opaque, //
 };
-use drain::Until;
 use watchdog::Watchdog;
 
 /// What a timeline needs to know of the driver's types.
@@ -219,7 +218,7 @@ impl Timeline {
 
         // SAFETY: The lock is held.
         unsafe { (*self.inner.get()).closed = true };
-        self.drain(&guard, Until::Seqno(u64::MAX, ECANCELED.to_errno()));
+        self.drain_to(&guard, u64::MAX, ECANCELED.to_errno());
     }
 
     /// Whether this is a timeline of these types.

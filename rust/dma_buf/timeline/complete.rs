@@ -2,10 +2,7 @@
 
 //! How the fences of a timeline are completed: in order.
 
-use super::{
-    drain::Until,
-    Timeline, //
-};
+use super::Timeline;
 use crate::{
     bindings,
     fence,
@@ -53,36 +50,80 @@ impl Timeline {
     /// - `header` is published, and the caller has a reference to it and the right
     ///   to report the end of its handle.
     /// - `drop_data` is the context's.
+    #[inline]
     pub(crate) unsafe fn finish(
         header: NonNull<Header>,
         error: i32,
         timestamp: i64,
         drop_data: bindings::rcu_callback_t,
     ) -> bool {
+        // Known where this is inlined, and what needs no dropping is less to do.
         // SAFETY: By the function's contract.
-        let completed = unsafe { Self::complete(header, error, timestamp) };
-
-        // SAFETY: The handle ends here, and its reference with it, and also the
-        // list's if that was left to us.
         unsafe {
-            match completed {
-                Completed::Signaled if drop_data.is_none() => {
-                    fence::put_two(Header::as_fence(header))
-                }
-                Completed::Signaled => {
-                    Header::release(header, drop_data);
-                    Header::release(header, drop_data);
-                }
-                _ => Header::release(header, drop_data),
+            if drop_data.is_none() {
+                Self::finish_plain(header, error, timestamp)
+            } else {
+                Self::finish_dropping(header, error, timestamp, drop_data)
             }
         }
-        !matches!(completed, Completed::Before)
+    }
+
+    /// [`Self::finish`], of a fence whose data needs no dropping.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Self::finish`].
+    #[inline(never)]
+    unsafe fn finish_plain(header: NonNull<Header>, error: i32, timestamp: i64) -> bool {
+        // SAFETY: By the function's contract. The handle ends here, and its reference
+        // with it, and also the list's if that was left to us.
+        unsafe {
+            match Self::complete(header, error, timestamp) {
+                Completed::Signaled => {
+                    fence::put_two(Header::as_fence(header));
+                    true
+                }
+                Completed::Done => {
+                    fence::put(Header::as_fence(header));
+                    true
+                }
+                Completed::Before => {
+                    fence::put(Header::as_fence(header));
+                    false
+                }
+            }
+        }
+    }
+
+    /// [`Self::finish`], of a fence whose data is dropped then.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Self::finish`].
+    #[inline(never)]
+    unsafe fn finish_dropping(
+        header: NonNull<Header>,
+        error: i32,
+        timestamp: i64,
+        drop_data: bindings::rcu_callback_t,
+    ) -> bool {
+        // SAFETY: By the function's contract. The handle ends here, and its reference
+        // with it, and also the list's if that was left to us.
+        unsafe {
+            let completed = Self::complete(header, error, timestamp);
+
+            if matches!(completed, Completed::Signaled) {
+                Header::release(header, drop_data);
+            }
+            Header::release(header, drop_data);
+            !matches!(completed, Completed::Before)
+        }
     }
 
     /// # Safety
     ///
     /// `header` is published, and the caller has a reference to it.
-    #[inline]
+    #[inline(always)]
     unsafe fn complete(header: NonNull<Header>, error: i32, timestamp: i64) -> Completed {
         // SAFETY: The caller's reference keeps the fence valid.
         let this = unsafe { header.as_ref() };
@@ -119,7 +160,7 @@ impl Timeline {
         unsafe {
             if (*head).next != this.link.get().cast() || !timeline.pass_if_due(header) {
                 this.timestamp.get().write(timestamp);
-                timeline.drain(&guard, Until::Pending);
+                timeline.drain(&guard);
                 return Completed::Done;
             }
 
@@ -134,7 +175,7 @@ impl Timeline {
             timeline.cut(next);
             // Mostly the next one is not done.
             if next != head && Self::header_of(next).as_ref().outcome.load(Acquire) != PENDING {
-                timeline.drain(&guard, Until::Pending);
+                timeline.drain(&guard);
             }
         }
         Completed::Signaled
@@ -170,7 +211,7 @@ impl Timeline {
                 link = (*link).next;
             }
         }
-        self.drain(&guard, Until::Pending);
+        self.drain(&guard);
         found
     }
 

@@ -21,16 +21,6 @@ use kernel::sync::atomic::{
     Relaxed, //
 };
 
-/// How far to go in signalling what is on the list.
-#[derive(Clone, Copy)]
-pub(super) enum Until {
-    /// As far as fences are complete.
-    Pending,
-    /// As far as that, or this sequence number if it is further; what is not
-    /// complete by then is completed with this result, 0 or an error code.
-    Seqno(u64, i32),
-}
-
 impl Timeline {
     /// Signals a fence that is on the list, and all before it have signalled, and
     /// returns the link after it, up to which [`Self::cut`] is then due. The list's
@@ -53,13 +43,18 @@ impl Timeline {
 
             // A checked one, by which the kernel finds a list that was written
             // over. The cut then changes nothing.
-            #[cfg(CONFIG_LIST_HARDENED)]
-            bindings::dma_buf_rs_list_del(link);
-
+            if cfg!(CONFIG_LIST_HARDENED) {
+                bindings::dma_buf_rs_list_del(link);
+            }
             // By the invariants of `Header` it has not signalled. Its lock is its
             // own.
             fence::signal_own(Header::as_fence(header), error, timestamp);
-            next
+            if cfg!(CONFIG_LIST_HARDENED) {
+                next
+            } else {
+                // The same; read here, it need not be kept meanwhile.
+                (*link).next
+            }
         }
     }
 
@@ -81,20 +76,123 @@ impl Timeline {
         }
     }
 
-    /// Signals fences from the front of the list, in order, and says how many.
-    pub(super) fn drain(&self, guard: &IrqGuard<'_>, until: Until) -> usize {
-        // Compiled twice, to look at each fence for no more than is needed.
-        match until {
-            Until::Pending => self.drain_up_to(guard, None, 0),
-            Until::Seqno(seqno, result) => self.drain_up_to(guard, Some(seqno), result),
+    /// Signals what is complete from the front of the list on, in order. Says how many.
+    #[inline]
+    pub(super) fn drain(&self, _guard: &IrqGuard<'_>) -> usize {
+        // SAFETY: The guard shows that the lock is held.
+        unsafe { self.drain_complete() }
+    }
+
+    /// Signals all up to a sequence number, and then as [`Self::drain`] does: what is
+    /// not complete by then is completed with this result, 0 or an error code. Says
+    /// how many.
+    #[inline]
+    pub(super) fn drain_to(&self, _guard: &IrqGuard<'_>, seqno: u64, result: i32) -> usize {
+        // SAFETY: The guard shows that the lock is held.
+        unsafe { self.drain_seqno_rarely(seqno, result) }
+    }
+
+    /// [`Self::drain`].
+    ///
+    /// # Safety
+    ///
+    /// The lock is held.
+    #[inline(never)]
+    unsafe fn drain_complete(&self) -> usize {
+        let head = self.pending.get();
+        let mut count = 0;
+
+        // SAFETY: The lock is held, what is on the list is valid, and the list
+        // owns a reference until it is given up below.
+        unsafe {
+            let mut link = (*head).next;
+            let mut now = 0;
+
+            while link != head {
+                let header = Self::header_of(link);
+                let this = header.as_ref();
+                let error = this.outcome.load(Acquire);
+
+                if error == PENDING || !self.pass_if_due(header) {
+                    break;
+                }
+                // Whoever completes a fence that is not the first mostly finds that
+                // the first is not complete, and needs no clock.
+                if now == 0 {
+                    now = bindings::ktime_get();
+                }
+                link = self.signal_first(header, error, this.timestamp_or(now));
+                Header::release(header, self.ops.drop_data);
+                count += 1;
+            }
+            self.cut(link);
+        }
+        count
+    }
+
+    /// [`Self::drain_to`], where it is rare.
+    ///
+    /// # Safety
+    ///
+    /// The lock is held.
+    #[cold]
+    #[inline(never)]
+    unsafe fn drain_seqno_rarely(&self, seqno: u64, result: i32) -> usize {
+        // SAFETY: By the function's contract.
+        unsafe { self.drain_seqno(seqno, result) }
+    }
+
+    /// [`Self::drain_to`].
+    ///
+    /// # Safety
+    ///
+    /// The lock is held.
+    #[inline(always)]
+    unsafe fn drain_seqno(&self, seqno: u64, result: i32) -> usize {
+        // SAFETY: By the function's contract; what is on the list is valid.
+        unsafe {
+            // What needs no dropping is less to do.
+            let mut count = match self.ops.drop_data {
+                None => self.signal_seqno(seqno, result, None),
+                _ => self.signal_seqno_dropping(seqno, result),
+            };
+            let inner = &mut *self.inner.get();
+            let next = (*self.pending.get()).next;
+
+            inner.passed = inner.passed.max(seqno.min(inner.last));
+            if next != self.pending.get()
+                && Self::header_of(next).as_ref().outcome.load(Relaxed) != PENDING
+            {
+                count += self.drain_complete();
+            }
+            count
         }
     }
 
-    /// [`Self::drain`], where `up_to` is the sequence number of [`Until::Seqno`].
+    /// [`Self::signal_seqno`] where data is dropped.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Self::signal_seqno`].
+    #[inline(never)]
+    unsafe fn signal_seqno_dropping(&self, seqno: u64, result: i32) -> usize {
+        // SAFETY: By the function's contract.
+        unsafe { self.signal_seqno(seqno, result, self.ops.drop_data) }
+    }
+
+    /// Signals all up to a sequence number, and says how many.
+    ///
+    /// # Safety
+    ///
+    /// The lock is held; `drop_data` is the context's.
     #[inline(always)]
-    fn drain_up_to(&self, _guard: &IrqGuard<'_>, up_to: Option<u64>, result: i32) -> usize {
+    unsafe fn signal_seqno(
+        &self,
+        seqno: u64,
+        result: i32,
+        drop_data: bindings::rcu_callback_t,
+    ) -> usize {
         let head = self.pending.get();
-        let drop_data = self.ops.drop_data;
         let mut count = 0;
 
         // SAFETY: The lock is held, what is on the list is valid, and the list
@@ -102,60 +200,52 @@ impl Timeline {
         // before publication.
         unsafe {
             let mut link = (*head).next;
-            // Whoever completes a fence that is not the first mostly finds that the
-            // first is not complete.
-            let any = link != head
-                && (up_to.is_some()
-                    || Self::header_of(link).as_ref().outcome.load(Relaxed) != PENDING);
-            let now = if any { bindings::ktime_get() } else { 0 };
+            let now = bindings::ktime_get();
 
             while link != head {
                 let header = Self::header_of(link);
-                let this = header.as_ref();
-                let seqno = (*Header::as_fence(header)).seqno;
-                let mut timestamp = now;
 
-                let outcome = match up_to {
-                    Some(up_to) if seqno <= up_to => this.outcome.cmpxchg(PENDING, result, Full),
-                    _ => match this.outcome.load(Acquire) {
-                        PENDING => break,
-                        _ if !self.pass_if_due(header) => break,
-                        error => Err(error),
-                    },
+                if (*Header::as_fence(header)).seqno > seqno {
+                    break;
+                }
+                link = match header.as_ref().outcome.cmpxchg(PENDING, result, Full) {
+                    Ok(_) => self.signal_first(header, result, now),
+                    Err(error) => self.signal_done(header, error, now),
                 };
-                let error = match outcome {
-                    Ok(_) => result,
-                    Err(error) => {
-                        // Whoever completed it may have said when.
-                        if *this.timestamp.get() != 0 {
-                            timestamp = *this.timestamp.get();
-                        }
-                        error
-                    }
-                };
-
-                link = self.signal_first(header, error, timestamp);
                 Header::release(header, drop_data);
                 count += 1;
             }
             self.cut(link);
-            if let Some(up_to) = up_to {
-                let inner = &mut *self.inner.get();
-
-                inner.passed = inner.passed.max(up_to.min(inner.last));
-            }
         }
         count
     }
 
-    /// Signals all up to a sequence number, as [`Until::Seqno`], and says how many
-    /// fences.
+    /// [`Self::signal_first`] of a fence that had been completed before, which few are
+    /// where all up to a sequence number are signalled.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Self::signal_first`].
+    #[cold]
+    #[inline(never)]
+    unsafe fn signal_done(
+        &self,
+        header: NonNull<Header>,
+        error: i32,
+        now: i64,
+    ) -> *mut bindings::list_head {
+        // SAFETY: By the function's contract; what is on the list is valid.
+        unsafe { self.signal_first(header, error, header.as_ref().timestamp_or(now)) }
+    }
+
+    /// Signals all up to a sequence number, as [`Self::drain_to`].
     pub(crate) fn signal_up_to(&self, seqno: u64, result: i32) -> usize {
         let _domain = DomainSection::begin(self.options.domain);
         let _section = Annotation::begin();
-        let guard = self.lock.lock();
+        let _guard = self.lock.lock();
 
-        self.drain_up_to(&guard, Some(seqno), result)
+        // SAFETY: The lock is held.
+        unsafe { self.drain_seqno(seqno, result) }
     }
 
     /// Whether a complete fence on the list, all before which have signalled, may:

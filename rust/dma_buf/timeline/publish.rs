@@ -3,7 +3,7 @@
 //! How fences come onto a timeline.
 
 use super::{
-    drain::Until,
+    Inner,
     Timeline, //
 };
 use crate::{
@@ -18,6 +18,16 @@ use kernel::{
     sync::atomic::Release, //
 };
 
+impl Inner {
+    /// At the end of the numbers fences share the last one, as equal points do; so it
+    /// has not passed.
+    #[cold]
+    fn at_the_end(&mut self) {
+        self.chosen = true;
+        self.passed = self.passed.min(self.last - 1);
+    }
+}
+
 impl Timeline {
     /// Publishes a fence with the next sequence number.
     ///
@@ -28,26 +38,23 @@ impl Timeline {
     /// `header` starts a fence of the type that `self.ops` is for, which the
     /// caller owns, and has not been published. Afterwards the caller owns a
     /// reference to it.
-    #[inline]
     pub(crate) unsafe fn publish(&self, header: NonNull<Header>) {
         let guard = self.lock.lock();
         // SAFETY: The lock is held.
         let inner = unsafe { &mut *self.inner.get() };
 
         inner.gives_out = true;
-        inner.last = inner.last.checked_add(1).unwrap_or_else(|| {
-            // At the end of the numbers fences share the last one, as equal points
-            // do; so it has not passed.
-            inner.chosen = true;
-            inner.passed = inner.passed.min(u64::MAX - 1);
-            u64::MAX
-        });
+        if inner.last == u64::MAX {
+            inner.at_the_end();
+        } else {
+            inner.last += 1;
+        }
         // SAFETY: By the function's contract. No number on the list is higher.
         unsafe { self.insert(header, inner.last, self.pending.get()) };
         if inner.closed {
             let _domain = DomainSection::begin(self.options.domain);
             let _section = Annotation::begin();
-            self.drain(&guard, Until::Seqno(u64::MAX, ECANCELED.to_errno()));
+            self.drain_to(&guard, u64::MAX, ECANCELED.to_errno());
         }
     }
 
@@ -91,11 +98,11 @@ impl Timeline {
         unsafe { self.insert(header, seqno, next) };
 
         if inner.closed {
-            self.drain(&guard, Until::Seqno(u64::MAX, ECANCELED.to_errno()));
+            self.drain_to(&guard, u64::MAX, ECANCELED.to_errno());
         } else if passed {
             // SAFETY: The caller owns the fence, which is on the locked list.
             unsafe { header.as_ref() }.outcome.store(0, Release);
-            self.drain(&guard, Until::Pending);
+            self.drain(&guard);
         }
         true
     }

@@ -3,10 +3,7 @@
 //! What a driver's operation has found complete is signalled from an irq_work: the
 //! operation may be called with the fence's lock held.
 
-use super::{
-    drain::Until,
-    Timeline, //
-};
+use super::Timeline;
 use crate::{
     bindings,
     header::{
@@ -49,7 +46,7 @@ impl Timeline {
         let _section = Annotation::begin();
         let guard = this.lock.lock();
 
-        this.drain(&guard, Until::Pending);
+        this.drain(&guard);
     }
 
     /// Whether the kernel still uses the timeline: its irq_work is queued or

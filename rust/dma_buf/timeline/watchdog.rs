@@ -7,10 +7,7 @@
 //!
 //! C header: [`include/linux/hrtimer.h`](srctree/include/linux/hrtimer.h)
 
-use super::{
-    drain::Until,
-    Timeline, //
-};
+use super::Timeline;
 use crate::{
     bindings,
     header::Header,
@@ -95,12 +92,13 @@ impl Watchdog {
 impl Timeline {
     /// Has a fence completed when its time is over. Called with the lock held,
     /// before the fence goes on the list.
+    #[inline(never)]
     pub(super) fn watch(&self, header: NonNull<Header>, bound: Delta) {
         // SAFETY: Any context.
         let end = unsafe { bindings::ktime_get() }.saturating_add(bound.as_nanos());
 
         // SAFETY: The caller owns the fence, which is not on the list.
-        unsafe { (*header.as_ptr()).expires.get().write(end) };
+        unsafe { (*(*header.as_ptr()).expires.get()).write(end) };
         // Time does not run backwards: one that the timer was started for has less.
         if !self.watchdog.awake.load(Relaxed) {
             self.watchdog.start(end);
@@ -133,10 +131,11 @@ impl Timeline {
         let mut next: Option<i64> = None;
 
         this.for_each_pending(|header| {
-            // SAFETY: What is on the list is valid, and the lock is held.
+            // SAFETY: What is on the list is valid, and the lock is held; the time
+            // is initialised, as there is a bound.
             let (end, seqno) = unsafe {
                 (
-                    *header.as_ref().expires.get(),
+                    (*header.as_ref().expires.get()).assume_init(),
                     (*Header::as_fence(header)).seqno,
                 )
             };
@@ -153,7 +152,7 @@ impl Timeline {
             }
         });
         if let Some(seqno) = late {
-            this.drain(&guard, Until::Seqno(seqno, ETIME.to_errno()));
+            this.drain_to(&guard, seqno, ETIME.to_errno());
         }
         // What `next` is for may have been completed just now; the timer then finds
         // the one after it. Fences that expire together are taken together.
