@@ -42,7 +42,8 @@ static noinline void up_to_loop(struct c_timeline *timeline, u64 seqno)
 
 /*
  * The best there is: one section, one reading of the clock, the timeline's lock
- * held across, and interrupts switched off once.
+ * held across, interrupts switched off once, and all taken from the list in one
+ * cut.
  */
 static noinline void up_to_batch(struct c_timeline *timeline, u64 seqno)
 {
@@ -59,6 +60,9 @@ static noinline void up_to_batch(struct c_timeline *timeline, u64 seqno)
 			break;
 		c_fence_retire(fence, now);
 	}
+	/* What has signalled may be gone, and is not looked at. */
+	timeline->pending.next = &fence->link;
+	fence->link.prev = &timeline->pending;
 	spin_unlock_irqrestore(&timeline->lock, flags);
 	dma_fence_end_signalling(cookie);
 }

@@ -3,7 +3,8 @@
 /*
  * A C driver's timeline, as its author would write it for speed: a lock, a
  * sequence number, a list of what is pending, which owns a reference to each
- * fence on it. Fences signal in order, under the lock.
+ * fence on it. Fences signal in order, under the lock. References are counted by
+ * the functions that drivers have for it.
  */
 
 #ifndef DMA_BUF_BENCH_TIMELINE_H
@@ -62,10 +63,12 @@ static inline void c_fence_publish(struct c_timeline *timeline,
 	spin_unlock_irqrestore(&timeline->lock, flags);
 }
 
-/* With the timeline's lock held; gives up the list's reference. */
+/*
+ * With the timeline's lock held; gives up the list's reference. Taking the fence
+ * from the list is left to the caller.
+ */
 static inline void c_fence_retire(struct c_fence *fence, ktime_t now)
 {
-	list_del(&fence->link);
 	spin_lock(&fence->base.inline_lock);
 	if (fence->error)
 		dma_fence_set_error(&fence->base, fence->error);
@@ -95,6 +98,7 @@ static inline void c_fence_signal(struct c_fence *fence, int error)
 			break;
 		if (!now)
 			now = ktime_get();
+		list_del(&first->link);
 		c_fence_retire(first, now);
 	}
 	spin_unlock_irqrestore(&timeline->lock, flags);
