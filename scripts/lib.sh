@@ -128,6 +128,11 @@ lock() {
 	fi
 }
 
+# lock_build DIRECTORY: be the only one who builds there, until this script ends
+lock_build() {
+	lock "build-$(cksum <<<"$1" | cut -d' ' -f1)"
+}
+
 unlock() {
 	exec {LOCK_FD}>&-
 }

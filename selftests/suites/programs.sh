@@ -12,10 +12,12 @@ build_programs() {
 	[[ ! -e $kdir/source ]] || src=$(realpath "$kdir/source")
 	PROGRAMS=$BUILD/$1/selftests/$dir
 	mkdir -p "$PROGRAMS"
+	lock_build "$PROGRAMS"
 	# A tree of the user's may have been built without them.
 	[[ -d $kdir/usr/include/linux ]] ||
 		run_logged "$PROGRAMS.log" "making the kernel's headers" kmake "$kdir" headers
 	run_logged "$PROGRAMS.log" "building the selftests" \
 		make -C "$ROOT/selftests/$dir" KSRC_DIR="$src" OUTPUT="$PROGRAMS" \
 		KHDR_INCLUDES="-isystem $kdir/usr/include"
+	unlock
 }
