@@ -160,7 +160,7 @@ _tick() {
 
 # _complaints LOG: the lines that tell most; where they are few, the end
 _complaints() {
-	local lines what='(^|[^_[:alnum:]])([Ee]rror|E|fatal|FATAL)([^_[:alnum:]]|$)|\*\*\*|[Cc]annot|[Cc]ould not|not found|No s(pace|uch)|undefined |LOST'
+	local lines what='(^|[^_[:alnum:]])([Ee]rror|E|fatal|FATAL)([^_[:alnum:]]|$)|\*\*\*|[Cc]annot|[Cc]ould not|not found|No s(pace|uch)|undefined |LOST|^ *--> '
 
 	lines=$(tail -n +2 "$1" | grep -E "$what" | awk '!seen[$0]++') || :
 	(($(wc -l <<<"$lines") > 2)) || lines=$(tail -n +2 "$1")
