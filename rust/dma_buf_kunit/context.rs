@@ -13,6 +13,7 @@ mod tests {
         give_up_leaked,
         long,
         next,
+        not_before,
         trace,
         Mock,
         Trace, //
@@ -25,7 +26,8 @@ mod tests {
     use kernel::time::{
         delay::fsleep,
         Delta,
-        Instant, //
+        Instant,
+        Monotonic, //
     };
 
     #[test]
@@ -232,27 +234,34 @@ mod tests {
 
     #[test]
     fn bound_completes_what_is_late_and_all_before() -> Result {
-        // Long, as an emulated CPU on a loaded host may stand still for a while.
-        let bound = Delta::from_secs(3);
+        let bound = Delta::from_millis(500);
         let options = ContextOptions::new().bound(bound)?;
-        let context = FenceContext::with_options(c"mock", c"bound", options, Mock)?;
-        let start = Instant::<kernel::time::Monotonic>::now();
-        let (one, two) = (next(&context)?, next(&context)?);
-        let fences = [one.fence(), two.fence()];
 
-        // Done, but not signalled: its time does not count, that of `one` does.
-        assert!(two.signal(Ok(())));
-        assert!(fences[0].wait_timeout(long()).is_ok());
-        assert!(start.elapsed() >= bound);
-        assert_eq!(fences[0].status(), Status::Error(ETIME));
-        assert_eq!(fences[1].status(), Status::Signaled);
-        assert!(!one.signal(Ok(())));
+        // A guest may stand still for that long before `two` is done: once more.
+        for _ in 0..20 {
+            let context = FenceContext::with_options(c"mock", c"bound", options, Mock)?;
+            let start = Instant::<Monotonic>::now();
+            let (one, two) = (next(&context)?, next(&context)?);
+            let fences = [one.fence(), two.fence()];
 
-        // A fence has its own time, from its own publication.
-        let three = next(&context)?;
-        assert_eq!(three.as_fence().status(), Status::Pending);
-        assert!(three.signal(Ok(())));
-        Ok(())
+            if !two.signal(Ok(())) {
+                continue;
+            }
+            // Done, but not signalled: its time does not count, that of `one` does.
+            assert!(fences[0].wait_timeout(long()).is_ok());
+            assert!(not_before(&fences[0], start + bound));
+            assert_eq!(fences[0].status(), Status::Error(ETIME));
+            assert_eq!(fences[1].status(), Status::Signaled);
+            assert!(!one.signal(Ok(())));
+
+            // A fence has its own time, from its own publication.
+            let start = Instant::<Monotonic>::now();
+            let three = next(&context)?;
+            assert!(three.as_fence().wait_timeout(long()).is_ok());
+            assert!(not_before(three.as_fence(), start + bound));
+            return Ok(());
+        }
+        Err(ETIME)
     }
 
     #[test]
