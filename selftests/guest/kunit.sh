@@ -1,41 +1,105 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# kunit.sh MODULE...: in the guest, loads KUnit modules one after the other and
-# prints the results that KUnit keeps in debugfs, never what is in the log.
+# kunit.sh "MODULE [SUITES [PARAMETER=VALUE]...]"...: in the guest, loads KUnit
+# modules one after the other and prints the results that KUnit keeps in debugfs,
+# never what is in the log. SUITES is a pattern, KUnit's filter_glob: of suites, or
+# suites.cases.
+#
+# A suite of the kernel's (dma-buf-x) must have had the same cases as ours through
+# the Rust API (rust_dma_buf_x), and lockdep must still be on in the end.
 results=/sys/kernel/debug/kunit
+kept=/tmp/kunit
+mkdir -p $kept
 # insmod waits for the tests, and in an emulated guest that may take a while.
 [ ! -e /proc/sys/kernel/hung_task_timeout_secs ] ||
 	echo 600 >/proc/sys/kernel/hung_task_timeout_secs
-echo "KTAP version 1"
-echo "1..$#"
+
 number=0
 failed=0
-for module; do
+# result STATUS NAME
+result() {
 	number=$((number + 1))
+	if [ "$1" = 0 ]; then
+		echo "ok $number $2"
+	else
+		echo "not ok $number $2"
+		failed=1
+	fi
+}
+
+# run MODULE [SUITES [PARAMETER=VALUE]...]
+run() {
+	module=$1
 	name=$(basename "$module" .ko)
-	verdict=ok
+	bad=0
+	suites=0
 	ls $results >/tmp/before 2>/dev/null
+	printf %s "${2:-*.*}" >/sys/module/kunit/parameters/filter_glob || bad=1
+	[ $# = 1 ] || shift
+	shift
+
 	echo "  KTAP version 1"
 	echo "  # Subtest: $name"
-	if insmod "$module"; then
-		suites=0
-		for suite in "$results"/*; do
-			[ -f "$suite/results" ] || continue
-			! grep -qxF "${suite##*/}" /tmp/before || continue
-			suites=$((suites + 1))
-			# A document for each suite; its version and plan are ours to give.
-			sed -e '1,/^1\.\.1$/d' -e "s/^ok [0-9]*/ok $suites/; s/^not ok [0-9]*/not ok $suites/" \
-				-e 's/^/  /' "$suite/results"
-			! grep -q '^not ok' "$suite/results" || verdict="not ok"
-		done
-		echo "  1..$suites"
-		[ $suites -gt 0 ] || verdict="not ok"
-		rmmod "$name" || verdict="not ok"
-	else
-		verdict="not ok"
-		echo "  1..0"
-	fi
-	echo "$verdict $number $name"
-	[ "$verdict" = ok ] || failed=1
+	insmod "$module" "$@" || bad=1
+	for suite in "$results"/*; do
+		suite=${suite##*/}
+		[ -f $results/"$suite"/results ] || continue
+		! grep -qxF "$suite" /tmp/before || continue
+		suites=$((suites + 1))
+		cat $results/"$suite"/results >$kept/"$suite"
+		# A document for each suite; its version and plan are ours to give.
+		sed -e '1,/^1\.\.1$/d' -e "s/^ok [0-9]*/ok $suites/; s/^not ok [0-9]*/not ok $suites/" \
+			-e 's/^/  /' $kept/"$suite"
+		! grep -q '^not ok' $kept/"$suite" || bad=1
+	done
+	echo "  1..$suites"
+	[ $suites -gt 0 ] || bad=1
+	[ ! -e /sys/module/"$name" ] || rmmod "$name" || bad=1
+	result $bad "$name"
+}
+
+# cases SUITE: their names
+cases() {
+	sed -nE 's/^    (not )?ok [0-9]+ ([^ ]+).*/\2/p' $kept/"$1"
+}
+
+# parity RESULTS...: of suites of the kernel's
+parity() {
+	bad=0
+	n=0
+	echo "  # Subtest: parity"
+	for suite; do
+		suite=${suite##*/}
+		ours=rust_$(echo "$suite" | tr - _)
+		n=$((n + 1))
+		[ ! -e $kept/"$ours" ] || cases "$ours" >/tmp/ours
+		cases "$suite" >/tmp/theirs
+		if [ -s /tmp/theirs ] && diff /tmp/theirs /tmp/ours >/tmp/diff 2>&1; then
+			echo "  ok $n $ours has the $(wc -l </tmp/theirs) cases of $suite"
+		else
+			sed 's/^/  # /' /tmp/diff
+			echo "  not ok $n $ours has the cases of $suite"
+			bad=1
+		fi
+		rm -f /tmp/ours
+	done
+	echo "  1..$n"
+	result $bad parity
+}
+
+echo "KTAP version 1"
+for words; do
+	set -f # the pattern is KUnit's
+	# shellcheck disable=SC2086 # a module, its suites, its parameters
+	set -- $words
+	set +f
+	run "$@"
 done
+set -- $kept/dma-buf-*
+[ ! -e "$1" ] || parity "$@"
+if [ -e /proc/lockdep_stats ]; then
+	grep -q 'debug_locks: *1$' /proc/lockdep_stats
+	result $? "lockdep is still on"
+fi
+echo "1..$number"
 exit $failed
