@@ -5,7 +5,7 @@
 
 KERNEL ?=
 SUITES ?=
-export KDIR KSRC KERNEL DRY_RUN V
+export KDIR KSRC KERNEL DRY_RUN SOAK V
 
 .DEFAULT_GOAL := help
 .PHONY: help setup kernel modules run test list-suites style bench shell clean
@@ -22,6 +22,7 @@ run:
 test:
 	@scripts/test $(SUITES)
 
+#H make test SUITES=soak SOAK=600   races between CPUs, for 600 s in all (60)
 #H make list-suites          what SUITES= takes
 list-suites:
 	@scripts/test --list

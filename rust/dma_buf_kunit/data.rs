@@ -16,8 +16,8 @@ mod tests {
             Mock, //
         },
         race::{
-            ensure,
-            race, //
+            race,
+            Batch, //
         },
     };
     use dma_buf::{
@@ -196,6 +196,8 @@ mod tests {
 
     #[test]
     fn race_of_handle_and_context_drops_it_once() -> Result {
+        let mut rounds = Batch::new(|data: &Counter| data.get() == 1);
+
         assert!(race(
             || {
                 let (context, driver, _, data) = ring()?;
@@ -206,12 +208,10 @@ mod tests {
                 data
             },
             |driver| driver.signal(Ok(())),
-            |data, _| {
-                ensure!(once(&data));
-                Ok(())
-            },
+            |data, _| rounds.add(data),
         )
         .is_ok());
+        assert!(rounds.settle().is_ok());
         Ok(())
     }
 }

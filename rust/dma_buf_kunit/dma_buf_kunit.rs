@@ -34,8 +34,8 @@ module! {
     description: "KUnit suites of the dma_buf crate",
     license: "GPL",
     params: {
-        seconds: u32 {
-            default: 1,
+        milliseconds: u32 {
+            default: 300,
             description: "How long each race between two CPUs is run",
         },
     },

@@ -4,7 +4,10 @@
 //! time a little differently aligned.
 
 use crate::{
-    fixture::skip,
+    fixture::{
+        eventually,
+        skip, //
+    },
     module_parameters,
     workqueue::{
         stay_on,
@@ -20,6 +23,7 @@ use kernel::{
             Atomic,
             Release, //
         },
+        rcu,
         Arc,
         SpinLock, //
     },
@@ -45,7 +49,7 @@ pub(crate) use ensure;
 
 /// How long a race is to be run.
 pub(crate) fn duration() -> Delta {
-    Delta::from_millis(i64::from(module_parameters::seconds.value()) * 1000)
+    Delta::from_millis(i64::from(module_parameters::milliseconds.value()))
 }
 
 /// Whether there is a second CPU to race with; the test counts as skipped if not.
@@ -181,4 +185,43 @@ where
         }
     );
     ret
+}
+
+/// What is left of rounds until it can be judged: whatever RCU drops takes a grace
+/// period, and a race that waits for one each round has few of them.
+pub(crate) struct Batch<T> {
+    items: KVec<T>,
+    good: fn(&T) -> bool,
+}
+
+impl<T> Batch<T> {
+    /// A round is good if `good` says so, in the end and for good.
+    pub(crate) fn new(good: fn(&T) -> bool) -> Self {
+        Self {
+            items: KVec::new(),
+            good,
+        }
+    }
+
+    /// Adds what is left of a round, and judges so many at a time.
+    pub(crate) fn add(&mut self, item: T) -> Result {
+        self.items.push(item, GFP_KERNEL)?;
+        if self.items.len() == 128 {
+            self.settle()?;
+        }
+        Ok(())
+    }
+
+    /// Judges what is there.
+    pub(crate) fn settle(&mut self) -> Result {
+        let good = self.good;
+
+        ensure!(self.items.iter().all(|item| eventually(|| good(item))));
+        // What an RCU callback drops may wait for another.
+        rcu::rcu_barrier();
+        rcu::rcu_barrier();
+        ensure!(self.items.iter().all(good));
+        self.items.clear();
+        Ok(())
+    }
 }
