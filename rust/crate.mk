@@ -110,6 +110,26 @@ endif
 endef
 rust-crate-library = $(eval $(call rust-crate-library-rules,$(strip $(1)),$(strip $(2))))
 
+# --- examples -------------------------------------------------------------------
+# $(call rust-crate-doctests,DIR,CRATE,LIBRARY): the examples in the docs of the crate
+# in the directory LIBRARY become what DIR/CRATE.rs includes as env!("CRATE_DOCTESTS").
+quiet_cmd_rust_crate_doctests = DOCTEST $@
+      cmd_rust_crate_doctests = rm -rf $(@D)/doctests; mkdir $(@D)/doctests; \
+	$(AWK) -v root=$(src)/ -v crate=$(DOCTESTS_OF)/ -v out=$(abspath $(@D))/doctests \
+		-f $(real-prereqs) > $@
+
+define rust-crate-doctests-rules
+$(obj)/$(1)/doctests_generated.rs: private DOCTESTS_OF := $(3)
+$(obj)/$(1)/doctests_generated.rs: $(src)/scripts/doctests.awk \
+		$(sort $(shell find $(src)/$(3) -name '*.rs')) FORCE
+	$$(call if_changed,rust_crate_doctests)
+targets += $(1)/doctests_generated.rs
+$(obj)/$(1)/$(2).o: $(obj)/$(1)/doctests_generated.rs
+RUSTFLAGS_$(1)/$(2).o += \
+	--env-set CRATE_DOCTESTS=$(abspath $(obj))/$(1)/doctests_generated.rs
+endef
+rust-crate-doctests = $(eval $(call rust-crate-doctests-rules,$(strip $(1)),$(strip $(2)),$(strip $(3))))
+
 # --- a consumer in this tree ----------------------------------------------------
 # $(call rust-crate-consumer,DIR,CRATE)
 define rust-crate-consumer-rules

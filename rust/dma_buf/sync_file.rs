@@ -22,7 +22,7 @@ use kernel::{
 ///
 /// # Examples
 ///
-/// ```
+/// ```no_run
 /// use dma_buf::{Fence, SyncFile};
 /// use kernel::{
 ///     fs::file::{flags::O_CLOEXEC, FileDescriptorReservation},
