@@ -39,9 +39,8 @@ TEST_F(jobs, timed_job_takes_its_time)
 	int fd = timed(self->dev, 200 * MSEC);
 
 	ASSERT_LE(0, fd);
-	EXPECT_EQ(0, status(fd));
 	ASSERT_TRUE(signaled_within(fd, WAIT_MSEC));
-	EXPECT_LE(begin + 200 * MSEC, now_ns());
+	/* Not before; how long after is the machine's business. */
 	EXPECT_LE(begin + 200 * MSEC, timestamp(fd));
 	EXPECT_GE(now_ns(), timestamp(fd));
 	EXPECT_EQ(1, status(fd));
@@ -62,15 +61,15 @@ TEST_F(jobs, job_reports_its_error)
 /* Jobs run side by side; fences signal in order. */
 TEST_F(jobs, shorter_job_waits_for_those_before_it)
 {
+	uint64_t begin = now_ns();
 	int slow = timed(self->dev, 400 * MSEC);
 	int quick = timed(self->dev, 1 * MSEC);
 
 	ASSERT_LE(0, slow);
 	ASSERT_LE(0, quick);
-	usleep(100 * 1000);
-	EXPECT_FALSE(is_signaled(quick));
 	ASSERT_TRUE(signaled_within(quick, WAIT_MSEC));
 	EXPECT_TRUE(is_signaled(slow));
+	EXPECT_LE(begin + 400 * MSEC, timestamp(slow));
 	EXPECT_LE(timestamp(slow), timestamp(quick));
 }
 
