@@ -74,6 +74,14 @@ static int is_signaled(int fence)
 	return poll(&p, 1, 0) == 1;
 }
 
+static void complete(int device, __u64 seqno)
+{
+	struct vfence_signal by_hand = { .seqno = seqno };
+
+	if (ioctl(device, VFENCE_IOC_SIGNAL, &by_hand))
+		die("VFENCE_IOC_SIGNAL");
+}
+
 static void wait_for(int fence)
 {
 	struct pollfd p = { .fd = fence, .events = POLLIN };
@@ -115,13 +123,12 @@ static int show(const char *name, int fence, unsigned int want)
 int main(void)
 {
 	struct vfence_submit job[] = {
-		{ .delay_ns = 40 * NSEC_PER_MSEC },
+		{ .flags = VFENCE_SUBMIT_MANUAL },
 		{ .delay_ns = 20 * NSEC_PER_MSEC },
 		{ .delay_ns = 60 * NSEC_PER_MSEC, .error = -EIO },
 		{ .flags = VFENCE_SUBMIT_MANUAL },
 	};
 	struct sync_merge_data merge = { .name = "2 and 4" };
-	struct vfence_signal by_hand;
 	int device, other, i;
 
 	device = open("/dev/vfence", O_RDWR | O_CLOEXEC);
@@ -134,7 +141,10 @@ int main(void)
 	start = now();
 	event(start, "two timelines on /dev/vfence; times are since here");
 
-	for (i = 0; i < 3; i++) {
+	submit(device, &job[0]);
+	event(now(), "timeline A: job %llu waits to be completed by hand",
+	      job[0].seqno);
+	for (i = 1; i < 3; i++) {
 		submit(device, &job[i]);
 		event(now(), "timeline A: job %llu runs for %llu ms%s",
 		      job[i].seqno, job[i].delay_ns / NSEC_PER_MSEC,
@@ -152,9 +162,13 @@ int main(void)
 	show("A2+B1", merge.fence, 2);
 
 	/* Job 2 is done first, but a timeline signals in order. */
+	usleep(3 * job[1].delay_ns / 2000);
+	check(!is_signaled(job[1].fd), "job 2 signalled before job 1");
+	event(now(), "A2 has run and is still pending: A1 is");
+	complete(device, job[0].seqno);
 	wait_for(job[1].fd);
-	event(now(), "poll: A2 has signalled");
-	check(is_signaled(job[0].fd), "job 2 signalled before job 1");
+	event(now(), "A1 completed by hand; poll: A2 has signalled");
+	check(is_signaled(job[0].fd), "job 2 signalled without job 1");
 	check(show("A1", job[0].fd, 1) == 1, "status of job 1");
 	check(show("A2", job[1].fd, 1) == 1, "status of job 2");
 
@@ -164,9 +178,7 @@ int main(void)
 
 	check(!is_signaled(merge.fence), "merged file signalled early");
 	event(now(), "A2+B1 is still pending: B1 is");
-	by_hand.seqno = job[3].seqno;
-	if (ioctl(other, VFENCE_IOC_SIGNAL, &by_hand))
-		die("VFENCE_IOC_SIGNAL");
+	complete(other, job[3].seqno);
 	wait_for(merge.fence);
 	event(now(), "B1 completed by hand; poll: A2+B1 has signalled");
 	check(show("B1", job[3].fd, 1) == 1, "status of the last job");
