@@ -35,10 +35,37 @@
 //! | `dma_fence_allocate_private_stub` | [`Fence::signaled_at`] | state::signalled_fence_has_the_time_it_was_given |
 //! | `dma_fence_context_alloc` | [`FenceContext::new`] | context::seqnos_are_consecutive_from_one |
 //! | `dma_fence_begin_signalling`, `dma_fence_end_signalling` | [`signalling`], entered by [`DriverFence::signal`], [`IrqWork`], [`Work`] and [`Timer`] | wait::ordered_wait_in_a_section_is_silent, suite lockdep |
-//! | `dma_fence_is_array`, `_chain`, `_container` | not yet | |
+//! | `dma_fence_is_array`, `_chain`, `_container` | [`Fence::kind`], [`Fence::is_array`], [`Fence::is_chain`], [`Fence::is_container`] | KIND |
 //! | `dma_fence_spinlock`, `dma_fence_lock_irqsave`, `dma_fence_assert_held`, `dma_fence_was_initialized` | none outside this crate | |
 //! | `container_of` on a driver's own fence | [`Fence::downcast`] | data::downcast_finds_only_its_own_while_pending |
 //! | `struct dma_fence *` | [`Fence::from_raw`], [`Fence::from_raw_owned`], [`Fence::as_raw`], [`ARef::into_raw`](kernel::sync::aref::ARef::into_raw) | state::reference_from_and_to_the_c_side |
+//!
+//! # dma-fence-array.h
+//!
+//! | C | Rust | Test |
+//! |---|---|---|
+//! | `dma_fence_array_alloc`, `dma_fence_array_init` | [`FenceArrayAllocation`] | TEST |
+//! | `dma_fence_array_create` | [`FenceArray::new`] | TEST |
+//! | `to_dma_fence_array` | [`Fence::as_array`] | TEST |
+//! | `dma_fence_match_context` | [`Fence::match_context`] | TEST |
+//! | `dma_fence_array_first`, `_next`, `_for_each` | [`FenceArray::fences`], [`FenceArray::get`], [`FenceArray::iter`] | TEST |
+//!
+//! # dma-fence-chain.h
+//!
+//! | C | Rust | Test |
+//! |---|---|---|
+//! | `dma_fence_chain_alloc`, `_free`, `_init` | [`FenceChainAllocation`] | TEST |
+//! | `to_dma_fence_chain`, `dma_fence_chain_contained` | [`Fence::as_chain`], [`FenceChain::contained`] | TEST |
+//! | `dma_fence_chain_walk`, `_for_each` | [`Fence::links`], [`FenceChain::prev`] | TEST |
+//! | `dma_fence_chain_find_seqno` | [`Fence::find_seqno`] | TEST |
+//!
+//! # dma-fence-unwrap.h
+//!
+//! | C | Rust | Test |
+//! |---|---|---|
+//! | `dma_fence_unwrap_first`, `_next`, `_for_each` | [`Fence::leaves`] | TEST |
+//! | `dma_fence_unwrap_merge` | [`merge`], [`Fence::flatten`] | TEST |
+//! | `dma_fence_dedup_array` | [`dedup`] | TEST |
 //!
 //! # irq_work.h
 //!

@@ -36,11 +36,27 @@
 //! - *Done*: its result is fixed, and it waits for those before it.
 //! - *Signalled*, in the kernel's sense, are all three on the right.
 //!
+//! # Containers
+//!
+//! A [`Fence`] may stand for others: an array for all of several at once, a link
+//! of a chain for what came before it on a timeline, too. A driver takes whatever
+//! it is handed, and the rules of what may be in what are in the types:
+//!
+//! | Type | Is | Made by |
+//! |---|---|---|
+//! | [`Leaf`] | no container | [`DriverFence::leaf`], [`Fence::kind`], [`Leaf::from_fence`] |
+//! | [`FenceArray`] | an array, of leaves if it is of this crate | [`FenceArray::new`], [`FenceArrayAllocation`] |
+//! | [`Flat`] | a leaf, or an array of leaves | [`Fence::flatten`], [`merge`], arrays |
+//! | [`FenceChain`] | a link, with something flat in it | [`FenceChainAllocation::append`] |
+//!
+//! [`Fence::leaves`] walks over the leaves of anything, a foreign driver's nesting
+//! included.
+//!
 //! # Contexts
 //!
 //! | May sleep, process context | Any context, with a fence's lock held too | Any, but with no fence's lock held |
 //! |---|---|---|
-//! | making contexts, allocations, work types; waiting; [`SyncFile::new`] | the flag test, error, timestamp, numbers, names, [`FenceSlot`], references | publishing, signalling, registering and cancelling callbacks, `is_signaled`, `status` |
+//! | making contexts, allocations, work types; waiting; [`SyncFile::new`]; [`FenceArray::new`], [`merge`], [`Fence::flatten`] | the flag test, error, timestamp, numbers, names, kinds, [`FenceSlot`], references | publishing, signalling, registering and cancelling callbacks, `is_signaled`, `status`, [`Fence::links`], [`Fence::find_seqno`], [`Fence::leaves`] |
 //!
 //! "Any context" is any but NMI. With `PREEMPT_RT`, where spinlocks sleep, it is
 //! neither hard interrupt context nor under a raw spinlock; bodies of work types
@@ -74,6 +90,9 @@
 //! - An operation returns its finding; it never signals.
 //!
 //! C headers: [`include/linux/dma-fence.h`](srctree/include/linux/dma-fence.h),
+//! [`include/linux/dma-fence-array.h`](srctree/include/linux/dma-fence-array.h),
+//! [`include/linux/dma-fence-chain.h`](srctree/include/linux/dma-fence-chain.h),
+//! [`include/linux/dma-fence-unwrap.h`](srctree/include/linux/dma-fence-unwrap.h),
 //! [`include/linux/sync_file.h`](srctree/include/linux/sync_file.h)
 //!
 //! Reference: <https://docs.kernel.org/driver-api/dma-buf.html>
@@ -82,17 +101,21 @@
 
 #![crate_name = "dma_buf"]
 
+mod array;
 mod bindings;
 mod callback;
+mod chain;
 mod context;
 pub mod coverage;
 mod driver_fence;
 mod fence;
+mod flat;
 mod forward;
 mod header;
 mod irq_work;
 mod lock;
 mod lockdep;
+mod merge;
 mod options;
 mod reader;
 mod registry;
@@ -100,9 +123,15 @@ mod section;
 mod sync_file;
 mod timeline;
 mod timer;
+mod unwrap;
 mod wait_queue;
 mod work;
 
+pub use array::{
+    FenceArray,
+    FenceArrayAllocation,
+    MAX_ARRAY_FENCES, //
+};
 pub use callback::{
     CallbackError,
     Cancelled,
@@ -112,6 +141,11 @@ pub use callback::{
     QueueIrqWork,
     QueueWork,
     Wake, //
+};
+pub use chain::{
+    FenceChain,
+    FenceChainAllocation,
+    Links, //
 };
 pub use context::{
     FenceContext,
@@ -126,12 +160,15 @@ pub use driver_fence::{
 pub use fence::{
     Fence,
     FenceSlot,
+    Kind,
     Later,
+    Leaf,
     Status,
     Wait,
     WaitError,
     MAX_WAIT_ANY, //
 };
+pub use flat::Flat;
 pub use forward::Forward;
 pub use irq_work::{
     IrqWork,
@@ -144,6 +181,11 @@ pub use lockdep::{
     MAX_LOCKDEP_NAME,
     MAX_LOCKDEP_NAMES, //
 };
+pub use merge::{
+    dedup,
+    merge,
+    MAX_MERGE, //
+};
 pub use options::ContextOptions;
 pub use section::{
     signalling,
@@ -153,6 +195,10 @@ pub use sync_file::SyncFile;
 pub use timer::{
     Timer,
     TimerItem, //
+};
+pub use unwrap::{
+    Leaves,
+    MAX_LEAVES, //
 };
 pub use wait_queue::WaitQueue;
 pub use work::{

@@ -7,7 +7,8 @@ use crate::{
     context::FenceContextOps,
     fence::{
         errno,
-        Fence, //
+        Fence,
+        Leaf, //
     },
     header::{
         self,
@@ -199,6 +200,13 @@ impl<T: FenceContextOps> DriverFence<T> {
     #[inline]
     pub fn fence(&self) -> ARef<Fence> {
         self.as_fence().into()
+    }
+
+    /// [`Self::fence`], which is a leaf.
+    #[inline]
+    pub fn leaf(&self) -> ARef<Leaf> {
+        // SAFETY: Its operations are this crate's.
+        unsafe { Leaf::from_fence_unchecked(self.fence()) }
     }
 
     /// The driver's data.

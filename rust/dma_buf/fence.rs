@@ -5,6 +5,7 @@
 //! C header: [`include/linux/dma-fence.h`](srctree/include/linux/dma-fence.h)
 
 mod convert;
+mod kind;
 mod name;
 mod order;
 mod raw;
@@ -14,6 +15,15 @@ mod wait;
 pub(crate) use convert::{
     errno,
     instant, //
+};
+pub(crate) use kind::{
+    fence_kind,
+    owned,
+    Raw, //
+};
+pub use kind::{
+    Kind,
+    Leaf, //
 };
 pub use order::Later;
 pub(crate) use raw::{
@@ -248,13 +258,7 @@ impl Fence {
     ///
     /// C function: `dma_fence_allocate_private_stub()`
     pub fn signaled_at(timestamp: Instant<Monotonic>) -> Result<ARef<Fence>> {
-        // SAFETY: Any time will do.
-        let fence = unsafe { bindings::dma_fence_allocate_private_stub(timestamp.as_nanos()) };
-
-        // SAFETY: The callee hands over its reference.
-        NonNull::new(fence)
-            .map(|fence| unsafe { Self::from_raw_owned(fence) })
-            .ok_or(ENOMEM)
+        signaled_at(timestamp.as_nanos()).map(Leaf::into_fence)
     }
 
     /// When the fence signalled; `None` before.
@@ -263,6 +267,12 @@ impl Fence {
     ///
     /// C function: `dma_fence_timestamp()`
     pub fn timestamp(&self) -> Option<Instant<Monotonic>> {
+        self.timestamp_ns().map(instant)
+    }
+
+    /// [`Self::timestamp`] in ns of CLOCK_MONOTONIC.
+    #[inline]
+    pub(crate) fn timestamp_ns(&self) -> Option<i64> {
         if !self.test_signaled_flag() {
             return None;
         }
@@ -276,8 +286,17 @@ impl Fence {
         }
         // SAFETY: The flag says that the union holds the time, and it does as
         // long as there is a reference.
-        Some(instant(unsafe {
-            (*self.as_raw()).__bindgen_anon_2.timestamp
-        }))
+        Some(unsafe { (*self.as_raw()).__bindgen_anon_2.timestamp })
+    }
+}
+
+/// [`Fence::signaled_at`], in ns of CLOCK_MONOTONIC.
+pub(crate) fn signaled_at(ns: i64) -> Result<ARef<Leaf>> {
+    // SAFETY: Any time will do. The callee hands over its reference, and the
+    // fence, which has its operations no more, is a leaf.
+    unsafe {
+        owned(bindings::dma_fence_allocate_private_stub(ns))
+            .map(|fence| Leaf::from_fence_unchecked(fence))
+            .ok_or(ENOMEM)
     }
 }

@@ -185,6 +185,28 @@ impl Wait {
         Self::outcome(ret).map(|_| index as usize)
     }
 
+    /// Waits for each leaf of a fence to signal. On success, says how many jiffies
+    /// were left.
+    ///
+    /// For what may be nested deeper than the kernel allows, by a driver that
+    /// ignores its warning: waiting for that as a whole recurses in the kernel, and
+    /// has it take locks of one class inside each other.
+    ///
+    /// Fails as [`Leaves::next`](crate::Leaves::next) does, too, with
+    /// [`WaitError::Invalid`].
+    pub fn on_leaves(mut self, fence: &Fence) -> Result<Jiffies, WaitError> {
+        let mut leaves = fence.leaves();
+        let mut left = self.timeout.max(1) as Jiffies;
+
+        while let Some(leaf) = leaves.next().map_err(WaitError::Invalid)? {
+            left = self.on(leaf)?;
+            if self.timeout != 0 {
+                self = self.timeout(left);
+            }
+        }
+        Ok(left)
+    }
+
     #[inline]
     fn outcome(ret: c_long) -> Result<Jiffies, WaitError> {
         match ret {

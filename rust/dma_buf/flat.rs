@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What is a leaf, or an array of leaves.
+
+use crate::{
+    array::FenceArray,
+    fence::{
+        Fence,
+        Kind,
+        Leaf, //
+    },
+    merge::merge, //
+};
+use core::ops::Deref;
+use kernel::{
+    prelude::*,
+    sync::aref::ARef, //
+};
+
+/// A leaf, or an array of leaves: what a link of a chain may contain.
+///
+/// [`Fence::flatten`] makes one of any fence; building an array and merging give
+/// one.
+///
+/// # Invariants
+///
+/// It is not a link of a chain, nor an array with a container in it.
+pub struct Flat(ARef<Fence>);
+
+impl Flat {
+    /// # Invariants
+    ///
+    /// The array has only leaves in it, as every array of this crate has.
+    pub(crate) fn from_array(array: ARef<FenceArray>) -> Self {
+        Self(FenceArray::into_fence(array))
+    }
+
+    /// The same fence.
+    #[inline]
+    pub fn into_fence(self) -> ARef<Fence> {
+        self.0
+    }
+}
+
+impl From<ARef<Leaf>> for Flat {
+    #[inline]
+    fn from(leaf: ARef<Leaf>) -> Self {
+        Self(Leaf::into_fence(leaf))
+    }
+}
+
+impl From<Flat> for ARef<Fence> {
+    #[inline]
+    fn from(flat: Flat) -> Self {
+        flat.0
+    }
+}
+
+impl Clone for Flat {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl Deref for Flat {
+    type Target = Fence;
+
+    #[inline]
+    fn deref(&self) -> &Fence {
+        &self.0
+    }
+}
+
+impl Fence {
+    /// The fence itself, if it is a leaf or an array of leaves; otherwise a new
+    /// one, of all leaves in it, as [`merge`] makes it.
+    ///
+    /// Process context, may sleep; never with a fence's lock held. Fails as
+    /// [`merge`] does.
+    pub fn flatten(&self) -> Result<Flat> {
+        let is_flat = match self.kind() {
+            Kind::Leaf(_) => true,
+            Kind::Array(array) => !array.iter().any(Fence::is_container),
+            Kind::Chain(_) => false,
+        };
+
+        if is_flat {
+            // INVARIANT: As just seen.
+            return Ok(Flat(self.into()));
+        }
+        merge(&[self])
+    }
+}
