@@ -3,11 +3,14 @@
 //! What operations cost: the Rust half of the benchmark, which does them
 //! through the `dma_buf` crate, as a driver would. The C half is beside it.
 
+mod array;
 mod batch;
 mod callback;
+mod chain;
 mod fence;
 mod irq_work;
 mod life;
+mod merge;
 mod side;
 
 use kernel::{

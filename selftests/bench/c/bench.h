@@ -56,6 +56,29 @@ extern const struct bench_side bench_rust_up_to;
 /* irq_work.c, irq_work.rs */
 extern const struct bench_side bench_c_irq_work, bench_rust_irq_work;
 
+/* merge.c, merge.rs; arg: how many leaves, a power of two? */
+extern const struct bench_side bench_c_merge, bench_rust_merge;
+extern const struct bench_side bench_c_dedup, bench_rust_dedup;
+
+/*
+ * The place of one of as many leaves, a power of two, that are in no order: of the
+ * triangular numbers, modulo a power of two, no two are equal.
+ */
+static inline u32 bench_shuffle(u32 i, u32 leaves)
+{
+	return i * (i + 1) / 2 % leaves;
+}
+
+/* array.c, array.rs; arg: how many members? */
+extern const struct bench_side bench_c_array_create, bench_rust_array_create;
+extern const struct bench_side bench_c_array_signal, bench_rust_array_signal;
+
+/* chain.c, chain.rs; arg: how many links? */
+extern const struct bench_side bench_c_append, bench_rust_append;
+extern const struct bench_side bench_c_walk, bench_rust_walk;
+extern const struct bench_side bench_c_find, bench_rust_find;
+extern const struct bench_side bench_c_collect, bench_rust_collect;
+
 /* harness.c */
 int bench_init(void);
 void bench_exit(void);

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Merging and deduplicating leaves.
+
+use crate::side::{
+    fences,
+    repeat,
+    Operation,
+    Plain,
+    Side, //
+};
+use dma_buf::{
+    dedup,
+    merge,
+    DriverFence,
+    Fence,
+    FenceContext,
+    Leaf, //
+};
+use kernel::{
+    prelude::*,
+    sync::aref::ARef, //
+};
+
+/// Leaves, each pending on a timeline of its own, in no order.
+struct Pending {
+    leaves: KVec<ARef<Leaf>>,
+    drivers: KVec<DriverFence<Plain>>,
+    _contexts: KVec<FenceContext<Plain>>,
+}
+
+impl Pending {
+    fn new(count: usize) -> Result<Self> {
+        let mut drivers = KVec::with_capacity(count, GFP_KERNEL)?;
+        let mut contexts = KVec::with_capacity(count, GFP_KERNEL)?;
+        let mut leaves = KVec::with_capacity(count, GFP_KERNEL)?;
+
+        for _ in 0..count {
+            let (context, mut fence) = fences(1)?;
+
+            drivers.push(fence.pop().ok_or(EINVAL)?, GFP_KERNEL)?;
+            contexts.push(context, GFP_KERNEL)?;
+        }
+        // As `bench_shuffle()` has it: where is the one that belongs here?
+        for place in 0..count {
+            let index = (0..count).find(|i| i * (i + 1) / 2 % count == place);
+
+            leaves.push(drivers[index.ok_or(EINVAL)?].leaf(), GFP_KERNEL)?;
+        }
+        Ok(Self {
+            leaves,
+            drivers,
+            _contexts: contexts,
+        })
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        while let Some(driver) = self.drivers.pop() {
+            driver.signal(Ok(()));
+        }
+    }
+}
+
+struct Merge {
+    pending: Pending,
+    /// The room for what a caller in C has ready.
+    places: Option<KVec<&'static Fence>>,
+}
+
+impl Operation for Merge {
+    fn prepare(_n: u32, leaves: u32) -> Result<Self> {
+        Ok(Self {
+            pending: Pending::new(leaves as usize)?,
+            places: Some(KVec::with_capacity(leaves as usize, GFP_KERNEL)?),
+        })
+    }
+
+    fn run(&mut self, n: u32) {
+        let mut fences: KVec<&Fence> = self.places.take().unwrap_or_default();
+
+        for leaf in &self.pending.leaves {
+            if fences.push_within_capacity(leaf).is_err() {
+                return;
+            }
+        }
+        repeat(n, || drop(merge(&fences)));
+    }
+}
+
+#[no_mangle]
+static bench_rust_merge: Side = Side::new::<Merge>();
+
+/// For each time, the leaves, each twice, to make one of each again.
+struct Dedup {
+    copies: KVec<KVec<ARef<Leaf>>>,
+    _pending: Pending,
+}
+
+impl Operation for Dedup {
+    fn prepare(n: u32, leaves: u32) -> Result<Self> {
+        let leaves = leaves as usize;
+        let pending = Pending::new(leaves / 2)?;
+        let mut copies = KVec::with_capacity(n as usize, GFP_KERNEL)?;
+
+        for _ in 0..n {
+            let mut copy = KVec::with_capacity(leaves, GFP_KERNEL)?;
+
+            for index in 0..leaves {
+                copy.push(pending.leaves[index % (leaves / 2)].clone(), GFP_KERNEL)?;
+            }
+            copies.push(copy, GFP_KERNEL)?;
+        }
+        Ok(Self {
+            copies,
+            _pending: pending,
+        })
+    }
+
+    fn run(&mut self, _n: u32) {
+        for copy in &mut self.copies {
+            dedup(copy);
+        }
+    }
+}
+
+#[no_mangle]
+static bench_rust_dedup: Side = Side::new::<Dedup>();
