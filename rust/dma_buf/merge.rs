@@ -18,6 +18,7 @@ use crate::{
     flat::Flat, //
 };
 use kernel::{
+    alloc::kvec::PushError,
     prelude::*,
     sync::aref::ARef, //
 };
@@ -68,28 +69,33 @@ pub const MAX_MERGE: usize = MAX_ARRAY_FENCES;
 /// # Ok::<(), Error>(())
 /// ```
 pub fn merge(fences: &[&Fence]) -> Result<Flat> {
-    let mut pending = Pending::default();
-    let mut latest = 0;
+    let mut found = Found::default();
 
     for (index, fence) in fences.iter().enumerate() {
-        let mut leaves = fence.leaves();
+        let rest = &fences[index..];
 
+        // A short way for what is most frequent.
+        if let Kind::Leaf(leaf) = fence.kind() {
+            found.add(leaf, rest)?;
+            continue;
+        }
+        let mut leaves = fence.leaves();
         while let Some(leaf) = leaves.next()? {
-            if leaf.is_signaled() {
-                latest = leaf.timestamp_ns().map_or(latest, |ns| ns.max(latest));
-            } else {
-                pending.push(leaf.into(), || at_least(&fences[index..]))?;
-            }
+            found.add(leaf, rest)?;
         }
     }
 
-    match pending {
-        Pending { sole: Some(leaf), .. } => Ok(leaf.into()),
-        Pending { all, .. } if all.is_empty() => Ok(signaled_at(latest)?.into()),
-        Pending { mut all, .. } => {
-            dedup(&mut all);
+    match found {
+        Found {
+            sole: Some(leaf), ..
+        } => Ok(leaf.into()),
+        Found {
+            pending, signaled, ..
+        } if pending.is_empty() => Ok(signaled_at(signaled)?.into()),
+        Found { mut pending, .. } => {
+            dedup(&mut pending);
             // Refuses what is too much.
-            FenceArray::new(all)
+            FenceArray::new(pending)
         }
     }
 }
@@ -121,38 +127,55 @@ pub fn dedup(fences: &mut KVec<ARef<Leaf>>) {
     fences.truncate(last + 1);
 }
 
-/// Pending leaves. Mostly there is one, which then needs no memory.
+/// Leaves that were found. Mostly there is one pending, which then needs no
+/// memory.
 ///
 /// # Invariants
 ///
-/// `all` is empty if there is one in `sole`.
+/// `pending` is empty if there is one in `sole`.
 #[derive(Default)]
-struct Pending {
+struct Found {
     sole: Option<ARef<Leaf>>,
-    all: KVec<ARef<Leaf>>,
+    pending: KVec<ARef<Leaf>>,
+    /// When the latest of those that have signalled did, in ns of CLOCK_MONOTONIC.
+    signaled: i64,
 }
 
-impl Pending {
-    /// Puts one more in; `at_least` says how many might come.
+impl Found {
+    /// Notes one; it, and others, may still come from `rest`.
     #[inline]
-    fn push(&mut self, leaf: ARef<Leaf>, at_least: impl FnOnce() -> usize) -> Result {
-        if self.all.is_empty() {
+    fn add(&mut self, leaf: &Leaf, rest: &[&Fence]) -> Result {
+        if leaf.is_signaled() {
+            let timestamp = leaf.timestamp_ns().unwrap_or(0);
+
+            self.signaled = self.signaled.max(timestamp);
+            return Ok(());
+        }
+        match self.pending.push_within_capacity(leaf.into()) {
+            Ok(()) => Ok(()),
+            Err(PushError(leaf)) => self.add_more(leaf, rest),
+        }
+    }
+
+    /// Makes room for a pending one.
+    #[inline(never)]
+    fn add_more(&mut self, leaf: ARef<Leaf>, rest: &[&Fence]) -> Result {
+        if self.pending.is_empty() {
             let Some(sole) = self.sole.take() else {
                 self.sole = Some(leaf);
                 return Ok(());
             };
-            self.all.reserve(1 + at_least(), GFP_KERNEL)?;
-            self.all.push(sole, GFP_KERNEL)?;
+            self.pending.reserve(1 + at_least(rest), GFP_KERNEL)?;
+            self.pending.push(sole, GFP_KERNEL)?;
         }
-        // What takes the place of what can be left out is no more, so this is
-        // rarely done.
-        if self.all.len() == 2 * MAX_MERGE {
-            dedup(&mut self.all);
-            if self.all.len() > MAX_MERGE {
+        // What is left then is rarely this much, so this is rarely done.
+        if self.pending.len() >= 2 * MAX_MERGE {
+            dedup(&mut self.pending);
+            if self.pending.len() > MAX_MERGE {
                 return Err(E2BIG);
             }
         }
-        self.all.push(leaf, GFP_KERNEL)?;
+        self.pending.push(leaf, GFP_KERNEL)?;
         Ok(())
     }
 }

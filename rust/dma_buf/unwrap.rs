@@ -24,12 +24,16 @@ use kernel::{
         GFP_NOWAIT,
         __GFP_NOWARN, //
     },
+    alloc::kvec::PushError,
     prelude::*,
     sync::aref::ARef, //
 };
 
 /// The most leaves that [`Leaves::collect`] collects.
 pub const MAX_LEAVES: usize = 262144;
+
+/// Room for this many is made first.
+const FEW: usize = 16;
 
 /// Containers that are being walked through: an array, or a chain and an array in
 /// it.
@@ -179,13 +183,16 @@ impl Leaves<'_> {
     /// Process context, may sleep; never with a fence's lock held. Fails as
     /// [`Self::next`] does, and with `E2BIG` for more than [`MAX_LEAVES`].
     pub fn collect(mut self) -> Result<KVec<ARef<Leaf>>> {
-        let mut leaves = KVec::new();
+        let mut leaves = KVec::with_capacity(FEW, GFP_KERNEL)?;
 
         while let Some(leaf) = self.next()? {
-            if leaves.len() == MAX_LEAVES {
+            let Err(PushError(leaf)) = leaves.push_within_capacity(leaf.into()) else {
+                continue;
+            };
+            if leaves.len() >= MAX_LEAVES {
                 return Err(E2BIG);
             }
-            leaves.push(leaf.into(), GFP_KERNEL)?;
+            leaves.push(leaf, GFP_KERNEL)?;
         }
         Ok(leaves)
     }

@@ -11,7 +11,7 @@ use crate::side::{
 };
 use dma_buf::{
     DriverFence,
-    FenceArray,
+    FenceArrayAllocation,
     FenceContext,
     Flat, //
 };
@@ -23,12 +23,12 @@ use kernel::{
 
 #[inline(never)]
 fn create(fences: &[DriverFence<Plain>]) -> Result<Flat> {
-    let mut members = KVec::with_capacity(fences.len(), GFP_KERNEL)?;
+    let mut array = FenceArrayAllocation::new(fences.len())?;
 
     for fence in fences {
-        members.push(fence.leaf(), GFP_KERNEL)?;
+        array.push(fence.leaf()).map_err(|_| EINVAL)?;
     }
-    FenceArray::new(members)
+    array.build()
 }
 
 /// Making an array and dropping it.
