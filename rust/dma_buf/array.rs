@@ -11,7 +11,8 @@ use crate::{
         Fence,
         Leaf, //
     },
-    flat::Flat, //
+    flat::Flat,
+    slab, //
 };
 use core::{
     ffi::c_int,
@@ -28,15 +29,27 @@ use kernel::{
 
 /// The most fences that an array holds.
 ///
-/// The kernel has a callback for each in one piece of memory, the size of which
-/// is limited.
-pub const MAX_ARRAY_FENCES: usize = 65536;
+/// The kernel has a callback for each in one piece of memory, which is to fit into
+/// 2 MiB.
+pub const MAX_ARRAY_FENCES: usize = 65536 - 256;
+
+const _: () = assert!(
+    size_of::<bindings::dma_fence_array>()
+        + MAX_ARRAY_FENCES * size_of::<bindings::dma_fence_array_cb>()
+        <= 2 << 20
+);
 
 fence_kind!(
     /// A fence that signals when all of several have.
     ///
-    /// Its error is that of the first of them that fails. It belongs to a context
-    /// of its own.
+    /// It belongs to a context of its own. The kernel makes it signal only if
+    /// somebody wants to know: from when signalling is enabled, by the last of its
+    /// fences; before, when somebody asks whether it has. Its time is then.
+    ///
+    /// Its error is that of the first of them that fails, of those that signal
+    /// once signalling is enabled; if it is asked first, there is none. So where
+    /// the error counts, [`Fence::enable_signaling`] comes right after the array is
+    /// made.
     ///
     /// # Examples
     ///
@@ -102,7 +115,7 @@ impl FenceArray {
     pub fn fences(&self) -> &[&Fence] {
         let array = self.inner.get();
 
-        // SAFETY: An array is not changed once it is initialised, and holds
+        // SAFETY: An array is not changed once others can see it, and holds
         // references to as many fences as it says. A `Fence` is laid out as a
         // `dma_fence`. Without fences there need not be a pointer.
         unsafe {
@@ -111,6 +124,12 @@ impl FenceArray {
                 n => core::slice::from_raw_parts((*array).fences.cast(), n as usize),
             }
         }
+    }
+
+    /// Whether all fences in it are leaves.
+    #[inline]
+    pub(crate) fn is_flat(&self) -> bool {
+        !self.iter().any(Fence::is_container)
     }
 
     /// How many fences there are.
@@ -145,26 +164,29 @@ impl FenceArray {
 
 /// The memory of an array, which is filled, and then built without fail.
 ///
-/// For a path on which nothing may fail, or no memory be allocated.
+/// For a path on which nothing may fail, or no memory be allocated; also the way
+/// that costs least.
 ///
 /// # Examples
 ///
 /// ```
-/// use dma_buf::{Fence, FenceArrayAllocation, Leaf};
+/// use dma_buf::{FenceArrayAllocation, Leaf};
 /// use kernel::prelude::*;
 ///
 /// let mut array = FenceArrayAllocation::new(2)?;
 /// // ... and where nothing may be allocated:
 /// for _ in 0..2 {
-///     let leaf = Leaf::from_fence(Fence::stub()).map_err(|_| EINVAL)?;
-///     array.push(leaf).map_err(|_| ENOSPC)?;
+///     array.push(Leaf::stub()).map_err(|_| ENOSPC)?;
 /// }
 /// assert!(array.build()?.is_signaled());
 /// # Ok::<(), Error>(())
 /// ```
+///
+/// # Invariants
+///
+/// `fences` has room for exactly as many as `memory`.
 pub struct FenceArrayAllocation {
     memory: Memory,
-    /// Has room for as many as `memory`.
     fences: KVec<ARef<Leaf>>,
 }
 
@@ -181,7 +203,7 @@ impl FenceArrayAllocation {
         }
         Ok(Self {
             memory: Memory::new(capacity)?,
-            fences: KVec::with_capacity(capacity, GFP_KERNEL)?,
+            fences: slab::pointers(capacity)?,
         })
     }
 
@@ -189,10 +211,6 @@ impl FenceArrayAllocation {
     ///
     /// Context: any.
     pub fn push(&mut self, fence: ARef<Leaf>) -> Result<(), ARef<Leaf>> {
-        if self.len() == self.capacity() {
-            return Err(fence);
-        }
-        // There is room.
         self.fences
             .push_within_capacity(fence)
             .map_err(|error| error.0)
@@ -210,7 +228,7 @@ impl FenceArrayAllocation {
 
     /// How many fences it has room for.
     pub fn capacity(&self) -> usize {
-        self.memory.capacity
+        self.fences.capacity()
     }
 
     /// Makes one fence of those that were put in. One fence needs no array, and
@@ -237,10 +255,9 @@ fn sole(mut fences: KVec<ARef<Leaf>>) -> Result<Flat> {
 ///
 /// # Invariants
 ///
-/// `array` is from `dma_fence_array_alloc()`, for `capacity` fences, and owned.
+/// `array` is from `dma_fence_array_alloc()`, and owned.
 struct Memory {
     array: NonNull<bindings::dma_fence_array>,
-    capacity: usize,
 }
 
 // SAFETY: Memory that nobody else sees.
@@ -259,7 +276,6 @@ impl Memory {
 
         Ok(Self {
             array: NonNull::new(array).ok_or(ENOMEM)?,
-            capacity,
         })
     }
 }
@@ -280,7 +296,7 @@ fn init(memory: Memory, fences: KVec<ARef<Leaf>>) -> Flat {
     // So are the fences and their memory, which is from `kmalloc()`, and go to the
     // array; none of them is a container, so it does not WARN. An `ARef` is a
     // pointer to a `Leaf`, which is laid out as a `dma_fence`. The reference to the
-    // new fence is the caller's.
+    // new fence, an array of leaves, is the caller's.
     unsafe {
         bindings::dma_fence_array_init(
             array.as_ptr(),
@@ -289,6 +305,6 @@ fn init(memory: Memory, fences: KVec<ARef<Leaf>>) -> Flat {
             bindings::dma_fence_context_alloc(1),
             1,
         );
-        Flat::from_array(ARef::from_raw(array.cast::<FenceArray>()))
+        Flat::from_array_unchecked(ARef::from_raw(array.cast::<FenceArray>()))
     }
 }

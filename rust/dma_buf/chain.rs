@@ -7,13 +7,15 @@
 //!
 //! # What it costs
 //!
-//! A link is one allocation of a fixed size, and holds a reference to the link
-//! before and to the fence that it contains. Links that have signalled are
-//! dropped by whoever walks past them, so a timeline that is looked at keeps what
-//! is pending; one that is only appended to keeps everything. Walking holds one
-//! link at a time, whatever the length, and takes time in proportion to the links
-//! visited; finding a point visits those after it. Nothing recurses, the release
-//! of a long chain included.
+//! A link is one allocation of a fixed size (192 bytes without lockdep), and holds
+//! a reference to the link before and to the fence that it contains. Links that
+//! have signalled are dropped by whoever walks past them, so a timeline that is
+//! looked at keeps what is pending; one that is only appended to keeps everything.
+//!
+//! Walking holds one link at a time, whatever the length, and takes time in
+//! proportion to the links visited; finding a point visits those after it. The
+//! last reference to the tail gone, all links go, in the context of whoever
+//! dropped it, which takes time in proportion to their number. Nothing recurses.
 //!
 //! C header: [`include/linux/dma-fence-chain.h`](srctree/include/linux/dma-fence-chain.h)
 
@@ -22,9 +24,12 @@ use crate::{
     fence::{
         fence_kind,
         owned,
-        Fence, //
+        Fence,
+        FenceSlot,
+        Kind, //
     },
-    flat::Flat, //
+    flat::Flat,
+    slab, //
 };
 use core::{
     mem::{
@@ -36,16 +41,17 @@ use core::{
 use kernel::{
     error::to_result,
     prelude::*,
-    sync::{
-        aref::ARef,
-        rcu, //
-    }, //
+    sync::aref::ARef, //
 };
 
 fence_kind!(
     /// A link of a chain: a point on a timeline.
     ///
-    /// Its number is the point. The links of one timeline share a context.
+    /// Its number is the point. The links of one timeline share a context. The
+    /// kernel makes it signal only if somebody wants to know: from when signalling
+    /// is enabled, by the last of what it waits for; before, when somebody asks
+    /// whether it has. Its time is then, and it has no error, whatever those that it
+    /// waits for have.
     ///
     /// # Examples
     ///
@@ -102,18 +108,16 @@ impl FenceChain {
     /// What comes before this link: another, or what the chain began with; `None`
     /// if nothing does, or all of it has signalled and was dropped.
     ///
-    /// Context: any, also a callback.
+    /// Context: any, but never with a fence's lock held.
+    #[inline]
     pub fn prev(&self) -> Option<ARef<Fence>> {
-        let _rcu = rcu::read_lock();
+        self.prev_slot().get()
+    }
 
-        // SAFETY: The place holds null or a fence with a reference, which its
-        // memory outlives by a grace period; RCU is read-locked. The callee takes
-        // a reference for us.
-        unsafe {
-            owned(bindings::dma_buf_rs_dma_fence_get_rcu_safe(
-                &raw mut (*self.inner.get()).prev,
-            ))
-        }
+    #[inline]
+    fn prev_slot(&self) -> &FenceSlot {
+        // SAFETY: The core keeps it so as long as the link exists.
+        unsafe { FenceSlot::from_raw(&raw mut (*self.inner.get()).prev) }
     }
 
     /// The point before this one when it was appended, if both are of one
@@ -143,9 +147,13 @@ impl FenceChainAllocation {
     /// Allocates a link.
     ///
     /// Process context, may sleep. Fails with `ENOMEM`.
+    #[inline]
     pub fn new() -> Result<Self> {
+        let link = slab::kmalloc(GFP_KERNEL)?;
+
         Ok(Self {
-            link: KBox::new_uninit(GFP_KERNEL)?,
+            // SAFETY: The memory is such as a box has, which may be anything.
+            link: unsafe { KBox::from_raw(link.as_ptr()) },
         })
     }
 
@@ -156,6 +164,10 @@ impl FenceChainAllocation {
     /// begins a timeline, with a context of its own; it still waits for `prev`, and
     /// its number is not lower than that of a link before it.
     ///
+    /// Should a foreign driver have put into the tail what must not be there, a
+    /// chain in a link or an array in an array, the kernel recurses in what waits
+    /// for the new link, too; [`Wait::on_leaves`](crate::Wait::on_leaves) does not.
+    ///
     /// Context: any.
     ///
     /// C function: `dma_fence_chain_init()`
@@ -165,9 +177,9 @@ impl FenceChainAllocation {
         fence: impl Into<Flat>,
         seqno: u64,
     ) -> ARef<FenceChain> {
-        let link = KBox::into_raw(self.link).cast::<bindings::dma_fence_chain>();
-        let prev = prev.map_or(ptr::null_mut(), |prev| ARef::into_raw(prev).as_ptr());
         let fence = ARef::into_raw(fence.into().into_fence()).as_ptr();
+        let prev = prev.map_or(ptr::null_mut(), |prev| ARef::into_raw(prev).as_ptr());
+        let link = KBox::into_raw(self.link).cast::<bindings::dma_fence_chain>();
 
         // SAFETY: The memory of the link is ours, and from `kmalloc()`; so are the
         // references, which go to the link. The fence is no link, so it does not
@@ -189,8 +201,9 @@ impl Fence {
     ///   chain began with, or, if nothing is pending any more, `None`.
     /// - Point 0 is the tail, whatever that is.
     ///
-    /// Asks drivers as [`Self::is_signaled`] does. Context: any, but never with a
-    /// fence's lock held.
+    /// Asks drivers as [`Self::is_signaled`] does; where a foreign driver nested
+    /// more than it should, the core recurses in that. Context: any, but never with
+    /// a fence's lock held.
     ///
     /// C function: `dma_fence_chain_find_seqno()`
     pub fn find_seqno(&self, seqno: u64) -> Result<Option<ARef<Fence>>> {
@@ -232,7 +245,7 @@ impl Fence {
 ///     while let Some(link) = links.next() {
 ///         let fence = link.as_chain().map_or(link, |link| link.contained());
 ///
-///         if fence.match_context(context) && !fence.test_signaled_flag() {
+///         if fence.match_context(context) && !fence.is_signaled() {
 ///             return true;
 ///         }
 ///     }
@@ -264,12 +277,33 @@ impl Links {
     }
 }
 
-/// What comes before a fence, by a chain, if that is pending.
-#[inline]
+/// What comes before a fence, by a chain, and is pending; drops from the chain what
+/// is not.
+///
+/// As `dma_fence_chain_walk()` does it, but what is nested in a link, though it must
+/// not be, is taken for pending: asking it would have the core recurse.
 pub(crate) fn walk(fence: ARef<Fence>) -> Option<ARef<Fence>> {
-    let fence = ARef::into_raw(fence).as_ptr().cast();
+    let link = fence.as_chain()?;
 
-    // SAFETY: The callee takes our reference, and hands over one to what it
-    // returns.
-    unsafe { owned(bindings::dma_fence_chain_walk(fence)) }
+    loop {
+        let prev = link.prev()?;
+        let prev_link = prev.as_chain();
+
+        if !has_signaled(prev_link.map_or(&prev, |link| link.contained())) {
+            return Some(prev);
+        }
+        let replacement = prev_link.and_then(|link| link.prev());
+
+        link.prev_slot().replace_if(&prev, replacement);
+    }
+}
+
+/// Whether a leaf, or an array of leaves, has signalled.
+#[inline]
+fn has_signaled(fence: &Fence) -> bool {
+    match fence.kind() {
+        Kind::Leaf(leaf) => leaf.is_signaled(),
+        Kind::Array(array) => array.is_flat() && array.is_signaled(),
+        Kind::Chain(_) => false,
+    }
 }

@@ -56,7 +56,7 @@
 //!
 //! | May sleep, process context | Any context, with a fence's lock held too | Any, but with no fence's lock held |
 //! |---|---|---|
-//! | making contexts, allocations, work types; waiting; [`SyncFile::new`]; [`FenceArray::new`], [`merge`], [`Fence::flatten`] | the flag test, error, timestamp, numbers, names, kinds, [`FenceSlot`], references | publishing, signalling, registering and cancelling callbacks, `is_signaled`, `status`, [`Fence::links`], [`Fence::find_seqno`], [`Fence::leaves`] |
+//! | making contexts, allocations, work types; waiting; [`SyncFile::new`]; [`FenceArray::new`], [`merge`], [`Fence::flatten`] | the flag test, error, timestamp, numbers, names, kinds, references | publishing, signalling, [`FenceChainAllocation::append`], [`FenceArrayAllocation::build`], [`dedup`], registering and cancelling callbacks, `is_signaled`, `status`, [`FenceSlot`], [`Fence::links`], [`Fence::find_seqno`], [`Fence::leaves`] |
 //!
 //! "Any context" is any but NMI. With `PREEMPT_RT`, where spinlocks sleep, it is
 //! neither hard interrupt context nor under a raw spinlock; bodies of work types
@@ -120,6 +120,7 @@ mod options;
 mod reader;
 mod registry;
 mod section;
+mod slab;
 mod sync_file;
 mod timeline;
 mod timer;
@@ -158,6 +159,7 @@ pub use driver_fence::{
     DriverFenceBorrow, //
 };
 pub use fence::{
+    AsFence,
     Fence,
     FenceSlot,
     Kind,
@@ -198,7 +200,8 @@ pub use timer::{
 };
 pub use unwrap::{
     Leaves,
-    MAX_LEAVES, //
+    MAX_LEAVES,
+    MAX_NESTED, //
 };
 pub use wait_queue::WaitQueue;
 pub use work::{

@@ -3,7 +3,6 @@
 //! The driver's side of a fence.
 
 use crate::{
-    bindings,
     context::FenceContextOps,
     fence::{
         errno,
@@ -15,6 +14,7 @@ use crate::{
         FenceData,
         Header, //
     },
+    slab,
     timeline::Timeline, //
 };
 use core::{
@@ -60,7 +60,7 @@ impl<T: FenceContextOps> DriverFenceAllocation<T> {
     /// Context: what `flags` say. Fails with `ENOMEM`.
     #[inline]
     pub fn new(data: T::FenceData, flags: Flags) -> Result<Self> {
-        let memory = kmalloc::<FenceData<T::FenceData>>(flags)?;
+        let memory = slab::kmalloc::<FenceData<T::FenceData>>(flags)?;
 
         // SAFETY: The memory is valid for writes, and such as a box has. It is
         // initialised then, but for the fence in it, which may be anything.
@@ -113,32 +113,6 @@ impl<T: FenceContextOps> Drop for DriverFenceAllocation<T> {
         // SAFETY: Not published, so this is the only owner of the data.
         unsafe { ManuallyDrop::drop(&mut self.inner.data) };
     }
-}
-
-/// Memory for a box.
-///
-/// A [`KBox`] allocates by `krealloc()`, which has to find out first that there is
-/// nothing yet, and then which of the kernel's caches to take. C's `kmalloc()`
-/// knows both, if it knows size and flags. The kernel crate keeps the value of
-/// flags to itself, so it does of these only.
-#[inline]
-fn kmalloc<T>(flags: Flags) -> Result<NonNull<T>> {
-    let raw = if flags == GFP_KERNEL {
-        bindings::GFP_KERNEL
-    } else if flags == GFP_ATOMIC {
-        bindings::GFP_ATOMIC
-    } else {
-        let memory = KBox::<T>::new_uninit(flags)?;
-
-        return NonNull::new(KBox::into_raw(memory).cast()).ok_or(ENOMEM);
-    };
-
-    // SAFETY: Any size will do, in a context that the flags are right for.
-    let memory = unsafe { bindings::dma_buf_rs_kmalloc(size_of::<T>(), raw) };
-
-    // It is as large as `T`, and aligned to the greatest power of two that divides
-    // that size, so to what `T` wants. `kmalloc()` is what boxes are made by, too.
-    NonNull::new(memory.cast()).ok_or(ENOMEM)
 }
 
 /// The one handle that can signal a fence.

@@ -4,6 +4,7 @@
 //!
 //! C header: [`include/linux/dma-fence.h`](srctree/include/linux/dma-fence.h)
 
+mod as_fence;
 mod convert;
 mod kind;
 mod name;
@@ -12,6 +13,7 @@ mod raw;
 mod slot;
 mod wait;
 
+pub use as_fence::AsFence;
 pub(crate) use convert::{
     errno,
     instant, //

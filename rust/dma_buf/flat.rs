@@ -28,10 +28,11 @@ use kernel::{
 pub struct Flat(ARef<Fence>);
 
 impl Flat {
-    /// # Invariants
+    /// # Safety
     ///
-    /// The array has only leaves in it, as every array of this crate has.
-    pub(crate) fn from_array(array: ARef<FenceArray>) -> Self {
+    /// The array has only leaves in it.
+    pub(crate) unsafe fn from_array_unchecked(array: ARef<FenceArray>) -> Self {
+        // INVARIANT: By the function's contract.
         Self(FenceArray::into_fence(array))
     }
 
@@ -80,7 +81,7 @@ impl Fence {
     pub fn flatten(&self) -> Result<Flat> {
         let is_flat = match self.kind() {
             Kind::Leaf(_) => true,
-            Kind::Array(array) => !array.iter().any(Fence::is_container),
+            Kind::Array(array) => array.is_flat(),
             Kind::Chain(_) => false,
         };
 

@@ -11,14 +11,19 @@ use crate::{
     },
     fence::{
         signaled_at,
-        Fence,
+        AsFence,
         Kind,
         Leaf, //
     },
-    flat::Flat, //
+    flat::Flat,
+    slab, //
 };
 use kernel::{
-    alloc::kvec::PushError,
+    alloc::{
+        flags::__GFP_NOWARN,
+        kvec::PushError, //
+    },
+    page::PAGE_SIZE,
     prelude::*,
     sync::aref::ARef, //
 };
@@ -35,9 +40,12 @@ pub const MAX_MERGE: usize = MAX_ARRAY_FENCES;
 ///
 /// Process context, may sleep; never with a fence's lock held. Asks drivers as
 /// [`Fence::is_signaled`] does. Any number of leaves will do; fails with `E2BIG` if
-/// those pending are of more than [`MAX_MERGE`] contexts, `ENOMEM`.
+/// those pending are of more than [`MAX_MERGE`] contexts, or as [`Leaves::next`]
+/// does, and with `ENOMEM`. Of no fence it makes one that signalled at time 0.
 ///
 /// C function: `dma_fence_unwrap_merge()`
+///
+/// [`Leaves::next`]: crate::Leaves::next
 ///
 /// # Examples
 ///
@@ -58,7 +66,7 @@ pub const MAX_MERGE: usize = MAX_ARRAY_FENCES;
 /// let second = copy.new_fence(copy.new_fence_allocation(())?);
 /// let third = render.new_fence(render.new_fence_allocation(())?);
 ///
-/// let merged = merge(&[&first.fence(), &second.fence(), &third.fence(), &Fence::stub()])?;
+/// let merged = merge(&[first.fence(), second.fence(), third.fence(), Fence::stub()])?;
 /// // The second stands for the first, and the last has signalled.
 /// assert!(merged.as_array().is_some_and(|array| array.len() == 2));
 ///
@@ -68,11 +76,11 @@ pub const MAX_MERGE: usize = MAX_ARRAY_FENCES;
 /// merged.wait()?;
 /// # Ok::<(), Error>(())
 /// ```
-pub fn merge(fences: &[&Fence]) -> Result<Flat> {
+pub fn merge<F: AsFence>(fences: &[F]) -> Result<Flat> {
     let mut found = Found::default();
 
     for (index, fence) in fences.iter().enumerate() {
-        let rest = &fences[index..];
+        let (fence, rest) = (fence.as_fence(), &fences[index..]);
 
         // A short way for what is most frequent.
         if let Kind::Leaf(leaf) = fence.kind() {
@@ -111,7 +119,7 @@ pub fn dedup(fences: &mut KVec<ARef<Leaf>>) {
     }
     // Not by number, too: of a foreign context these may be 32 bits wide and wrap
     // round, which is no order to sort by.
-    fences.sort_unstable_by_key(|fence| fence.context());
+    sort(fences);
 
     let mut last = 0;
     for next in 1..fences.len() {
@@ -125,6 +133,27 @@ pub fn dedup(fences: &mut KVec<ARef<Leaf>>) {
         }
     }
     fences.truncate(last + 1);
+}
+
+/// Gaps, by Sedgewick, with which sorting n takes no more than some n^(4/3) steps.
+const GAPS: [usize; 9] = [65921, 16577, 4193, 1073, 281, 77, 23, 8, 1];
+
+/// Sorts by context.
+///
+/// Shellsort: what `core` has for it recurses, which takes more stack than there
+/// is, and allocating may fail.
+fn sort(fences: &mut [ARef<Leaf>]) {
+    for gap in GAPS {
+        for index in gap..fences.len() {
+            let context = fences[index].context();
+            let mut at = index;
+
+            while at >= gap && fences[at - gap].context() > context {
+                fences.swap(at - gap, at);
+                at -= gap;
+            }
+        }
+    }
 }
 
 /// Leaves that were found. Mostly there is one pending, which then needs no
@@ -144,7 +173,7 @@ struct Found {
 impl Found {
     /// Notes one; it, and others, may still come from `rest`.
     #[inline]
-    fn add(&mut self, leaf: &Leaf, rest: &[&Fence]) -> Result {
+    fn add<F: AsFence>(&mut self, leaf: &Leaf, rest: &[F]) -> Result {
         if leaf.is_signaled() {
             let timestamp = leaf.timestamp_ns().unwrap_or(0);
 
@@ -159,13 +188,13 @@ impl Found {
 
     /// Makes room for a pending one.
     #[inline(never)]
-    fn add_more(&mut self, leaf: ARef<Leaf>, rest: &[&Fence]) -> Result {
+    fn add_more<F: AsFence>(&mut self, leaf: ARef<Leaf>, rest: &[F]) -> Result {
         if self.pending.is_empty() {
             let Some(sole) = self.sole.take() else {
                 self.sole = Some(leaf);
                 return Ok(());
             };
-            self.pending.reserve(1 + at_least(rest), GFP_KERNEL)?;
+            self.pending = slab::pointers(1 + at_least(rest))?;
             self.pending.push(sole, GFP_KERNEL)?;
         }
         // What is left then is rarely this much, so this is rarely done.
@@ -175,17 +204,21 @@ impl Found {
                 return Err(E2BIG);
             }
         }
-        self.pending.push(leaf, GFP_KERNEL)?;
+        self.pending.push(leaf, GFP_KERNEL | __GFP_NOWARN)?;
         Ok(())
     }
 }
 
+/// As many as a page has room for: what is allocated at once, and may turn out not
+/// to be needed.
+const MANY: usize = PAGE_SIZE / size_of::<ARef<Leaf>>() - 1;
+
 /// A number of leaves that these fences may well have, and mostly have exactly.
-fn at_least(fences: &[&Fence]) -> usize {
-    let leaves = fences.iter().map(|fence| match fence.kind() {
+fn at_least<F: AsFence>(fences: &[F]) -> usize {
+    let leaves = fences.iter().map(|fence| match fence.as_fence().kind() {
         Kind::Array(array) => array.len(),
         Kind::Leaf(_) | Kind::Chain(_) => 1,
     });
 
-    leaves.fold(0, usize::saturating_add).min(MAX_MERGE)
+    leaves.fold(0, usize::saturating_add).min(MANY)
 }

@@ -11,10 +11,10 @@ use crate::{
         Fence,
         Kind,
         Leaf, //
-    }, //
+    },
+    slab, //
 };
 use core::{
-    marker::PhantomData,
     mem::take,
     ops::Range,
     ptr::NonNull, //
@@ -31,6 +31,9 @@ use kernel::{
 
 /// The most leaves that [`Leaves::collect`] collects.
 pub const MAX_LEAVES: usize = 262144;
+
+/// The most containers that [`Leaves`] goes into where none should be.
+pub const MAX_NESTED: usize = 65536;
 
 /// Room for this many is made first.
 const FEW: usize = 16;
@@ -93,7 +96,9 @@ impl Members {
 /// as often as it is in there. Links after the first are left out, and dropped
 /// from the chain, once they have signalled.
 ///
-/// It takes the same bit of stack however deep a foreign driver has nested them.
+/// It takes the same bit of stack however deep a foreign driver has nested them,
+/// though no driver may: the kernel warns of a container in an array, and of a
+/// chain in a link.
 ///
 /// # Examples
 ///
@@ -122,9 +127,10 @@ pub struct Leaves<'a> {
     top: Level,
     /// Levels that are left once `top` is. Of what drivers may nest, none.
     outer: KVec<Level>,
+    /// How often that has grown.
+    nested: usize,
     /// Not visited yet.
     root: Option<&'a Fence>,
-    _root: PhantomData<&'a Fence>,
 }
 
 // SAFETY: The pointers are to what this keeps; fences may be used on any CPU.
@@ -139,8 +145,8 @@ impl Fence {
         Leaves {
             top: Level::default(),
             outer: KVec::new(),
+            nested: 0,
             root: Some(self),
-            _root: PhantomData,
         }
     }
 }
@@ -148,9 +154,9 @@ impl Fence {
 impl Leaves<'_> {
     /// The next leaf. It is kept until the following call.
     ///
-    /// Fails with `ENOMEM`, and leaves a container out, if that is in an array, or
-    /// in a link that is in an array or a link: no driver may nest them so, but the
-    /// kernel only warns of it.
+    /// Fails only in what no driver may nest: with `ENOMEM`, leaving a container
+    /// out, and with `E2BIG`, for good, after [`MAX_NESTED`] of these, as the same
+    /// ones may be nested over and over.
     ///
     /// Asks drivers as [`Fence::is_signaled`] does. Context: any, but never with a
     /// fence's lock held.
@@ -183,7 +189,7 @@ impl Leaves<'_> {
     /// Process context, may sleep; never with a fence's lock held. Fails as
     /// [`Self::next`] does, and with `E2BIG` for more than [`MAX_LEAVES`].
     pub fn collect(mut self) -> Result<KVec<ARef<Leaf>>> {
-        let mut leaves = KVec::with_capacity(FEW, GFP_KERNEL)?;
+        let mut leaves = slab::pointers(FEW)?;
 
         while let Some(leaf) = self.next()? {
             let Err(PushError(leaf)) = leaves.push_within_capacity(leaf.into()) else {
@@ -192,7 +198,7 @@ impl Leaves<'_> {
             if leaves.len() >= MAX_LEAVES {
                 return Err(E2BIG);
             }
-            leaves.push(leaf, GFP_KERNEL)?;
+            leaves.push(leaf, GFP_KERNEL | __GFP_NOWARN)?;
         }
         Ok(leaves)
     }
@@ -227,6 +233,12 @@ impl Leaves<'_> {
 
         // What is left around it comes after it.
         if !self.top.rest.is_empty() || is_chain && self.top.link.is_some() {
+            if self.nested == MAX_NESTED {
+                self.outer.clear();
+                self.top = Level::default();
+                return Err(E2BIG);
+            }
+            self.nested += 1;
             self.outer.reserve(1, GFP_NOWAIT | __GFP_NOWARN)?;
             let _ = self.outer.push_within_capacity(take(&mut self.top));
         }

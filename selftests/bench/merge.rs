@@ -13,7 +13,6 @@ use dma_buf::{
     dedup,
     merge,
     DriverFence,
-    Fence,
     FenceContext,
     Leaf, //
 };
@@ -63,29 +62,22 @@ impl Drop for Pending {
     }
 }
 
-struct Merge {
-    pending: Pending,
-    /// The room for what a caller in C has ready.
-    places: Option<KVec<&'static Fence>>,
-}
+struct Merge(Pending);
 
 impl Operation for Merge {
     fn prepare(_n: u32, leaves: u32) -> Result<Self> {
-        Ok(Self {
-            pending: Pending::new(leaves as usize)?,
-            places: Some(KVec::with_capacity(leaves as usize, GFP_KERNEL)?),
-        })
+        let pending = Pending::new(leaves as usize)?;
+        let merged = merge(&pending.leaves)?;
+
+        // What is measured does what it should.
+        if merged.as_array().map(|array| array.len()) != Some(leaves as usize) {
+            return Err(EINVAL);
+        }
+        Ok(Self(pending))
     }
 
     fn run(&mut self, n: u32) {
-        let mut fences: KVec<&Fence> = self.places.take().unwrap_or_default();
-
-        for leaf in &self.pending.leaves {
-            if fences.push_within_capacity(leaf).is_err() {
-                return;
-            }
-        }
-        repeat(n, || drop(merge(&fences)));
+        repeat(n, || drop(merge(&self.0.leaves)));
     }
 }
 

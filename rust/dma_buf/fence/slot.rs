@@ -2,12 +2,12 @@
 
 //! A place that holds a fence, read without a lock.
 
-use super::Fence;
-use crate::bindings;
-use core::ptr::{
-    self,
-    NonNull, //
+use super::{
+    owned,
+    Fence, //
 };
+use crate::bindings;
+use core::ptr;
 use kernel::{
     sync::{
         aref::ARef,
@@ -25,7 +25,8 @@ use kernel::{
 /// The last fence of a ring, say, which every submission replaces and every
 /// query reads.
 ///
-/// Context of all methods: any.
+/// Context of all methods: any, but never with a fence's lock held, as each may
+/// drop the last reference to one.
 ///
 /// # Examples
 ///
@@ -41,6 +42,7 @@ use kernel::{
 /// # Invariants
 ///
 /// `fence` is null or a fence to which the slot owns a reference.
+#[repr(transparent)]
 pub struct FenceSlot {
     fence: Atomic<*mut bindings::dma_fence>,
 }
@@ -56,6 +58,7 @@ impl FenceSlot {
     /// A reference to what is in the slot.
     ///
     /// C function: `dma_fence_get_rcu_safe()`
+    #[inline]
     pub fn get(&self) -> Option<ARef<Fence>> {
         let _rcu = rcu::read_lock();
 
@@ -64,7 +67,7 @@ impl FenceSlot {
         // read-locked.
         let fence = unsafe { bindings::dma_buf_rs_dma_fence_get_rcu_safe(self.fence.as_ptr()) };
         // SAFETY: The callee took a reference for us.
-        NonNull::new(fence).map(|fence| unsafe { Fence::from_raw_owned(fence) })
+        unsafe { owned(fence) }
     }
 
     /// Puts something else in, and hands back what was there.
@@ -72,12 +75,38 @@ impl FenceSlot {
         let old = self.fence.xchg(Self::into_raw(fence), Full);
 
         // SAFETY: By the type invariant; the slot gave its reference up.
-        NonNull::new(old).map(|fence| unsafe { Fence::from_raw_owned(fence) })
+        unsafe { owned(old) }
     }
 
     /// Puts something else in, and drops the reference to what was there.
     pub fn set(&self, fence: Option<ARef<Fence>>) {
         drop(self.replace(fence));
+    }
+
+    /// The place of a fence in a structure of the C side, as a slot.
+    ///
+    /// # Safety
+    ///
+    /// For `'a`, `ptr` points to null or a fence, which owns a reference, is read
+    /// under RCU, and replaced by whole, atomic stores.
+    #[inline]
+    pub(crate) unsafe fn from_raw<'a>(ptr: *mut *mut bindings::dma_fence) -> &'a FenceSlot {
+        // SAFETY: By the function's contract, and the layout is the same.
+        unsafe { &*ptr.cast() }
+    }
+
+    /// Replaces a fence, if it is still there; drops the reference to what is left
+    /// over.
+    pub(crate) fn replace_if(&self, old: &Fence, new: Option<ARef<Fence>>) {
+        let new = Self::into_raw(new);
+        let unused = match self.fence.cmpxchg(old.as_raw(), new, Full) {
+            Ok(old) => old,
+            Err(_) => new,
+        };
+
+        // SAFETY: The slot's reference to what was there is ours if that was
+        // replaced; otherwise that to what was to be there still is.
+        drop(unsafe { owned(unused) });
     }
 
     fn into_raw(fence: Option<ARef<Fence>>) -> *mut bindings::dma_fence {

@@ -192,19 +192,28 @@ impl Wait {
     /// ignores its warning: waiting for that as a whole recurses in the kernel, and
     /// has it take locks of one class inside each other.
     ///
-    /// Fails as [`Leaves::next`](crate::Leaves::next) does, too, with
-    /// [`WaitError::Invalid`].
+    /// If a driver gives up, the others are waited for all the same, and then it
+    /// fails with [`WaitError::Driver`]. Fails as [`Leaves::next`] does, too, with
+    /// [`WaitError::Invalid`], perhaps after it has waited.
+    ///
+    /// [`Leaves::next`]: crate::Leaves::next
     pub fn on_leaves(mut self, fence: &Fence) -> Result<Jiffies, WaitError> {
         let mut leaves = fence.leaves();
         let mut left = self.timeout.max(1) as Jiffies;
+        let mut failed = None;
 
         while let Some(leaf) = leaves.next().map_err(WaitError::Invalid)? {
-            left = self.on(leaf)?;
-            if self.timeout != 0 {
-                self = self.timeout(left);
+            match self.on(leaf) {
+                Ok(jiffies) if self.timeout == 0 || self.timeout == FOREVER => left = jiffies,
+                Ok(jiffies) => {
+                    left = jiffies;
+                    self = self.timeout(left);
+                }
+                Err(WaitError::Driver(error)) => failed = failed.or(Some(error)),
+                Err(error) => return Err(error),
             }
         }
-        Ok(left)
+        failed.map_or(Ok(left), |error| Err(WaitError::Driver(error)))
     }
 
     #[inline]
@@ -221,6 +230,8 @@ impl Wait {
     fn failure(ret: c_long) -> WaitError {
         match Error::from_errno(ret.max(i32::MIN as c_long) as i32) {
             error if error == ERESTARTSYS => WaitError::Interrupted,
+            // What some drivers that wait in their own way have for it.
+            error if error == ETIME => WaitError::TimedOut,
             error => WaitError::Driver(error),
         }
     }

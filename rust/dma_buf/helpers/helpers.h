@@ -61,6 +61,7 @@ void dma_buf_rs_report_wait_in_section(void);
 
 /* slab.c */
 void *dma_buf_rs_kmalloc(size_t size, gfp_t flags);
+void *dma_buf_rs_kmalloc_pointers(size_t count);
 
 /* spinlock.c */
 unsigned long dma_buf_rs_spin_lock_irqsave(spinlock_t *lock);

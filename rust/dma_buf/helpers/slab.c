@@ -24,3 +24,9 @@ void *dma_buf_rs_kmalloc(size_t size, gfp_t flags)
 	return kmalloc(size, flags);
 }
 EXPORT_SYMBOL_GPL(dma_buf_rs_kmalloc);
+
+void *dma_buf_rs_kmalloc_pointers(size_t count)
+{
+	return kmalloc_array(count, sizeof(void *), GFP_KERNEL);
+}
+EXPORT_SYMBOL_GPL(dma_buf_rs_kmalloc_pointers);

@@ -126,7 +126,7 @@ static noinline void collect(struct dma_fence *head)
 		if (count == room) {
 			struct dma_fence **more;
 
-			room = max(2 * room, 4);
+			room = max(2 * room, 16);
 			more = krealloc_array(leaves, room, sizeof(*leaves), GFP_KERNEL);
 			if (!more) {
 				dma_fence_put(cursor.chain);
