@@ -197,6 +197,7 @@ impl FenceArrayAllocation {
     /// than [`MAX_ARRAY_FENCES`], `ENOMEM`.
     ///
     /// C function: `dma_fence_array_alloc()`
+    #[inline]
     pub fn new(capacity: usize) -> Result<Self> {
         if capacity == 0 {
             return Err(EINVAL);
@@ -210,6 +211,7 @@ impl FenceArrayAllocation {
     /// Puts a fence in. Gives it back if there is no room.
     ///
     /// Context: any.
+    #[inline]
     pub fn push(&mut self, fence: ARef<Leaf>) -> Result<(), ARef<Leaf>> {
         self.fences
             .push_within_capacity(fence)
@@ -238,6 +240,7 @@ impl FenceArrayAllocation {
     /// else.
     ///
     /// C function: `dma_fence_array_init()`
+    #[inline]
     pub fn build(self) -> Result<Flat> {
         if self.fences.len() < 2 {
             return sole(self.fences);
@@ -247,6 +250,7 @@ impl FenceArrayAllocation {
 }
 
 /// What takes the place of an array of fewer than two fences.
+#[inline]
 fn sole(mut fences: KVec<ARef<Leaf>>) -> Result<Flat> {
     fences.pop().map(Flat::from).ok_or(EINVAL)
 }
@@ -266,6 +270,7 @@ unsafe impl Send for Memory {}
 unsafe impl Sync for Memory {}
 
 impl Memory {
+    #[inline]
     fn new(capacity: usize) -> Result<Self> {
         if capacity > MAX_ARRAY_FENCES {
             return Err(E2BIG);
@@ -281,6 +286,7 @@ impl Memory {
 }
 
 impl Drop for Memory {
+    #[inline]
     fn drop(&mut self) {
         // SAFETY: By the type invariant it is from `kmalloc()`, and ours.
         unsafe { bindings::kfree(self.array.as_ptr().cast()) };
@@ -288,6 +294,7 @@ impl Drop for Memory {
 }
 
 /// Makes an array of at least two fences, for which there is room.
+#[inline]
 fn init(memory: Memory, fences: KVec<ARef<Leaf>>) -> Flat {
     let array = ManuallyDrop::new(memory).array;
     let (fences, len, _) = fences.into_raw_parts();

@@ -266,7 +266,10 @@ impl Links {
     /// fence's lock held.
     ///
     /// C functions: `dma_fence_chain_walk()`, `dma_fence_chain_for_each()`
-    #[expect(clippy::should_implement_trait, reason = "what it returns is kept by it")]
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "what it returns is kept by it"
+    )]
     #[inline]
     pub fn next(&mut self) -> Option<&Fence> {
         if self.is_begun {

@@ -21,8 +21,8 @@ use core::{
 };
 use kernel::{
     alloc::flags::{
-        GFP_NOWAIT,
         __GFP_NOWARN, //
+        GFP_NOWAIT,
     },
     alloc::kvec::PushError,
     prelude::*,
