@@ -35,7 +35,7 @@
 //! | `dma_fence_allocate_private_stub` | [`Fence::signaled_at`] | state::signalled_fence_has_the_time_it_was_given |
 //! | `dma_fence_context_alloc` | [`FenceContext::new`] | context::seqnos_are_consecutive_from_one |
 //! | `dma_fence_begin_signalling`, `dma_fence_end_signalling` | [`signalling`], entered by [`DriverFence::signal`], [`IrqWork`], [`Work`] and [`Timer`] | wait::ordered_wait_in_a_section_is_silent, suite lockdep |
-//! | `dma_fence_is_array`, `_chain`, `_container` | [`Fence::kind`], [`Fence::is_array`], [`Fence::is_chain`], [`Fence::is_container`] | KIND |
+//! | `dma_fence_is_array`, `_chain`, `_container` | [`Fence::kind`], [`Fence::is_array`], [`Fence::is_chain`], [`Fence::is_container`] | kind::stays_the_same_when_it_signals |
 //! | `dma_fence_spinlock`, `dma_fence_lock_irqsave`, `dma_fence_assert_held`, `dma_fence_was_initialized` | none outside this crate | |
 //! | `container_of` on a driver's own fence | [`Fence::downcast`] | data::downcast_finds_only_its_own_while_pending |
 //! | `struct dma_fence *` | [`Fence::from_raw`], [`Fence::from_raw_owned`], [`Fence::as_raw`], [`ARef::into_raw`](kernel::sync::aref::ARef::into_raw) | state::reference_from_and_to_the_c_side |
@@ -44,28 +44,28 @@
 //!
 //! | C | Rust | Test |
 //! |---|---|---|
-//! | `dma_fence_array_alloc`, `dma_fence_array_init` | [`FenceArrayAllocation`] | TEST |
-//! | `dma_fence_array_create` | [`FenceArray::new`] | TEST |
-//! | `to_dma_fence_array` | [`Fence::as_array`] | TEST |
-//! | `dma_fence_match_context` | [`Fence::match_context`] | TEST |
-//! | `dma_fence_array_first`, `_next`, `_for_each` | [`FenceArray::fences`], [`FenceArray::get`], [`FenceArray::iter`] | TEST |
+//! | `dma_fence_array_alloc`, `dma_fence_array_init` | [`FenceArrayAllocation`] | array::memory_allocated_before_holds_so_many |
+//! | `dma_fence_array_create` | [`FenceArray::new`] | array::empty_is_an_error, array::signals_when_all_members_have |
+//! | `to_dma_fence_array` | [`Fence::as_array`] | array::members_are_kept_in_order |
+//! | `dma_fence_match_context` | [`Fence::match_context`] | array::context_matches_if_all_members_are_of_it |
+//! | `dma_fence_array_first`, `_next`, `_for_each` | [`FenceArray::fences`], [`FenceArray::get`], [`FenceArray::iter`] | array::members_are_kept_in_order |
 //!
 //! # dma-fence-chain.h
 //!
 //! | C | Rust | Test |
 //! |---|---|---|
-//! | `dma_fence_chain_alloc`, `_free`, `_init` | [`FenceChainAllocation`] | TEST |
-//! | `to_dma_fence_chain`, `dma_fence_chain_contained` | [`Fence::as_chain`], [`FenceChain::contained`] | TEST |
-//! | `dma_fence_chain_walk`, `_for_each` | [`Fence::links`], [`FenceChain::prev`] | TEST |
-//! | `dma_fence_chain_find_seqno` | [`Fence::find_seqno`] | TEST |
+//! | `dma_fence_chain_alloc`, `_free`, `_init` | [`FenceChainAllocation`] | chain::first_link_begins_a_timeline, chain::number_that_does_not_rise_begins_another_timeline |
+//! | `to_dma_fence_chain`, `dma_fence_chain_contained` | [`Fence::as_chain`], [`FenceChain::contained`] | chain::contained_fence_may_be_an_array |
+//! | `dma_fence_chain_walk`, `_for_each` | [`Fence::links`], [`FenceChain::prev`] | links::walk_drops_links_that_have_signalled, chain::link_comes_after_whatever_the_tail_is |
+//! | `dma_fence_chain_find_seqno` | [`Fence::find_seqno`] | fence_chain::test_find_seqno, chain::point_in_a_gap_is_the_link_after_it |
 //!
 //! # dma-fence-unwrap.h
 //!
 //! | C | Rust | Test |
 //! |---|---|---|
-//! | `dma_fence_unwrap_first`, `_next`, `_for_each` | [`Fence::leaves`] | TEST |
-//! | `dma_fence_unwrap_merge` | [`merge`], [`Fence::flatten`] | TEST |
-//! | `dma_fence_dedup_array` | [`dedup`] | TEST |
+//! | `dma_fence_unwrap_first`, `_next`, `_for_each` | [`Fence::leaves`] | fence_unwrap::test_unwrap_chain_array, leaves::chain_has_those_of_its_links_from_the_newest |
+//! | `dma_fence_unwrap_merge` | [`merge`], [`Fence::flatten`] | fence_unwrap::test_unwrap_merge_complex, merge::of_each_context_the_latest_is_left, leaves::chain_is_made_flat |
+//! | `dma_fence_dedup_array` | [`dedup`] | merge::dedup_keeps_the_latest_and_sorts |
 //!
 //! # irq_work.h
 //!

@@ -76,6 +76,8 @@ struct Append(Chain);
 
 impl Operation for Append {
     fn prepare(_n: u32, _arg: u32) -> Result<Self> {
+        // What is measured does what it should.
+        drop(Chain::new(1)?);
         Ok(Self(Chain::new(0)?))
     }
 
@@ -102,7 +104,16 @@ macro_rules! operation {
 
         impl Operation for $name {
             fn prepare(_n: u32, links: u32) -> Result<Self> {
-                Ok(Self(Chain::new(links)?))
+                let chain = Chain::new(links)?;
+                let tail = chain.tail.as_ref().ok_or(EINVAL)?;
+
+                // What is measured does what it should.
+                if tail.leaves().collect()?.len() != links as usize
+                    || tail.find_seqno(1)?.is_none_or(|link| link.seqno() != 1)
+                {
+                    return Err(EINVAL);
+                }
+                Ok(Self(chain))
             }
 
             fn run(&mut self, n: u32) {

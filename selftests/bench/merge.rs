@@ -12,8 +12,12 @@ use crate::side::{
 use dma_buf::{
     dedup,
     merge,
+    AsFence,
     DriverFence,
+    FenceArray,
+    FenceArrayAllocation,
     FenceContext,
+    Flat,
     Leaf, //
 };
 use kernel::{
@@ -62,17 +66,21 @@ impl Drop for Pending {
     }
 }
 
+/// Merges, having looked that it does what it should.
+fn checked(fences: &[impl AsFence], pending: usize) -> Result {
+    match merge(fences)?.as_array().map(FenceArray::len) {
+        Some(len) if len == pending => Ok(()),
+        _ => Err(EINVAL),
+    }
+}
+
 struct Merge(Pending);
 
 impl Operation for Merge {
     fn prepare(_n: u32, leaves: u32) -> Result<Self> {
         let pending = Pending::new(leaves as usize)?;
-        let merged = merge(&pending.leaves)?;
 
-        // What is measured does what it should.
-        if merged.as_array().map(|array| array.len()) != Some(leaves as usize) {
-            return Err(EINVAL);
-        }
+        checked(&pending.leaves, leaves as usize)?;
         Ok(Self(pending))
     }
 
@@ -83,6 +91,65 @@ impl Operation for Merge {
 
 #[no_mangle]
 static bench_rust_merge: Side = Side::new::<Merge>();
+
+/// Half of them have signalled.
+struct Half(Pending);
+
+impl Operation for Half {
+    fn prepare(_n: u32, leaves: u32) -> Result<Self> {
+        let mut pending = Pending::new(leaves as usize)?;
+
+        for _ in 0..leaves / 2 {
+            if let Some(driver) = pending.drivers.pop() {
+                driver.signal(Ok(()));
+            }
+        }
+        checked(&pending.leaves, leaves as usize / 2)?;
+        Ok(Self(pending))
+    }
+
+    fn run(&mut self, n: u32) {
+        repeat(n, || drop(merge(&self.0.leaves)));
+    }
+}
+
+#[no_mangle]
+static bench_rust_merge_half: Side = Side::new::<Half>();
+
+/// They are in two arrays.
+struct Arrays {
+    arrays: [Flat; 2],
+    _pending: Pending,
+}
+
+impl Operation for Arrays {
+    fn prepare(_n: u32, leaves: u32) -> Result<Self> {
+        let pending = Pending::new(leaves as usize)?;
+        let (first, second) = pending.leaves.split_at(leaves as usize / 2);
+        let array = |leaves: &[ARef<Leaf>]| {
+            let mut array = FenceArrayAllocation::new(leaves.len())?;
+
+            for leaf in leaves {
+                array.push(leaf.clone()).map_err(|_| EINVAL)?;
+            }
+            array.build()
+        };
+        let arrays = [array(first)?, array(second)?];
+
+        checked(&arrays, leaves as usize)?;
+        Ok(Self {
+            arrays,
+            _pending: pending,
+        })
+    }
+
+    fn run(&mut self, n: u32) {
+        repeat(n, || drop(merge(&self.arrays)));
+    }
+}
+
+#[no_mangle]
+static bench_rust_merge_arrays: Side = Side::new::<Arrays>();
 
 /// For each time, the leaves, each twice, to make one of each again.
 struct Dedup {

@@ -58,6 +58,8 @@ extern const struct bench_side bench_c_irq_work, bench_rust_irq_work;
 
 /* merge.c, merge.rs; arg: how many leaves, a power of two? */
 extern const struct bench_side bench_c_merge, bench_rust_merge;
+extern const struct bench_side bench_c_merge_half, bench_rust_merge_half;
+extern const struct bench_side bench_c_merge_arrays, bench_rust_merge_arrays;
 extern const struct bench_side bench_c_dedup, bench_rust_dedup;
 
 /*

@@ -2,6 +2,7 @@
 
 /* Merging and deduplicating leaves: what the kernel has for it. */
 
+#include <linux/dma-fence-array.h>
 #include <linux/dma-fence-unwrap.h>
 
 #include "bench.h"
@@ -14,18 +15,30 @@ struct state {
 	struct dma_fence_unwrap *cursors;
 	struct dma_fence **leaves;
 	struct dma_fence **copies;
+	struct dma_fence *arrays[2];
 	struct c_timeline timelines[] __counted_by(count);
 };
+
+static void leaf_finish(struct dma_fence *base)
+{
+	struct c_fence *fence = container_of(base, struct c_fence, base);
+
+	if (fence->done)
+		dma_fence_put(base);
+	else
+		c_fence_signal(fence, 0);
+}
 
 static void finish(void *data)
 {
 	struct state *state = data;
 	u32 i;
 
+	for (i = 0; i < ARRAY_SIZE(state->arrays); i++)
+		dma_fence_put(state->arrays[i]);
 	for (i = 0; state->leaves && i < state->count; i++) {
 		if (state->leaves[i])
-			c_fence_signal(container_of(state->leaves[i],
-						    struct c_fence, base), 0);
+			leaf_finish(state->leaves[i]);
 	}
 	kfree(state->cursors);
 	kfree(state->leaves);
@@ -70,6 +83,59 @@ static void merge_run(void *data, u32 n)
 }
 
 const struct bench_side bench_c_merge = { prepare, merge_run, finish };
+
+/* Half of them have signalled. */
+static void *half_prepare(u32 n, u32 leaves)
+{
+	struct state *state = prepare(n, leaves);
+	u32 i;
+
+	for (i = 0; state && i < leaves; i += 2) {
+		dma_fence_get(state->leaves[i]);
+		c_fence_signal(container_of(state->leaves[i], struct c_fence, base), 0);
+	}
+	return state;
+}
+
+const struct bench_side bench_c_merge_half = { half_prepare, merge_run, finish };
+
+/* They are in two arrays. */
+static void *arrays_prepare(u32 n, u32 leaves)
+{
+	struct state *state = prepare(n, leaves);
+	u32 half = leaves / 2, i, j;
+
+	for (i = 0; state && i < ARRAY_SIZE(state->arrays); i++) {
+		struct dma_fence **members = kmalloc_objs(*members, half, GFP_KERNEL);
+		struct dma_fence_array *array = NULL;
+
+		for (j = 0; members && j < half; j++)
+			members[j] = dma_fence_get(state->leaves[i * half + j]);
+		if (members)
+			array = dma_fence_array_create(half, members,
+						       dma_fence_context_alloc(1), 1);
+		if (!array) {
+			for (j = 0; members && j < half; j++)
+				dma_fence_put(members[j]);
+			kfree(members);
+			finish(state);
+			return NULL;
+		}
+		state->arrays[i] = &array->base;
+	}
+	return state;
+}
+
+static void arrays_run(void *data, u32 n)
+{
+	struct state *state = data;
+
+	repeat(n)
+		dma_fence_put(__dma_fence_unwrap_merge(ARRAY_SIZE(state->arrays),
+						       state->arrays, state->cursors));
+}
+
+const struct bench_side bench_c_merge_arrays = { arrays_prepare, arrays_run, finish };
 
 /* For each time, the leaves, each twice, to make one of each again. */
 static void *dedup_prepare(u32 n, u32 leaves)
