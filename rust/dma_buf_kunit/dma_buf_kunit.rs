@@ -5,15 +5,25 @@
 //! They run when the module is loaded, if `kunit.enable=1` and
 //! `kunit.autorun=1`, and taint.
 
+mod array;
 mod callback;
+mod chain;
+mod chain_cost;
+mod containers;
 mod context;
 mod data;
 mod dma_buf_fence;
+mod dma_buf_fence_chain;
+mod dma_buf_fence_unwrap;
 mod fence;
 mod fixture;
 mod forward;
 mod irq_work;
+mod kind;
+mod leaves;
+mod links;
 mod lockdep;
+mod merge;
 mod ops;
 mod order;
 mod points;
