@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a foreign driver nests in containers of ours, and the reverse: whatever is
+//! ours is waited for as a whole.
+
+use kernel::prelude::*;
+
+#[kunit_tests(rust_dma_buf_feeding)]
+mod tests {
+    use super::*;
+    use crate::{
+        containers::{
+            bound,
+            has_leaves,
+            Fences, //
+        },
+        fixture::{
+            eventually,
+            registration,
+            Count,
+            Counter, //
+        },
+        foreign::{
+            self,
+            Device,
+            Shape, //
+        },
+        race::ensure,
+        shapes::{
+            each,
+            RINGS, //
+        }, //
+    };
+    use dma_buf::{
+        dedup,
+        Fence,
+        FenceArray,
+        FenceChain,
+        FenceChainAllocation,
+        Wait,
+        WaitError, //
+    };
+
+    /// Whether a fence of ours signals with the leaves of theirs, waited for as a
+    /// whole.
+    fn signals_with(device: &Device, ours: &Fence) -> Result {
+        let seen = Counter::new()?;
+        let mut callback = registration()?;
+
+        callback
+            .as_mut()
+            .register(ours, Count(seen.clone()))
+            .map_err(|_| EBUSY)?;
+        device.signal_up_to(device.last() - 1, Ok(()));
+        ensure!(ours.wait_timeout(1) == Err(WaitError::TimedOut));
+        ensure!(seen.get() == 0);
+        device.signal_up_to(u64::MAX, Ok(()));
+        ensure!(ours.wait_timeout(bound()).is_ok());
+        ensure!(eventually(|| seen.get() == 1));
+        Ok(())
+    }
+
+    #[test]
+    fn theirs_goes_into_our_chain() -> Result {
+        assert!(each(|device, nested| {
+            let first = FenceChainAllocation::new()?.append(None, nested.flatten()?, 1);
+            let second =
+                FenceChainAllocation::new()?.append(Some((&**first).into()), nested.flatten()?, 2);
+
+            ensure!(second.same_context(&first));
+            signals_with(device, &second)
+        })
+        .is_ok());
+        Ok(())
+    }
+
+    #[test]
+    fn theirs_goes_into_our_array() -> Result {
+        assert!(each(|device, nested| {
+            let mut leaves = nested.leaves().collect()?;
+
+            dedup(&mut leaves);
+            let array = FenceArray::new(leaves)?;
+            ensure!(array
+                .as_array()
+                .is_some_and(|array| array.len() == RINGS as usize));
+            signals_with(device, &array)
+        })
+        .is_ok());
+        Ok(())
+    }
+
+    /// A foreign timeline with nothing against the rules goes on as ours.
+    #[test]
+    fn our_link_comes_after_their_chain() -> Result {
+        let device = Device::new(RINGS)?;
+
+        for shape in [Shape::FOREIGN_CHAIN, Shape::FOREIGN_CHAIN_OF_ARRAYS] {
+            let tail = device.nest(shape, 8)?;
+            let last = device.submit()?.flatten()?;
+            let ours = FenceChainAllocation::new()?.append(Some(tail.clone()), last, 20);
+
+            assert!(ours.same_context(&tail));
+            assert_eq!(ours.prev_seqno(), 8);
+            assert!(ours.find_seqno(3)?.is_some_and(|link| link.seqno() == 3));
+            assert!(signals_with(&device, &ours).is_ok());
+            assert!(ours.find_seqno(3)?.is_none());
+        }
+        Ok(())
+    }
+
+    /// Our array, and our chain, in an array of theirs, which is then in our chain:
+    /// each time around, flat.
+    #[test]
+    fn ours_goes_into_theirs() -> Result {
+        let device = Device::new(1)?;
+        let f = Fences::new(4)?;
+        let array = f.array()?;
+        let chain = FenceChainAllocation::new()?.append(Some(f.fence(2).into()), f.leaf(3), 1);
+        let job = device.submit()?;
+        let theirs = foreign::array([
+            array.into_fence(),
+            FenceChain::into_fence(chain),
+            job.clone(),
+        ])?;
+        let theirs = foreign::link(Some(job.clone()), theirs, 1)?;
+
+        assert!(has_leaves(
+            &theirs,
+            &[
+                f.fence(0),
+                f.fence(1),
+                f.fence(2),
+                f.fence(3),
+                f.fence(3),
+                f.fence(2),
+                &job,
+                &job
+            ]
+        ));
+        let ours = FenceChainAllocation::new()?.append(None, theirs.flatten()?, 1);
+        assert_eq!(
+            ours.contained().as_array().map_or(0, |array| array.len()),
+            5
+        );
+        for index in 0..4 {
+            f.signal(index);
+            assert_eq!(
+                Wait::new().timeout(1).on_leaves(&theirs),
+                Err(WaitError::TimedOut)
+            );
+        }
+        assert!(signals_with(&device, &ours).is_ok());
+        assert!(Wait::new().on_leaves(&theirs).is_ok());
+        Ok(())
+    }
+
+    /// Ours in theirs, as the kernel allows it: waited for as a whole.
+    #[test]
+    fn our_array_goes_into_their_link() -> Result {
+        let device = Device::new(1)?;
+        let f = Fences::new(2)?;
+        let first = foreign::link(None, f.array()?.into_fence(), 1)?;
+        let second = foreign::link(Some(first), device.submit()?, 2)?;
+
+        second.enable_signaling();
+        device.signal_up_to(1, Ok(()));
+        assert_eq!(second.wait_timeout(1), Err(WaitError::TimedOut));
+        f.signal(1);
+        f.signal(0);
+        assert!(second.wait_timeout(bound()).is_ok());
+        Ok(())
+    }
+}

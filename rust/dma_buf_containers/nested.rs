@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a foreign driver nests, as deep as the kernel's own functions bear: what is
+//! waited for here is never the whole, but its leaves, or what was made flat.
+
+use kernel::prelude::*;
+
+#[kunit_tests(rust_dma_buf_nested)]
+mod tests {
+    use super::*;
+    use crate::{
+        containers::{
+            bound,
+            is_same,
+            references, //
+        },
+        fixture::eventually,
+        foreign::{
+            self,
+            Device, //
+        },
+        race::ensure,
+        shapes::{
+            each,
+            RINGS,
+            SHAPES, //
+        },
+        workqueue::Workqueue, //
+    };
+    use dma_buf::{
+        merge,
+        Wait,
+        WaitError,
+        MAX_NESTED, //
+    };
+    use kernel::sync::rcu;
+
+    #[test]
+    fn each_leaf_comes_once() -> Result {
+        assert!(each(|device, nested| {
+            let mut seen = KVec::from_elem(false, device.last() as usize, GFP_KERNEL)?;
+            let mut leaves = nested.leaves();
+
+            while let Some(leaf) = leaves.next()? {
+                let first = &mut seen[leaf.seqno() as usize - 1];
+
+                ensure!(!leaf.is_container() && !*first);
+                *first = true;
+            }
+            ensure!(seen.iter().all(|seen| *seen));
+            ensure!(leaves.next()?.is_none());
+            Ok(())
+        })
+        .is_ok());
+        Ok(())
+    }
+
+    #[test]
+    fn walk_can_end_anywhere() -> Result {
+        assert!(each(|device, nested| {
+            let last = device.last() as usize;
+
+            for visited in 0..last {
+                let mut leaves = nested.leaves();
+
+                for _ in 0..visited {
+                    ensure!(leaves.next()?.is_some());
+                }
+                ensure!(leaves.collect()?.len() == last - visited);
+            }
+            Ok(())
+        })
+        .is_ok());
+        Ok(())
+    }
+
+    /// Links that the walk is in the midst of are dropped from their chains by
+    /// another walk, and nobody else has them.
+    #[test]
+    fn walk_keeps_what_it_is_in() -> Result {
+        for visited in 0..16 {
+            assert!(each(|device, nested| {
+                let mut leaves = nested.leaves();
+
+                for _ in 0..visited {
+                    leaves.next()?;
+                }
+                device.signal_up_to(u64::MAX, Ok(()));
+                nested.leaves().collect()?;
+                rcu::rcu_barrier();
+                while let Some(leaf) = leaves.next()? {
+                    ensure!(leaf.is_signaled());
+                }
+                Ok(())
+            })
+            .is_ok());
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn merged_it_is_the_latest_of_each_ring() -> Result {
+        assert!(each(|device, nested| {
+            let last = device.last();
+            let more = device.submit()?;
+            let merged = merge(&[nested, &more, nested])?;
+            let array = merged.as_array().ok_or(EINVAL)?;
+
+            ensure!(array.len() == RINGS as usize);
+            for fence in array.iter() {
+                ensure!(!fence.is_container() && fence.seqno() + u64::from(RINGS) > last);
+            }
+            // Waited for as a whole, as it is flat.
+            ensure!(merged.wait_timeout(1) == Err(WaitError::TimedOut));
+            device.signal_up_to(last, Ok(()));
+            ensure!(!merged.is_signaled());
+            device.signal_up_to(last + 1, Ok(()));
+            ensure!(merged.wait_timeout(bound()).is_ok());
+            // All have signalled.
+            ensure!(merge(&[nested])?
+                .as_leaf()
+                .is_some_and(|leaf| leaf.is_signaled()));
+            Ok(())
+        })
+        .is_ok());
+        Ok(())
+    }
+
+    #[test]
+    fn what_has_signalled_is_left_out() -> Result {
+        assert!(each(|device, nested| {
+            let last = device.last();
+
+            for number in 1..last {
+                device.signal_up_to(number, Ok(()));
+
+                ensure!(!nested.flatten()?.is_signaled());
+                ensure!(!nested.is_signaled());
+            }
+            device.signal_up_to(last, Ok(()));
+            ensure!(nested.is_signaled());
+            Ok(())
+        })
+        .is_ok());
+        Ok(())
+    }
+
+    /// The error of one of them is no matter to a wait.
+    #[test]
+    fn leaves_are_waited_for() -> Result {
+        assert!(each(|device, nested| {
+            let queue = Workqueue::new()?;
+            let last = device.last();
+            let theirs = device.clone();
+
+            ensure!(Wait::new().timeout(0).on_leaves(nested) == Err(WaitError::TimedOut));
+            ensure!(Wait::new().timeout(1).on_leaves(nested) == Err(WaitError::TimedOut));
+            device.signal_up_to(last / 2, Err(EIO));
+            ensure!(Wait::new().timeout(1).on_leaves(nested) == Err(WaitError::TimedOut));
+            queue.spawn_on(0, move || {
+                for number in last / 2..=last {
+                    theirs.signal_up_to(number, Ok(()));
+                }
+            })?;
+            ensure!(Wait::new().timeout(bound()).on_leaves(nested).is_ok());
+            ensure!(nested.is_signaled());
+            ensure!(Wait::new().timeout(0).on_leaves(nested) == Ok(1));
+            Ok(())
+        })
+        .is_ok());
+        Ok(())
+    }
+
+    #[test]
+    fn released_pending_it_lets_its_leaves_go() -> Result {
+        for (shape, n) in SHAPES {
+            let device = Device::new(RINGS)?;
+            let nested = device.nest(shape, n)?;
+            let leaves = nested.leaves().collect()?;
+
+            drop(nested);
+            // We have them, and the device does.
+            for leaf in &leaves {
+                assert_eq!(references(leaf), 2);
+            }
+        }
+        Ok(())
+    }
+
+    /// Arrays of twice the same array, 18 deep: few of them, but many to go into.
+    #[test]
+    fn same_ones_nested_over_and_over_end() -> Result {
+        let alive = foreign::alive();
+        let device = Device::new(1)?;
+        let leaf = device.submit()?;
+        let mut nested = leaf.clone();
+
+        for _ in 0..18 {
+            nested = foreign::array([nested.clone(), nested])?;
+        }
+        device.signal_up_to(u64::MAX, Ok(()));
+        {
+            let mut leaves = nested.leaves();
+            let mut visited = 0;
+            let error = loop {
+                match leaves.next() {
+                    Ok(Some(found)) => assert!(is_same(found, &leaf)),
+                    Ok(None) => break None,
+                    Err(error) => break Some(error),
+                }
+                visited += 1;
+            };
+
+            assert_eq!(error, Some(E2BIG));
+            assert!(visited >= MAX_NESTED && visited <= 2 * MAX_NESTED);
+            // That was it.
+            assert!(leaves.next()?.is_none());
+        }
+        assert_eq!(nested.flatten().map(|_| ()), Err(E2BIG));
+        assert_eq!(
+            Wait::new().on_leaves(&nested),
+            Err(WaitError::Invalid(E2BIG))
+        );
+        drop((leaf, nested, device));
+        assert!(eventually(|| foreign::alive() == alive));
+        Ok(())
+    }
+}

@@ -1,0 +1,80 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# containers.sh MODULE: in the guest, runs the KUnit suites of MODULE, and looks at
+# what lockdep has recorded of the drivers' lock classes by then.
+# The core releases a chain in one RCU section, and an emulated guest may take a while
+# for 100 000 links.
+stall=/sys/module/rcupdate/parameters/rcu_cpu_stall_timeout
+[ ! -e $stall ] || echo 300 >$stall
+number=0
+failed=0
+
+# result STATUS NAME, with what there is to say on stdin
+result() {
+	number=$((number + 1))
+	sed 's/^/# /'
+	if [ "$1" -eq 0 ]; then
+		echo "ok $number - $2"
+	else
+		echo "not ok $number - $2"
+		failed=1
+	fi
+}
+
+# looked_at NAME COMMAND...: COMMAND says whether it is as NAME has it
+looked_at() {
+	name=$1
+	shift
+	if [ ! -e /proc/lockdep ]; then
+		number=$((number + 1))
+		echo "ok $number - $name # SKIP this kernel has no lockdep"
+		return
+	fi
+	"$@" >/tmp/said 2>&1
+	result $? "$name" </tmp/said
+}
+
+lockdep_is_on() {
+	grep -q '^ *debug_locks: *1$' /proc/lockdep_stats
+}
+
+ordered() {
+	awk -v from="$1" -v to="$2" -f /lockdep.awk /tmp/lockdep /tmp/chains
+}
+
+# With 1 there is no way from the one to the other; 2 is another matter.
+unordered() {
+	ordered "$1" "$2"
+	[ $? -eq 1 ]
+}
+
+arrays='&dma_fence_array_lock_key'
+chains='&dma_fence_chain_lock_key'
+
+echo "KTAP version 1"
+sh /kunit.sh "$1" >/tmp/kunit
+status=$?
+sed 's/^/  /' /tmp/kunit
+result $status "the KUnit suites" </dev/null
+if [ -e /proc/lockdep ]; then
+	cat /proc/lockdep >/tmp/lockdep
+	cat /proc/lockdep_chains >/tmp/chains
+fi
+
+looked_at "lockdep is on" lockdep_is_on
+looked_at "an order that was made in a callback shows" \
+	ordered "control outer" "control inner"
+looked_at "one that was made in an operation shows" \
+	ordered "control proxy" "control target"
+looked_at "the reverse does not" unordered "control inner" "control outer"
+looked_at "chains come before arrays" ordered "$chains" "$arrays"
+for leaves in "driver of arrays" "driver of chains" "foreign fence"; do
+	looked_at "arrays come before the leaves of the $leaves" ordered "$arrays" "$leaves"
+	for others in "driver of arrays" "driver of chains" "foreign fence" "$arrays" "$chains"; do
+		[ "$leaves" = "$others" ] ||
+			looked_at "no order of the leaves of the $leaves before $others" \
+				unordered "$leaves" "$others"
+	done
+done
+echo "1..$number"
+exit $failed
