@@ -36,8 +36,8 @@ module! {
     description: "Containers of several drivers that feed each other",
     license: "GPL",
     params: {
-        seconds: u32 {
-            default: 1,
+        milliseconds: u32 {
+            default: 1000,
             description: "How long each race between two CPUs is run",
         },
     },

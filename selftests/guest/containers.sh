@@ -52,9 +52,9 @@ arrays='&dma_fence_array_lock_key'
 chains='&dma_fence_chain_lock_key'
 
 echo "KTAP version 1"
-sh /kunit.sh "$1" >/tmp/kunit
+sh /kunit.sh "$1" >/tmp/output
 status=$?
-sed 's/^/  /' /tmp/kunit
+sed 's/^/  /' /tmp/output
 result $status "the KUnit suites" </dev/null
 if [ -e /proc/lockdep ]; then
 	cat /proc/lockdep >/tmp/lockdep
