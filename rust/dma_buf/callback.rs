@@ -45,6 +45,30 @@ use kernel::prelude::*;
 /// [`QueueIrqWork`] and [`QueueWork`], which
 /// can be used without `unsafe`.
 ///
+/// # Examples
+///
+/// ```
+/// use dma_buf::{Fence, FenceCallback, FenceCallbackRegistration};
+/// use kernel::{prelude::*, sync::{atomic::{Atomic, Relaxed}, Arc}};
+///
+/// /// Counts the jobs that are done.
+/// struct Count(Arc<Atomic<i32>>);
+///
+/// // SAFETY: It changes a number and does nothing else. No registration is leaked.
+/// unsafe impl FenceCallback for Count {
+///     fn called(&self, _fence: &Fence) {
+///         self.0.add(1, Relaxed);
+///     }
+/// }
+///
+/// let done = Arc::new(Atomic::new(0), GFP_KERNEL)?;
+/// let mut callback = KBox::pin_init(FenceCallbackRegistration::new(), GFP_KERNEL)?;
+/// let result = callback.as_mut().register(&Fence::stub(), Count(done.clone()));
+/// // It has signalled already, so nothing is registered.
+/// assert!(result.is_err() && done.load(Relaxed) == 0);
+/// # Ok::<(), Error>(())
+/// ```
+///
 /// # Safety
 ///
 /// [`FenceCallback::called`] runs with the fence's lock held and interrupts off,

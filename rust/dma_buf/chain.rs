@@ -134,6 +134,19 @@ impl FenceChain {
 /// The memory of a link, allocated before it is needed.
 ///
 /// C functions: `dma_fence_chain_alloc()`, `dma_fence_chain_free()`
+///
+/// # Examples
+///
+/// ```
+/// use dma_buf::{FenceChainAllocation, Leaf};
+/// use kernel::prelude::*;
+///
+/// let first = FenceChainAllocation::new()?;
+/// // Cannot fail from here on.
+/// let link = first.append(None, Leaf::stub(), 1);
+/// assert_eq!(link.seqno(), 1);
+/// # Ok::<(), Error>(())
+/// ```
 pub struct FenceChainAllocation {
     link: KBox<MaybeUninit<bindings::dma_fence_chain>>,
 }

@@ -235,6 +235,32 @@ impl<T: FenceContextOps> FenceContext<T> {
 }
 
 /// The sequence number is not above the last one that the context gave out.
+///
+/// # Examples
+///
+/// ```
+/// use dma_buf::SeqnoError;
+/// use kernel::prelude::*;
+/// # use dma_buf::{FenceContext, FenceContextOps};
+/// # struct Ring;
+/// # #[vtable]
+/// # impl FenceContextOps for Ring {
+/// #     type FenceData = ();
+/// # }
+/// # let ring = FenceContext::new(c"mygpu", c"ring 0", Ring)?;
+///
+/// let first = ring.new_fence_at(ring.new_fence_allocation(())?, 5);
+/// assert!(first.is_ok_and(|job| job.signal(Ok(()))));
+/// let late = ring.new_fence(ring.new_fence_allocation(())?);
+///
+/// // Numbers are given out now, so one that has passed is refused, and nothing is lost.
+/// let Err(SeqnoError(memory)) = ring.new_fence_at(ring.new_fence_allocation(())?, 6) else {
+///     return Err(EINVAL);
+/// };
+/// ring.new_fence(memory).signal(Ok(()));
+/// late.signal(Ok(()));
+/// # Ok::<(), Error>(())
+/// ```
 pub struct SeqnoError<T: FenceContextOps>(
     /// The memory, unused.
     pub DriverFenceAllocation<T>,

@@ -44,6 +44,28 @@ use kernel::{
 /// it.
 ///
 /// Dropped, it drops the data and is gone.
+///
+/// # Examples
+///
+/// ```
+/// use kernel::prelude::*;
+/// # use dma_buf::{FenceContext, FenceContextOps};
+/// # struct Ring;
+/// # #[vtable]
+/// # impl FenceContextOps for Ring {
+/// #     type FenceData = u32;
+/// # }
+/// # let ring = FenceContext::new(c"mygpu", c"ring 0", Ring)?;
+///
+/// // May fail, so it comes before anything is committed; the data can still change.
+/// let mut memory = ring.new_fence_allocation(7)?;
+/// *memory.data_mut() += 1;
+///
+/// let job = ring.new_fence(memory);
+/// assert_eq!(*job.data(), 8);
+/// job.signal(Ok(()));
+/// # Ok::<(), Error>(())
+/// ```
 pub struct DriverFenceAllocation<T: FenceContextOps> {
     inner: KBox<FenceData<T::FenceData>>,
 }
@@ -124,6 +146,28 @@ impl<T: FenceContextOps> Drop for DriverFenceAllocation<T> {
 ///
 /// A handle that is leaked leaves its fence to the context, which cancels it
 /// when it goes.
+///
+/// # Examples
+///
+/// ```
+/// use dma_buf::Status;
+/// use kernel::prelude::*;
+/// # use dma_buf::{FenceContext, FenceContextOps};
+/// # struct Ring;
+/// # #[vtable]
+/// # impl FenceContextOps for Ring {
+/// #     type FenceData = ();
+/// # }
+/// # let ring = FenceContext::new(c"mygpu", c"ring 0", Ring)?;
+///
+/// let job = ring.new_fence(ring.new_fence_allocation(())?);
+/// let fence = job.fence();
+///
+/// // The job failed. The handle is gone then: nobody signals twice.
+/// job.signal(Err(EIO));
+/// assert_eq!(fence.status(), Status::Error(EIO));
+/// # Ok::<(), Error>(())
+/// ```
 ///
 /// # Invariants
 ///
@@ -237,6 +281,30 @@ impl<T: FenceContextOps> Drop for DriverFence<T> {
 }
 
 /// A [`DriverFence`] borrowed from where it lives as a pointer.
+///
+/// # Examples
+///
+/// ```
+/// use kernel::{prelude::*, types::ForeignOwnable};
+/// # use dma_buf::{FenceContext, FenceContextOps};
+/// # struct Ring;
+/// # #[vtable]
+/// # impl FenceContextOps for Ring {
+/// #     type FenceData = u32;
+/// # }
+/// # let ring = FenceContext::new(c"mygpu", c"ring 0", Ring)?;
+///
+/// let job = ring.new_fence(ring.new_fence_allocation(7)?);
+///
+/// // As an XArray keeps it:
+/// let pointer = job.into_foreign();
+/// // SAFETY: It is from `into_foreign`, and is taken back only below.
+/// let borrowed = unsafe { <dma_buf::DriverFence<Ring>>::borrow(pointer) };
+/// assert_eq!(*borrowed.data(), 7);
+/// // SAFETY: As above, and nothing is borrowed any more.
+/// unsafe { <dma_buf::DriverFence<Ring>>::from_foreign(pointer) }.signal(Ok(()));
+/// # Ok::<(), Error>(())
+/// ```
 pub struct DriverFenceBorrow<'a, T: FenceContextOps> {
     fence: ManuallyDrop<DriverFence<T>>,
     _borrow: PhantomData<&'a DriverFence<T>>,

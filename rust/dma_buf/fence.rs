@@ -81,6 +81,24 @@ pub enum Status {
 /// its driver's [`DriverFence`](crate::DriverFence) is for. References are kept
 /// as [`ARef<Fence>`].
 ///
+/// # Examples
+///
+/// ```
+/// use dma_buf::{Fence, Status};
+/// use kernel::{prelude::*, sync::aref::ARef};
+///
+/// /// Keeps what is still to be waited for.
+/// fn unless_done(fence: &Fence) -> Result<Option<ARef<Fence>>> {
+///     match fence.status() {
+///         Status::Pending => Ok(Some(fence.into())),
+///         Status::Signaled => Ok(None),
+///         Status::Error(error) => Err(error),
+///     }
+/// }
+/// # assert!(unless_done(&Fence::stub())?.is_none());
+/// # Ok::<(), Error>(())
+/// ```
+///
 /// # Invariants
 ///
 /// A fence is initialised, and there is a reference to it as long as it can be

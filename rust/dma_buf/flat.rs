@@ -22,6 +22,21 @@ use kernel::{
 /// [`Fence::flatten`] makes one of any fence; building an array and merging give
 /// one.
 ///
+/// # Examples
+///
+/// ```
+/// use dma_buf::{Fence, FenceChainAllocation, Flat, Leaf};
+/// use kernel::prelude::*;
+///
+/// let link = FenceChainAllocation::new()?.append(None, Leaf::stub(), 1);
+///
+/// // A link cannot go into a link; what is in it can.
+/// let flat: Flat = link.flatten()?;
+/// assert!(!flat.is_chain());
+/// FenceChainAllocation::new()?.append(Some(Fence::stub()), flat, 1);
+/// # Ok::<(), Error>(())
+/// ```
+///
 /// # Invariants
 ///
 /// It is not a link of a chain, nor an array with a container in it.

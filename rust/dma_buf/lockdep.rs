@@ -129,6 +129,26 @@ impl Drop for DomainSection {
 ///
 /// Fences without one share the core's class, so that lockdep takes a fence
 /// signalled in another's callback for a recursion.
+///
+/// # Examples
+///
+/// ```
+/// use dma_buf::{ContextOptions, FenceContext, FenceContextOps, LockClass};
+/// use kernel::prelude::*;
+///
+/// struct Ring;
+///
+/// #[vtable]
+/// impl FenceContextOps for Ring {
+///     type FenceData = ();
+/// }
+///
+/// let options = ContextOptions::new().lock_class(LockClass::new(c"mygpu ring")?);
+/// let ring = FenceContext::with_options(c"mygpu", c"ring 0", options, Ring)?;
+///
+/// ring.new_fence(ring.new_fence_allocation(())?).signal(Ok(()));
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy)]
 pub struct LockClass {
     #[cfg(CONFIG_LOCKDEP)]

@@ -113,6 +113,21 @@ pub fn merge<F: AsFence>(fences: &[F]) -> Result<Flat> {
 /// Context: any.
 ///
 /// C function: `dma_fence_dedup_array()`
+///
+/// # Examples
+///
+/// ```
+/// use dma_buf::{dedup, Leaf};
+/// use kernel::prelude::*;
+///
+/// let mut fences = KVec::new();
+/// for _ in 0..3 {
+///     fences.push(Leaf::stub(), GFP_KERNEL)?;
+/// }
+/// dedup(&mut fences);
+/// assert_eq!(fences.len(), 1);
+/// # Ok::<(), Error>(())
+/// ```
 pub fn dedup(fences: &mut KVec<ARef<Leaf>>) {
     if fences.is_empty() {
         return;

@@ -23,6 +23,19 @@ use kernel::types::NotThreadSafe;
 ///
 /// Handed to the closure of [`signalling`] and to the bodies of the work types
 /// whose job is to signal; not `Send`, and it cannot outlive the section.
+///
+/// # Examples
+///
+/// ```
+/// use dma_buf::{signalling, Section};
+///
+/// /// Part of what completes a job: called in a section only.
+/// fn retire(_section: &Section<'_>) -> u32 {
+///     1
+/// }
+///
+/// assert_eq!(signalling(retire), 1);
+/// ```
 pub struct Section<'a> {
     _scope: PhantomData<&'a ()>,
     _not_send: NotThreadSafe,

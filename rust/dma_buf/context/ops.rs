@@ -21,6 +21,38 @@ use kernel::{
 /// the fence's lock held, so they must neither sleep, nor take a lock that is
 /// held elsewhere with interrupts on, nor use the context or a handle of the
 /// fence to signal.
+///
+/// # Examples
+///
+/// ```
+/// use dma_buf::{FenceContext, FenceContextOps};
+/// use kernel::{prelude::*, sync::atomic::{Acquire, Atomic, Release}};
+///
+/// /// A ring whose hardware writes the number of the last job that it has done.
+/// struct Ring {
+///     done: Atomic<u64>,
+/// }
+///
+/// #[vtable]
+/// impl FenceContextOps for Ring {
+///     type FenceData = ();
+///
+///     fn signaled(&self, _data: &(), seqno: u64) -> Option<Result> {
+///         (self.done.load(Acquire) >= seqno).then_some(Ok(()))
+///     }
+/// }
+///
+/// let ring = FenceContext::new(c"mygpu", c"ring 0", Ring { done: Atomic::new(0) })?;
+/// let job = ring.new_fence(ring.new_fence_allocation(())?);
+/// let fence = job.fence();
+///
+/// // No interrupt comes, but whoever asks finds out.
+/// ring.done.store(1, Release);
+/// fence.is_signaled();
+/// fence.wait()?;
+/// # job.signal(Ok(()));
+/// # Ok::<(), Error>(())
+/// ```
 #[vtable]
 pub trait FenceContextOps: Send + Sync + Sized + 'static {
     /// The driver's data in each fence.

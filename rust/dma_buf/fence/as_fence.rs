@@ -21,6 +21,18 @@ use kernel::sync::aref::{
 /// What can be taken for a fence: a fence of any kind, and a reference to one.
 ///
 /// For functions that take many fences, in whatever form a driver has them.
+///
+/// # Examples
+///
+/// ```
+/// use dma_buf::{AsFence, Fence, Leaf};
+///
+/// fn are_done(fences: &[impl AsFence]) -> bool {
+///     fences.iter().all(|fence| fence.as_fence().is_signaled())
+/// }
+/// assert!(are_done(&[Fence::stub()]));
+/// assert!(are_done(&[&Leaf::stub()]));
+/// ```
 pub trait AsFence {
     /// The fence.
     fn as_fence(&self) -> &Fence;

@@ -155,6 +155,22 @@ impl Leaf {
 }
 
 /// What a fence is; it never changes.
+///
+/// # Examples
+///
+/// ```
+/// use dma_buf::{Fence, Kind};
+///
+/// /// How many fences there are in it, at one level.
+/// fn members(fence: &Fence) -> usize {
+///     match fence.kind() {
+///         Kind::Leaf(_) => 1,
+///         Kind::Array(array) => array.len(),
+///         Kind::Chain(link) => 1 + usize::from(link.prev().is_some()),
+///     }
+/// }
+/// assert_eq!(members(&Fence::stub()), 1);
+/// ```
 pub enum Kind<'a> {
     /// It stands for work.
     Leaf(&'a Leaf),

@@ -6,6 +6,31 @@ use super::Fence;
 use crate::bindings;
 
 /// The later one of two fences of a context.
+///
+/// # Examples
+///
+/// ```
+/// use dma_buf::Later;
+/// use kernel::prelude::*;
+/// # use dma_buf::{FenceContext, FenceContextOps};
+/// # struct Ring;
+/// # #[vtable]
+/// # impl FenceContextOps for Ring {
+/// #     type FenceData = ();
+/// # }
+/// # let ring = FenceContext::new(c"mygpu", c"ring 0", Ring)?;
+///
+/// let first = ring.new_fence(ring.new_fence_allocation(())?);
+/// let second = ring.new_fence(ring.new_fence_allocation(())?);
+///
+/// // Whoever waits for both need wait for one only.
+/// if let Some(Later::Pending(fence)) = first.as_fence().later(second.as_fence()) {
+///     assert_eq!(fence.seqno(), 2);
+/// }
+/// first.signal(Ok(()));
+/// second.signal(Ok(()));
+/// # Ok::<(), Error>(())
+/// ```
 pub enum Later<'a> {
     /// It is pending, and so stands for both.
     Pending(&'a Fence),
