@@ -96,13 +96,13 @@ pub struct FenceContext<T: FenceContextOps> {
 impl<T: FenceContextOps> FenceContext<T> {
     /// Makes a context, whose first fence gets the sequence number 1.
     ///
-    /// Both names show in `/sys/kernel/debug`, in traces and in what user space
-    /// is told. Process context, may sleep. Fails with `ENOMEM`, or as `data`
+    /// Both names, which are copied, show in `/sys/kernel/debug`, in traces and in
+    /// what user space is told. Process context, may sleep. Fails with `ENOMEM`, or as `data`
     /// does.
     ///
     /// C function: `dma_fence_context_alloc()`
     pub fn new<E>(
-        driver_name: &'static CStr,
+        driver_name: &CStr,
         timeline_name: &CStr,
         data: impl PinInit<T, E>,
     ) -> Result<Self>
@@ -114,7 +114,7 @@ impl<T: FenceContextOps> FenceContext<T> {
 
     /// [`Self::new`] with options.
     pub fn with_options<E>(
-        driver_name: &'static CStr,
+        driver_name: &CStr,
         timeline_name: &CStr,
         options: ContextOptions,
         data: impl PinInit<T, E>,
@@ -122,6 +122,8 @@ impl<T: FenceContextOps> FenceContext<T> {
     where
         Error: From<E>,
     {
+        // That of the driver, too: its module may go first.
+        let driver_name = CString::try_from(driver_name)?;
         let timeline_name = CString::try_from(timeline_name)?;
         let inner = Handle::new(try_pin_init!(Inner {
             timeline <- Timeline::new(
@@ -170,7 +172,10 @@ impl<T: FenceContextOps> FenceContext<T> {
 
         // SAFETY: The allocation owned the fence, which is of the type that this
         // context's operations are for.
-        unsafe { self.timeline().publish(fence.cast()) };
+        unsafe {
+            self.timeline()
+                .publish(fence.cast(), DriverFence::<T>::DROP_DATA)
+        };
         // SAFETY: It is published, and the caller's reference is ours.
         unsafe { DriverFence::from_inner(fence) }
     }
@@ -196,7 +201,10 @@ impl<T: FenceContextOps> FenceContext<T> {
 
         // SAFETY: The allocation owned the fence, which is of the type that this
         // context's operations are for.
-        if unsafe { self.timeline().publish_at(fence.cast(), seqno) } {
+        if unsafe {
+            self.timeline()
+                .publish_at(fence.cast(), seqno, DriverFence::<T>::DROP_DATA)
+        } {
             // SAFETY: It is published, and the caller's reference is ours.
             Ok(unsafe { DriverFence::from_inner(fence) })
         } else {

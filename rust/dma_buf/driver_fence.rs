@@ -188,7 +188,8 @@ unsafe impl<T: FenceContextOps> Sync for DriverFence<T> {}
 impl<T: FenceContextOps> Unpin for DriverFence<T> {}
 
 impl<T: FenceContextOps> DriverFence<T> {
-    const DROP_DATA: rcu_callback_t = if needs_drop::<T::FenceData>() {
+    /// Drops a fence's data; `None` if it needs no dropping.
+    pub(crate) const DROP_DATA: rcu_callback_t = if needs_drop::<T::FenceData>() {
         Some(header::drop_data::<T::FenceData>)
     } else {
         None

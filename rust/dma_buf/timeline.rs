@@ -2,8 +2,8 @@
 
 //! The core of a fence context: its pending fences, and their order.
 //!
-//! Not generic: whatever the driver's types, this is one piece of code, in this
-//! module's text.
+//! Not generic: whatever the driver's types, this is one piece of code, and what
+//! the kernel calls of it is this module's text.
 //!
 //! # Order
 //!
@@ -25,6 +25,11 @@
 //! knows that the timeline is there until that section ends. Nothing is counted
 //! per fence, and a leaked handle keeps nothing alive but its own fence.
 //!
+//! The driver's operations lie in the module that made the timeline, which may go
+//! while another one still has the handle. It closes the timeline first, and on a
+//! closed one nothing of that module's is used: a fence published there has
+//! [`ops::CLOSED_OPS`], and what drops its data comes from whoever publishes it.
+//!
 //! # Locks
 //!
 //! timeline's lock -> fence's lock -> what callbacks take. Never the reverse: an
@@ -34,9 +39,12 @@
 
 mod complete;
 mod drain;
+mod ops;
 mod publish;
 mod reap;
 mod watchdog;
+
+pub(crate) use ops::TimelineOps;
 
 use crate::{
     bindings,
@@ -51,7 +59,6 @@ use crate::{
     section::Annotation, //
 };
 use core::{
-    any::TypeId,
     cell::UnsafeCell,
     mem::offset_of,
     ops::ControlFlow,
@@ -68,21 +75,6 @@ use kernel::{
     types::Opaque, //
 };
 use watchdog::Watchdog;
-
-/// What a timeline needs to know of the driver's types.
-pub(crate) struct TimelineOps {
-    pub(crate) fence: bindings::dma_fence_ops,
-    /// Drops a fence's data; `None` if it needs no dropping.
-    pub(crate) drop_data: bindings::rcu_callback_t,
-    /// Together, these tell for whose types the operations are. A type's id is
-    /// unique among crates of different names, which those that one module is
-    /// linked from have. The anchor is a function instantiated for the type, so
-    /// its address lies in the module that put the type to use. Neither is enough
-    /// alone: another module may have a crate of the same name, and functions that
-    /// come out the same may be merged.
-    pub(crate) type_id: fn() -> TypeId,
-    pub(crate) anchor: unsafe fn(NonNull<Entry>),
-}
 
 /// Protected by the timeline's lock.
 struct Inner {
@@ -121,9 +113,12 @@ pub(crate) struct Timeline {
     /// be taken.
     #[pin]
     reap: Opaque<bindings::irq_work>,
+    /// Only used with `lock` held, while not closed.
     ops: &'static TimelineOps,
+    /// That of `ops`. On a closed timeline nothing is on the list to call it for.
+    drop_data: bindings::rcu_callback_t,
     context: u64,
-    driver_name: &'static CStr,
+    driver_name: CString,
     timeline_name: CString,
     options: ContextOptions,
     /// Completes what is pending for too long.
@@ -142,7 +137,7 @@ impl Timeline {
     pub(crate) fn new(
         entry: Entry,
         ops: &'static TimelineOps,
-        driver_name: &'static CStr,
+        driver_name: CString,
         timeline_name: CString,
         options: ContextOptions,
     ) -> impl PinInit<Self> {
@@ -164,6 +159,7 @@ impl Timeline {
                 // SAFETY: `slot` is valid for writes.
                 unsafe { bindings::dma_buf_rs_init_irq_work(slot, Some(Self::reap)) }
             }),
+            drop_data: ops.drop_data,
             ops,
             // SAFETY: Any context; the count is not zero.
             context: unsafe { bindings::dma_fence_context_alloc(1) },
@@ -221,13 +217,6 @@ impl Timeline {
         self.drain_to(&guard, u64::MAX, ECANCELED.to_errno());
     }
 
-    /// Whether this is a timeline of these types.
-    #[inline]
-    pub(crate) fn is_of(&self, ops: &TimelineOps) -> bool {
-        core::ptr::fn_addr_eq(self.ops.anchor, ops.anchor)
-            && (self.ops.type_id)() == (ops.type_id)()
-    }
-
     /// The operation `get_driver_name`.
     ///
     /// # Safety
@@ -251,6 +240,7 @@ impl Timeline {
     /// # Safety
     ///
     /// As for [`Self::get_driver_name`].
+    #[inline(never)]
     pub(crate) unsafe extern "C" fn get_timeline_name(
         fence: *mut bindings::dma_fence,
     ) -> *const c_char {

@@ -5,10 +5,18 @@
 //!
 //! `fd` is the descriptor of a foreign fence, for those who register on one. A
 //! fence that is handed out gets the lowest free descriptor of whoever loads the
-//! module.
+//! module. dma_buf_orphan.ko, which depends on this one, goes before it.
 
+#![crate_name = "dma_buf_unload"]
+
+mod adopted;
 mod chain;
 mod leave;
+
+pub use adopted::{
+    adopt,
+    Adopted, //
+};
 
 use dma_buf::{
     Fence,
@@ -84,10 +92,21 @@ pub(crate) fn foreign() -> Result<kernel::sync::aref::ARef<Fence>> {
 }
 
 /// What goes when the module goes.
-struct Unload(#[expect(dead_code)] Option<chain::Ends>);
+pub struct Unload(#[expect(dead_code)] Option<chain::Ends>);
+
+impl Drop for Unload {
+    fn drop(&mut self) {
+        if let Err(error) = adopted::use_up() {
+            pr_err!("what was adopted is not as it should be: {:?}\n", error);
+        }
+    }
+}
 
 impl kernel::Module for Unload {
     fn init(_module: &'static ThisModule) -> Result<Self> {
+        // SAFETY: This is the module's init.
+        unsafe { adopted::init() };
+
         match module_parameters::leave.value() {
             0 => leave::context()?,
             1 => leave::handle_and_context()?,
@@ -95,6 +114,8 @@ impl kernel::Module for Unload {
             3 => leave::forward()?,
             4 => leave::works()?,
             5 => return Ok(Self(Some(chain::Ends::new(64)?))),
+            // Nothing, but what another module leaves here.
+            6 => {}
             _ => return Err(EINVAL),
         }
         Ok(Self(None))

@@ -2,8 +2,9 @@
 /*
  * A driver's module is unloaded, and has left things behind: what the kernel,
  * and whoever holds its fences, see then. The module is dma_buf_unload.ko, which
- * stands in the root directory or at $DMA_BUF_UNLOAD; foreign fences are those of
- * vfence. (Those of sw_sync would do, but its use taints.)
+ * stands in the root directory or at $DMA_BUF_UNLOAD, as dma_buf_orphan.ko, which
+ * depends on it, or at $DMA_BUF_ORPHAN; foreign fences are those of vfence. (Those
+ * of sw_sync would do, but its use taints.)
  */
 #include <dirent.h>
 #include <errno.h>
@@ -30,6 +31,7 @@ enum leave {
 	LEAVE_FORWARD,
 	LEAVE_WORKS,
 	LEAVE_CHAIN,
+	LEAVE_NOTHING,
 };
 
 /* A bound on a hang, and no measure. */
@@ -44,14 +46,12 @@ static int next_fd(void)
 	return fd;
 }
 
-static int load(enum leave leave, int foreign)
+static int load_file(const char *path, const char *parameters)
 {
-	const char *path = getenv("DMA_BUF_UNLOAD");
-	char parameters[64];
 	int file, ret;
 
 	/* High up, so that the module's descriptors are where they are expected. */
-	file = open(path ? path : "/dma_buf_unload.ko", O_RDONLY | O_CLOEXEC);
+	file = open(path, O_RDONLY | O_CLOEXEC);
 	if (file < 0)
 		return -errno;
 	ret = fcntl(file, F_DUPFD_CLOEXEC, 100);
@@ -59,15 +59,35 @@ static int load(enum leave leave, int foreign)
 	if (ret < 0)
 		return -errno;
 	file = ret;
-	snprintf(parameters, sizeof(parameters), "leave=%d fd=%d", leave, foreign);
 	ret = syscall(SYS_finit_module, file, parameters, 0) ? -errno : 0;
 	close(file);
 	return ret;
 }
 
+static int load(enum leave leave, int foreign)
+{
+	const char *path = getenv("DMA_BUF_UNLOAD");
+	char parameters[64];
+
+	snprintf(parameters, sizeof(parameters), "leave=%d fd=%d", leave, foreign);
+	return load_file(path ? path : "/dma_buf_unload.ko", parameters);
+}
+
+static int load_orphan(void)
+{
+	const char *path = getenv("DMA_BUF_ORPHAN");
+
+	return load_file(path ? path : "/dma_buf_orphan.ko", "");
+}
+
+static int unload_module(const char *name)
+{
+	return syscall(SYS_delete_module, name, O_NONBLOCK) ? -errno : 0;
+}
+
 static int unload(void)
 {
-	return syscall(SYS_delete_module, "dma_buf_unload", O_NONBLOCK) ? -errno : 0;
+	return unload_module("dma_buf_unload");
 }
 
 /*
@@ -227,6 +247,23 @@ TEST_F(unload, drops_that_lead_to_drops_are_waited_for)
 {
 	ASSERT_EQ(0, load(LEAVE_CHAIN, -1));
 	ASSERT_EQ(0, unload());
+	settle();
+}
+
+TEST_F(unload, context_outlives_the_module_that_made_it)
+{
+	char driver[32] = "";
+	int fence = next_fd();
+
+	ASSERT_EQ(0, load(LEAVE_NOTHING, -1));
+	ASSERT_EQ(0, load_orphan());
+	ASSERT_EQ(0, unload_module("dma_buf_orphan"));
+	settle();
+	/* Which, as it goes, uses the context, and hands out a fence. */
+	ASSERT_EQ(0, unload());
+	EXPECT_EQ(-ECANCELED, status(fence, driver));
+	EXPECT_STREQ("detached-driver", driver);
+	close(fence);
 	settle();
 }
 

@@ -9,13 +9,13 @@ use super::{
 };
 use crate::{
     bindings,
+    driver_fence::DriverFence,
     fence::{
         errno,
         instant,
         Fence, //
     },
     header::{
-        self,
         FenceData,
         Header, //
     },
@@ -25,15 +25,9 @@ use crate::{
         TimelineOps, //
     }, //
 };
-use core::{
-    any::TypeId,
-    mem::needs_drop, //
-};
+use core::any::TypeId;
 use kernel::{
-    ffi::{
-        c_char,
-        c_void, //
-    },
+    ffi::c_void,
     sync::{
         atomic::{
             Acquire,
@@ -66,11 +60,7 @@ impl<T: FenceContextOps> FenceContext<T> {
                 None
             },
         },
-        drop_data: if needs_drop::<T::FenceData>() {
-            Some(header::drop_data::<T::FenceData>)
-        } else {
-            None
-        },
+        drop_data: DriverFence::<T>::DROP_DATA,
         type_id: TypeId::of::<T>,
         anchor: Handle::<Inner<T>>::free,
     };
@@ -168,29 +158,20 @@ impl<T: FenceContextOps> FenceContext<T> {
                 .load(Acquire)
                 .cast::<bindings::dma_fence_ops>();
 
-            !ops.is_null()
-                && (*ops).get_driver_name.is_some_and(|f| {
-                    core::ptr::fn_addr_eq(
-                        f,
-                        Timeline::get_driver_name
-                            as unsafe extern "C" fn(*mut bindings::dma_fence) -> *const c_char,
-                    )
-                })
+            ops.as_ref()
+                .and_then(|ops| TimelineOps::of_fence(ops))
+                .is_some_and(|ops| ops.is_same(Self::TIMELINE_OPS))
         };
         if !ours {
             return None;
         }
 
-        // SAFETY: Only the fences of this crate name themselves by that function,
-        // and one whose operations are still set inside this RCU read-side
-        // section was pending inside it, so its timeline is valid. If that is of
-        // this type, so are the context and the fence's data.
+        // SAFETY: It has operations for this type, so its context and its data are of
+        // this type. They were still set inside this RCU read-side section, so it was
+        // pending inside it, and its timeline is valid.
         unsafe {
             let header = &*fence.cast::<Header>();
 
-            if !header.timeline.as_ref().is_of(Self::TIMELINE_OPS) {
-                return None;
-            }
             Some((
                 &(*header.timeline.cast::<Inner<T>>().as_ptr()).data,
                 &(*fence.cast::<FenceData<T::FenceData>>()).data,

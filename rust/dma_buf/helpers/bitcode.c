@@ -23,6 +23,7 @@
 #include "dma-fence.c"
 #include "irq_work.c"
 #include "irqflags.c"
+#include "kmemleak.c"
 #include "list.c"
 #include "lockdep.c"
 #include "module.c"

@@ -12,6 +12,7 @@
 #include <linux/dma-fence.h>
 #include <linux/irq_work.h>
 #include <linux/irqflags.h>
+#include <linux/kmemleak.h>
 #include <linux/list.h>
 #include <linux/lockdep.h>
 #include <linux/module.h>
@@ -34,6 +35,9 @@ bool dma_buf_rs_irq_work_is_busy(struct irq_work *work);
 /* irqflags.c */
 unsigned long dma_buf_rs_local_irq_save(void);
 void dma_buf_rs_local_irq_restore(unsigned long flags);
+
+/* kmemleak.c */
+void dma_buf_rs_kmemleak_not_leak(const void *ptr);
 
 /* list.c */
 void dma_buf_rs_list_add_tail(struct list_head *new, struct list_head *head);

@@ -190,8 +190,10 @@ impl Entry {
         let this = unsafe { entry.as_ref() };
 
         if this.gone.load(Acquire) {
-            // Too late to be freed: only the driver's text could. It had
-            // leaked a handle.
+            // Too late to be freed: only the text of the module that made it
+            // could. That had leaked a handle, or given it away.
+            // SAFETY: The object is from the allocator, and stays for ever.
+            unsafe { bindings::dma_buf_rs_kmemleak_not_leak(entry.as_ptr().cast()) };
             return;
         }
 

@@ -240,7 +240,7 @@ impl Timeline {
                     "driver bug: fence {} of {} ({}) was dropped unsignalled; cancelled\n",
                     seqno,
                     &*timeline.timeline_name,
-                    timeline.driver_name,
+                    &*timeline.driver_name,
                 );
             }
         }

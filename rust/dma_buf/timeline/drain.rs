@@ -122,7 +122,7 @@ impl Timeline {
                     now = bindings::ktime_get();
                 }
                 link = self.signal_first(header, error, this.timestamp_or(now));
-                Header::release(header, self.ops.drop_data);
+                Header::release(header, self.drop_data);
                 count += 1;
             }
             self.cut(link);
@@ -152,7 +152,7 @@ impl Timeline {
         // SAFETY: By the function's contract; what is on the list is valid.
         unsafe {
             // What needs no dropping is less to do.
-            let mut count = match self.ops.drop_data {
+            let mut count = match self.drop_data {
                 None => self.signal_seqno(seqno, result, None),
                 _ => self.signal_seqno_dropping(seqno, result),
             };
@@ -177,16 +177,16 @@ impl Timeline {
     #[inline(never)]
     unsafe fn signal_seqno_dropping(&self, seqno: u64, result: i32) -> usize {
         // SAFETY: By the function's contract.
-        unsafe { self.signal_seqno(seqno, result, self.ops.drop_data) }
+        unsafe { self.signal_seqno(seqno, result, self.drop_data) }
     }
 
     /// Signals all up to a sequence number, and says how many.
     ///
     /// # Safety
     ///
-    /// The lock is held; `drop_data` is the context's.
+    /// The lock is held; `drop_data` is for the fences on the list.
     #[inline(always)]
-    unsafe fn signal_seqno(
+    pub(super) unsafe fn signal_seqno(
         &self,
         seqno: u64,
         result: i32,

@@ -3,6 +3,7 @@
 //! How fences come onto a timeline.
 
 use super::{
+    ops::CLOSED_OPS,
     Inner,
     Timeline, //
 };
@@ -36,10 +37,14 @@ impl Timeline {
     /// # Safety
     ///
     /// `header` starts a fence of the type that `self.ops` is for, which the
-    /// caller owns, and has not been published. Afterwards the caller owns a
-    /// reference to it.
-    pub(crate) unsafe fn publish(&self, header: NonNull<Header>) {
-        let guard = self.lock.lock();
+    /// caller owns, and has not been published; `drop_data` is for that type.
+    /// Afterwards the caller owns a reference to it.
+    pub(crate) unsafe fn publish(
+        &self,
+        header: NonNull<Header>,
+        drop_data: bindings::rcu_callback_t,
+    ) {
+        let _guard = self.lock.lock();
         // SAFETY: The lock is held.
         let inner = unsafe { &mut *self.inner.get() };
 
@@ -49,12 +54,15 @@ impl Timeline {
         } else {
             inner.last += 1;
         }
+        let (seqno, closed) = (inner.last, inner.closed);
+
         // SAFETY: By the function's contract. No number on the list is higher.
-        unsafe { self.insert(header, inner.last, self.pending.get()) };
-        if inner.closed {
-            let _domain = DomainSection::begin(self.options.domain);
-            let _section = Annotation::begin();
-            self.drain_to(&guard, u64::MAX, ECANCELED.to_errno());
+        unsafe {
+            if closed {
+                self.publish_cancelled(header, seqno, drop_data);
+            } else {
+                self.insert(header, seqno, self.pending.get(), &self.ops.fence);
+            }
         }
     }
 
@@ -66,7 +74,12 @@ impl Timeline {
     /// # Safety
     ///
     /// As for [`Self::publish`]; nothing changes if it returns false.
-    pub(crate) unsafe fn publish_at(&self, header: NonNull<Header>, seqno: u64) -> bool {
+    pub(crate) unsafe fn publish_at(
+        &self,
+        header: NonNull<Header>,
+        seqno: u64,
+        drop_data: bindings::rcu_callback_t,
+    ) -> bool {
         let _domain = DomainSection::begin(self.options.domain);
         let _section = Annotation::begin();
         let guard = self.lock.lock();
@@ -79,9 +92,14 @@ impl Timeline {
         inner.chosen = true;
         inner.last = inner.last.max(seqno);
 
+        let (passed, closed) = (seqno <= inner.passed, inner.closed);
+        if closed {
+            // SAFETY: By the function's contract.
+            unsafe { self.publish_cancelled(header, seqno, drop_data) };
+            return true;
+        }
         // Behind the last one that is not above it; but before all that are
         // pending if its number has passed, which is below theirs.
-        let passed = seqno <= inner.passed;
         let head = self.pending.get();
         // SAFETY: The list is initialised and locked, and what is on it is valid.
         let next = unsafe {
@@ -95,11 +113,9 @@ impl Timeline {
             next
         };
         // SAFETY: By the function's contract; the place was just found.
-        unsafe { self.insert(header, seqno, next) };
+        unsafe { self.insert(header, seqno, next, &self.ops.fence) };
 
-        if inner.closed {
-            self.drain_to(&guard, u64::MAX, ECANCELED.to_errno());
-        } else if passed {
+        if passed {
             // SAFETY: The caller owns the fence, which is on the locked list.
             unsafe { header.as_ref() }.outcome.store(0, Release);
             self.drain(&guard);
@@ -107,15 +123,49 @@ impl Timeline {
         true
     }
 
+    /// Publishes a fence on a closed timeline, and cancels it.
+    ///
+    /// Nothing is on the list but this one, and nothing of the driver's is used but
+    /// what the caller hands in.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Self::publish`], with the lock held.
+    #[cold]
+    #[inline(never)]
+    unsafe fn publish_cancelled(
+        &self,
+        header: NonNull<Header>,
+        seqno: u64,
+        drop_data: bindings::rcu_callback_t,
+    ) {
+        let _domain = DomainSection::begin(self.options.domain);
+        let _section = Annotation::begin();
+
+        // SAFETY: By the function's contract; the list is empty.
+        unsafe {
+            self.insert(header, seqno, self.pending.get(), &CLOSED_OPS.fence);
+            self.signal_seqno(u64::MAX, ECANCELED.to_errno(), drop_data);
+        }
+    }
+
     /// Initialises a fence and puts it on the list, before `next`.
     ///
     /// # Safety
     ///
-    /// - As for [`Self::publish`], with the lock held.
+    /// - As for [`Self::publish`], with the lock held; `ops` is part of a
+    ///   [`TimelineOps`](super::TimelineOps) that lasts until a grace period after the
+    ///   fence has signalled.
     /// - `next` is the list's head, or the link of one on it, and the numbers
     ///   before it are not above, those from it on not below `seqno`.
     #[inline]
-    unsafe fn insert(&self, header: NonNull<Header>, seqno: u64, next: *mut bindings::list_head) {
+    unsafe fn insert(
+        &self,
+        header: NonNull<Header>,
+        seqno: u64,
+        next: *mut bindings::list_head,
+        ops: &'static bindings::dma_fence_ops,
+    ) {
         let fence = Header::as_fence(header);
 
         // SAFETY: The caller owns the fence. Its operations may run as soon as it
@@ -125,13 +175,7 @@ impl Timeline {
         // header is on no list, and the list is locked.
         unsafe {
             (&raw mut (*header.as_ptr()).timeline).write(NonNull::from(self));
-            bindings::dma_fence_init64(
-                fence,
-                &self.ops.fence,
-                core::ptr::null_mut(),
-                self.context,
-                seqno,
-            );
+            bindings::dma_fence_init64(fence, ops, core::ptr::null_mut(), self.context, seqno);
             bindings::refcount_set(&raw mut (*fence).refcount.refcount, 2);
             #[cfg(CONFIG_LOCKDEP)]
             if let Some(class) = self.options.lock_class {
@@ -140,7 +184,7 @@ impl Timeline {
             if let Some(bound) = self.options.bound {
                 // On a closed timeline it is about to be completed, and nothing
                 // may be started any more.
-                if !(*self.inner.get()).closed {
+                if !core::ptr::eq(ops, &CLOSED_OPS.fence) {
                     self.watch(header, bound);
                 }
             }

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a timeline is told of the driver's types.
+
+use super::Timeline;
+use crate::{
+    bindings,
+    registry::Entry, //
+};
+use core::{
+    any::TypeId,
+    ptr::NonNull, //
+};
+use kernel::ffi::c_char;
+
+/// What a timeline needs to know of the driver's types.
+///
+/// # Invariants
+///
+/// What a fence points to, and is named by [`Timeline::get_driver_name`], is the
+/// `fence` in one of these.
+#[repr(C)]
+pub(crate) struct TimelineOps {
+    /// At the start, as [`Self::of_fence`] relies on it.
+    pub(crate) fence: bindings::dma_fence_ops,
+    /// Drops a fence's data; `None` if it needs no dropping.
+    pub(crate) drop_data: bindings::rcu_callback_t,
+    /// Together, these tell for whose types the operations are. A type's id is
+    /// unique among crates of different names, which those that one module is
+    /// linked from have. The anchor is a function instantiated for the type, so
+    /// its address lies in the module that put the type to use. Neither is enough
+    /// alone: another module may have a crate of the same name, and functions that
+    /// come out the same may be merged.
+    pub(crate) type_id: fn() -> TypeId,
+    pub(crate) anchor: unsafe fn(NonNull<Entry>),
+}
+
+/// The operations of fences that are published on a closed timeline.
+pub(super) static CLOSED_OPS: TimelineOps = TimelineOps {
+    fence: bindings::dma_fence_ops {
+        get_driver_name: Some(Timeline::get_driver_name),
+        get_timeline_name: Some(Timeline::get_timeline_name),
+        enable_signaling: None,
+        signaled: None,
+        wait: None,
+        release: None,
+        set_deadline: None,
+    },
+    drop_data: None,
+    // No driver's type.
+    type_id: TypeId::of::<TimelineOps>,
+    anchor: TimelineOps::no_anchor,
+};
+
+impl TimelineOps {
+    /// What `ops`, of a fence, are part of, if that is a fence of this crate.
+    ///
+    /// # Safety
+    ///
+    /// `ops` is valid for `'a`.
+    pub(crate) unsafe fn of_fence<'a>(ops: &bindings::dma_fence_ops) -> Option<&'a Self> {
+        let ours = ops.get_driver_name.is_some_and(|f| {
+            core::ptr::fn_addr_eq(
+                f,
+                Timeline::get_driver_name
+                    as unsafe extern "C" fn(*mut bindings::dma_fence) -> *const c_char,
+            )
+        });
+
+        // SAFETY: By the type invariants, and the function's contract.
+        ours.then(|| unsafe { &*core::ptr::from_ref(ops).cast::<Self>() })
+    }
+
+    /// Whether these are for the same types.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        core::ptr::fn_addr_eq(self.anchor, other.anchor) && (self.type_id)() == (other.type_id)()
+    }
+
+    /// Nobody calls it.
+    ///
+    /// # Safety
+    ///
+    /// None.
+    unsafe fn no_anchor(_: NonNull<Entry>) {}
+}
