@@ -4,6 +4,7 @@
 
 use crate::{
     bindings,
+    lock::irq_lock_class,
     reader::PreemptReader,
     registry::{
         Entry,
@@ -16,6 +17,7 @@ use core::{
 };
 use kernel::{
     prelude::*,
+    sync::Mutex,
     types::Opaque, //
 };
 
@@ -27,6 +29,10 @@ pub(crate) struct RawIrqWork {
     entry: Entry,
     #[pin]
     work: Opaque<bindings::irq_work>,
+    /// Held by who waits for the work: where that sleeps, it is woken by a pointer
+    /// in the work, which there is one of (`rcuwait`).
+    #[pin]
+    waiter: Mutex<()>,
     /// Runs the item's body.
     body: unsafe fn(NonNull<RawIrqWork>),
 }
@@ -41,8 +47,12 @@ impl RawIrqWork {
         ops: &'static EntryOps,
         body: unsafe fn(NonNull<RawIrqWork>),
     ) -> impl PinInit<Self> {
+        let class = irq_lock_class!(c"dma_buf_rs::IrqWork::sync");
+
         pin_init!(Self {
             entry: Entry::new(ops),
+            // Not by the macro: see `IrqLockClass`.
+            waiter <- Mutex::new((), class.name(), class.key()),
             work <- Opaque::ffi_init(|slot| {
                 // SAFETY: `slot` is valid for writes.
                 unsafe { bindings::dma_buf_rs_init_irq_work(slot, Some(Self::run)) }
@@ -107,7 +117,9 @@ impl RawIrqWork {
 
     /// Waits until the work neither runs nor is about to. May sleep.
     pub(super) fn sync(&self) {
-        // SAFETY: The work is initialised.
+        let _one = self.waiter.lock();
+
+        // SAFETY: The work is initialised, and nobody else waits for it.
         unsafe { bindings::irq_work_sync(self.work.get()) };
     }
 }

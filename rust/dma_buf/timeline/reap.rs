@@ -60,9 +60,10 @@ impl Timeline {
 
     /// Waits until neither the irq_work nor the watchdog runs.
     ///
-    /// Process context, may sleep.
+    /// Process context, may sleep. Only one may wait at a time: the registry does.
     pub(crate) fn sync(&self) {
-        // SAFETY: The work is initialised; the context is right.
+        // SAFETY: The work is initialised; the context is right; and nobody else waits
+        // for the work.
         unsafe { bindings::irq_work_sync(self.reap.get()) };
         self.watchdog.cancel();
     }
