@@ -283,6 +283,10 @@ impl Fence {
 
     /// When the fence signalled; `None` before.
     ///
+    /// A fence that has just signalled may not have its time yet, and then this is
+    /// `None`, too. Some drivers put the time in later, from an interrupt, so it is
+    /// not waited for, as C does.
+    ///
     /// Context: any.
     ///
     /// C function: `dma_fence_timestamp()`
@@ -296,13 +300,14 @@ impl Fence {
         if !self.test_signaled_flag() {
             return None;
         }
-        // Between the two flags the signaller, which holds the fence's lock, only
-        // stores the time; the core waits for it in the same way.
-        while self.flags().load(Acquire)
+        // The signaller sets this flag after the other one, and need neither hold the
+        // fence's lock in between nor do it at once: i915 leaves it to an irq_work, which
+        // may be due on this CPU.
+        if self.flags().load(Acquire)
             & (1 << bindings::dma_fence_flag_bits_DMA_FENCE_FLAG_TIMESTAMP_BIT)
             == 0
         {
-            core::hint::spin_loop();
+            return None;
         }
         // SAFETY: The flag says that the union holds the time, and it does as
         // long as there is a reference.

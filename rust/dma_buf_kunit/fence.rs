@@ -112,6 +112,22 @@ mod tests {
         Ok(())
     }
 
+    /// As i915 leaves its fences, until an interrupt on the same CPU.
+    #[test]
+    fn signalled_fence_may_not_have_its_time_yet() -> Result {
+        let fence = Fence::signaled_at(Instant::now())?;
+        let timestamp = 1 << bindings::dma_fence_flag_bits_DMA_FENCE_FLAG_TIMESTAMP_BIT;
+
+        // SAFETY: The fence is valid, and nobody else has it.
+        unsafe { (*fence.as_raw()).flags &= !timestamp };
+        assert!(fence.timestamp().is_none());
+        assert!(fence.test_signaled_flag());
+        // SAFETY: As above. The time is still there.
+        unsafe { (*fence.as_raw()).flags |= timestamp };
+        assert!(fence.timestamp().is_some());
+        Ok(())
+    }
+
     #[test]
     fn seqnos_of_foreign_fences_may_wrap_in_32_bits() -> Result {
         let (a, signal_a) = foreign(7, 0xffff_fff0)?;
