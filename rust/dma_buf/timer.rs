@@ -24,7 +24,13 @@ use core::{
 };
 use kernel::{
     prelude::*,
-    sync::rcu,
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        rcu, //
+    },
     time::Delta,
     types::Opaque, //
 };
@@ -44,6 +50,9 @@ struct RawTimer {
     entry: Entry,
     #[pin]
     timer: Opaque<bindings::hrtimer>,
+    /// The handle has been dropped. A body that runs meanwhile may have started the
+    /// timer, which cannot be stopped then.
+    dropped: Atomic<bool>,
     /// Runs the item's body.
     body: unsafe fn(NonNull<RawTimer>),
 }
@@ -68,6 +77,7 @@ impl RawTimer {
                     )
                 }
             }),
+            dropped: Atomic::new(false),
             body,
         })
     }
@@ -89,7 +99,7 @@ impl RawTimer {
         let raw = unsafe { this.as_ref() };
         let _rcu = rcu::read_lock();
 
-        if !raw.entry.is_dead() {
+        if !raw.entry.is_dead() && !raw.dropped.load(Relaxed) {
             // SAFETY: It is what the body was made for, and the driver's text
             // stays until RCU is read-unlocked.
             unsafe { (raw.body)(this) };
@@ -134,9 +144,9 @@ unsafe impl<T: TimerItem> Registered for Inner<T> {
 
 /// A high-resolution timer that owns what it works on.
 ///
-/// Dropping it stops it and does not wait: a body that runs goes on. The item is
-/// dropped a grace period later, in softirq context. If its module goes, it does
-/// not run any more.
+/// Dropping it stops it and does not wait: a body that runs goes on, and is the last
+/// one, even if it has started the timer again. The item is dropped a grace period
+/// later, in softirq context. If its module goes, it does not run any more.
 ///
 /// # Examples
 ///
@@ -237,6 +247,9 @@ impl<T: TimerItem> Deref for Timer<T> {
 
 impl<T: TimerItem> Drop for Timer<T> {
     fn drop(&mut self) {
-        self.inner.get().raw.try_cancel();
+        let raw = &self.inner.get().raw;
+
+        raw.dropped.store(true, Relaxed);
+        raw.try_cancel();
     }
 }

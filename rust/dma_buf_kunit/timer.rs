@@ -142,6 +142,49 @@ mod tests {
         Ok(())
     }
 
+    /// Owns its own timer, until the body starts it and drops it.
+    #[pin_data]
+    struct DropsItself {
+        #[pin]
+        timer: SpinLockIrq<Option<Timer<DropsItself>>>,
+        runs: Counter,
+        _drops: Droppable,
+    }
+
+    impl TimerItem for DropsItself {
+        fn run(&self, _section: &Section<'_>) {
+            let timer = self.timer.lock().take();
+
+            self.runs.add();
+            if let Some(timer) = timer {
+                timer.start(Delta::ZERO);
+            }
+        }
+    }
+
+    #[test]
+    fn dropped_by_its_body_it_does_not_run_again() -> Result {
+        let (runs, drops) = (Counter::new()?, Counter::new()?);
+        let (in_body, in_item) = (runs.clone(), drops.clone());
+        let timer = Timer::new(pin_init!(DropsItself {
+            timer <- new_spinlock_irq!(None),
+            runs: in_body,
+            _drops: Droppable(in_item),
+        }))?;
+        {
+            let item: *const DropsItself = &*timer;
+            // SAFETY: The item stays until a grace period after the body has run, which
+            // does not before the lock is let go, with interrupts off.
+            let mut slot = unsafe { &*item }.timer.lock();
+
+            timer.start(Delta::ZERO);
+            *slot = Some(timer);
+        }
+        assert!(once(&drops));
+        assert_eq!(runs.get(), 1);
+        Ok(())
+    }
+
     /// Whether a body that has begun has ended, once, and the item was dropped.
     fn ended((runs, ends, drops): &(Counter, Counter, Counter)) -> bool {
         drops.get() == 1 && runs.get() == ends.get() && runs.get() <= 1
