@@ -10,10 +10,7 @@ use crate::{
     bindings,
     callback::keep_library, //
 };
-use core::ptr::{
-    self,
-    NonNull, //
-};
+use core::ptr;
 use kernel::{
     prelude::*,
     sync::{
@@ -83,16 +80,16 @@ pub(super) fn quiesce(module: *mut bindings::module) {
 
     GOING.store(module, Release);
 
-    // A body that still runs may register something new, hence the loop; nothing
-    // that is dead runs again.
-    while stop_all(module) {
-        // Whoever saw an entry alive, and so ran the driver's code or armed
-        // something, is done with it after this.
-        rcu::synchronize_rcu();
-        wait_for_all(module);
-    }
-
     loop {
+        // A body that still runs may register something new, hence the loop; nothing
+        // that is dead runs again.
+        while stop_all(module) {
+            // Whoever saw an entry alive, and so ran the driver's code or armed
+            // something, is done with it after this.
+            rcu::synchronize_rcu();
+            wait_for_all(module);
+        }
+
         // What was dropped is freed, with all that it drops in turn: when nothing
         // more has been left to RCU by the end of a barrier, nothing is.
         DEFERRED.store(false, Release);
@@ -102,16 +99,19 @@ pub(super) fn quiesce(module: *mut bindings::module) {
         }
 
         // What is left was leaked. Its operations are about to vanish, and another
-        // module may be loaded to where they were.
-        REGISTRY.find(module, |entry| {
-            entry.dead.store(true, Release);
+        // module may be loaded to where they were. But what a drop has just made
+        // must be stopped first.
+        let new = REGISTRY.find(module, |entry| {
+            if !entry.dead.load(Relaxed) {
+                return true;
+            }
             entry.gone.store(true, Release);
             // SAFETY: The entry is linked, and `find` holds the lock.
             unsafe { bindings::dma_buf_rs_list_del_init(entry.link.get()) };
             false
         });
         // Unless somebody, who may be another module, has just dropped it.
-        if !DEFERRED.load(Acquire) {
+        if new.is_none() && !DEFERRED.load(Acquire) {
             break;
         }
     }
@@ -168,6 +168,6 @@ fn wait_for_all(module: *mut bindings::module) {
         unsafe { (this.ops.quiesce)(entry) };
         this.quiet.store(true, Relaxed);
         // SAFETY: The reference of `stop_all`, given up once.
-        unsafe { Entry::put(NonNull::from(this)) };
+        unsafe { Entry::put(entry) };
     }
 }
