@@ -50,10 +50,23 @@ impl RawWork {
             entry: Entry::new(ops),
             work <- Opaque::ffi_init(|slot| {
                 // SAFETY: `slot` is valid for writes.
-                unsafe { bindings::dma_buf_rs_init_delayed_work(slot, Some(Self::run)) }
+                unsafe { Self::init(slot) }
             }),
             body,
         })
+    }
+
+    /// Not inlined: lockdep's keys are static items of where the C side does this, and
+    /// that is inlined in turn on some kernels. In another module's memory there would
+    /// be other ones, which go when it does.
+    ///
+    /// # Safety
+    ///
+    /// `slot` is valid for writes.
+    #[inline(never)]
+    unsafe fn init(slot: *mut bindings::delayed_work) {
+        // SAFETY: By the function's contract.
+        unsafe { bindings::dma_buf_rs_init_delayed_work(slot, Some(Self::run)) }
     }
 
     /// # Safety
@@ -165,7 +178,7 @@ impl WorkQueuer {
         Self { raw }
     }
 
-    /// [`Work::queue`](super::Work::queue).
+    /// [`Work::queue`](super::Work::queue): work that is queued with a delay stays so.
     pub fn queue(&self) -> bool {
         // SAFETY: By the type invariant.
         unsafe { RawWork::queue(self.raw, 0) }
