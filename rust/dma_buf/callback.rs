@@ -78,8 +78,9 @@ use kernel::prelude::*;
 /// - it neither signals a fence, nor registers or cancels a callback, nor drops
 ///   what may be the registration, or the last reference to a fence;
 /// - it leaves [`FenceCallback::function`] as it is;
-/// - if a registration is leaked, its fence signals before the module that the
-///   implementation is part of is unloaded.
+/// - a registration that is leaked, or given to another module, is over, because its
+///   fence signals or it is cancelled, before a module goes that has this
+///   implementation in its text: the one it is part of, and any that registers it.
 pub unsafe trait FenceCallback: Send + Sync + Sized + 'static {
     /// The fence has signalled. What may be asked of it is its flag, error, time,
     /// context and sequence number.
@@ -115,7 +116,9 @@ impl<T> From<CallbackError<T>> for Error {
 /// What became of a callback.
 #[derive(Debug)]
 pub enum Cancelled<T> {
-    /// It was removed before the fence signalled, and does not run.
+    /// It was removed before it was called, and is not called any more. The fence may
+    /// have signalled all the same: some drivers set its flag before they call what is
+    /// registered.
     Cancelled(T),
     /// It has run.
     Called(T),

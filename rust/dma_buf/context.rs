@@ -58,9 +58,13 @@ unsafe impl<T: FenceContextOps> Registered for Inner<T> {
 /// published.
 ///
 /// When a context is dropped, what is pending on it is cancelled: it signals
-/// with `ECANCELED`. A context that is leaked is treated so when its module goes.
-/// Its data is dropped, and its memory freed, a grace period later, in softirq
-/// context.
+/// with `ECANCELED`. Its data is dropped, and its memory freed, a grace period
+/// later, in softirq context.
+///
+/// A context belongs to the module whose code makes it. When that goes, what is
+/// pending is cancelled, too, if the context was leaked, or given to another module;
+/// there, what is published on it from then on is cancelled at once. It is never
+/// freed then.
 ///
 /// # Examples
 ///
@@ -163,7 +167,8 @@ impl<T: FenceContextOps> FenceContext<T> {
     /// From here on, whoever gets hold of the fence may wait for it, so its
     /// signal must come, and nothing that it depends on may wait for memory.
     ///
-    /// Any context.
+    /// Any context, but with no lock held that an operation takes: see
+    /// [`FenceContextOps`].
     ///
     /// C function: `dma_fence_init64()`
     #[inline]
@@ -191,7 +196,7 @@ impl<T: FenceContextOps> FenceContext<T> {
     /// On a context that has given out numbers by itself ([`Self::new_fence`]),
     /// one that is not above the last is an error, and the memory comes back.
     ///
-    /// Any context.
+    /// Any context, as for [`Self::new_fence`].
     pub fn new_fence_at(
         &self,
         memory: DriverFenceAllocation<T>,

@@ -58,7 +58,8 @@
 //! |---|---|---|
 //! | making contexts, allocations, work types; waiting; [`SyncFile::new`]; [`FenceArray::new`], [`merge`], [`Fence::flatten`] | the flag test, error, timestamp, numbers, names, kinds, references | publishing, signalling, [`FenceChainAllocation::append`], [`FenceArrayAllocation::build`], [`dedup`], registering and cancelling callbacks, `is_signaled`, `status`, [`FenceSlot`], [`Fence::links`], [`Fence::find_seqno`], [`Fence::leaves`] |
 //!
-//! "Any context" is any but NMI. With `PREEMPT_RT`, where spinlocks sleep, it is
+//! References, in the second column, are all but the last: dropping that one is for
+//! the third. "Any context" is any but NMI. With `PREEMPT_RT`, where spinlocks sleep, it is
 //! neither hard interrupt context nor under a raw spinlock; bodies of work types
 //! run in threads and softirqs there.
 //!

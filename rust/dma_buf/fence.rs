@@ -81,6 +81,9 @@ pub enum Status {
 /// its driver's [`DriverFence`](crate::DriverFence) is for. References are kept
 /// as [`ARef<Fence>`].
 ///
+/// The kernel counts references in 31 bits. Whoever forgets as many finds the count
+/// stuck, as in C: the kernel warns of it, once, and the fence stays for ever.
+///
 /// # Examples
 ///
 /// ```

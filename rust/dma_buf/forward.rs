@@ -35,7 +35,8 @@ use kernel::{
 /// Signals a driver's fence when another fence signals, and with its result.
 ///
 /// Made ahead, so that starting it cannot fail for want of memory. If it is
-/// dropped while it waits, the driver's fence is dropped unsignalled.
+/// dropped while it waits, the driver's fence is dropped unsignalled. When the module
+/// goes whose code made it, it signals no more: another one must not keep it.
 ///
 /// # Examples
 ///

@@ -125,7 +125,7 @@ impl<T: WorkItem> Work<T> {
     }
 
     /// [`Self::queue`], after so many jiffies; as late as can be, for more than the
-    /// kernel takes.
+    /// kernel takes. If it is queued, it stays so, for when it was to run.
     ///
     /// C function: `queue_delayed_work()`
     pub fn queue_after(&self, delay: Jiffies) -> bool {

@@ -68,7 +68,8 @@ ready_callback!(
 );
 
 ready_callback!(
-    /// Queues a [`Work`](crate::Work), or a delayed one at once: process context.
+    /// Queues a [`Work`](crate::Work): process context. One that is queued with a
+    /// delay stays so, and runs when that is over.
     QueueWork(WorkQueuer),
     // Takes the workqueue's own locks, with interrupts off.
     |this| {

@@ -22,6 +22,12 @@ use kernel::{
 /// held elsewhere with interrupts on, nor use the context or a handle of the
 /// fence to signal.
 ///
+/// Nor may they take a lock under which a fence of the context is published,
+/// signalled, cancelled or dropped. That takes the timeline's lock, and signalling
+/// takes the fence's inside; an operation is called with the fence's, so its own
+/// would close the circle. Publish and signal when such a lock has been let go, or
+/// have the operation use atomics.
+///
 /// # Examples
 ///
 /// ```
