@@ -25,7 +25,11 @@ use kernel::{
     },
     page::PAGE_SIZE,
     prelude::*,
-    sync::aref::ARef, //
+    sync::aref::ARef,
+    time::{
+        delay::fsleep,
+        Delta, //
+    }, //
 };
 
 /// The most contexts that [`merge`] takes pending fences of.
@@ -190,9 +194,7 @@ impl Found {
     #[inline]
     fn add<F: AsFence>(&mut self, leaf: &Leaf, rest: &[F]) -> Result {
         if leaf.is_signaled() {
-            let timestamp = leaf.timestamp_ns().unwrap_or(0);
-
-            self.signaled = self.signaled.max(timestamp);
+            self.signaled = self.signaled.max(when(leaf));
             return Ok(());
         }
         match self.pending.push_within_capacity(leaf.into()) {
@@ -221,6 +223,18 @@ impl Found {
         }
         self.pending.push(leaf, GFP_KERNEL | __GFP_NOWARN)?;
         Ok(())
+    }
+}
+
+/// When a leaf that has signalled did, in ns of CLOCK_MONOTONIC; if it just does, in
+/// a moment.
+#[inline]
+fn when(leaf: &Leaf) -> i64 {
+    loop {
+        if let Some(timestamp) = leaf.timestamp_ns() {
+            return timestamp;
+        }
+        fsleep(Delta::from_micros(1));
     }
 }
 
