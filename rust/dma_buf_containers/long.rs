@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Chains of 100 000 links. What is counted is links and references, not time.
+//! Chains of 100 000 links, and merges as large. What is counted is links, references
+//! and questions, not time.
 
 use kernel::prelude::*;
 
-#[kunit_tests(rust_dma_buf_long_chain)]
+#[kunit_tests(rust_dma_buf_long)]
 mod tests {
     use super::*;
     use crate::{
@@ -31,7 +32,8 @@ mod tests {
         Fence,
         FenceChain,
         FenceChainAllocation,
-        Wait, //
+        Wait,
+        MAX_MERGE, //
     };
     use kernel::sync::{
         aref::ARef,
@@ -181,6 +183,38 @@ mod tests {
             tail = Some(FenceChain::into_fence(link));
         }
         assert!(most <= 64 + PENDING as usize);
+        Ok(())
+    }
+
+    /// That there are too many is found out before all of them are looked at.
+    #[test]
+    fn merge_of_too_many_contexts_ends_early() -> Result {
+        let alive = foreign::alive();
+        let device = Device::new(MAX_MERGE as u32 + 1)?;
+        let mut jobs = KVVec::new();
+        let mut many = KVVec::new();
+
+        for _ in 0..=MAX_MERGE {
+            jobs.push(device.submit()?, GFP_KERNEL)?;
+        }
+        for _ in 0..4 {
+            for job in &jobs {
+                many.push(job.clone(), GFP_KERNEL)?;
+            }
+        }
+        let (merged, times) = asked(|| merge(&many));
+        assert_eq!(merged.map(|_| ()), Err(E2BIG));
+        assert!(times <= 3 * MAX_MERGE);
+        // One less will do, and any number of times.
+        device.signal_up_to(1, Ok(()));
+        let merged = merge(&many)?;
+        assert!(merged
+            .as_array()
+            .is_some_and(|array| array.len() == MAX_MERGE));
+        device.signal_up_to(u64::MAX, Ok(()));
+        assert!(merged.is_signaled());
+        drop((merged, many, jobs, device));
+        assert!(eventually(|| foreign::alive() == alive));
         Ok(())
     }
 }
