@@ -13,6 +13,7 @@ use crate::{
         DriverFenceAllocation, //
     },
     fence::errno,
+    header::Header,
     options::ContextOptions,
     registry::{
         Entry,
@@ -178,9 +179,9 @@ impl<T: FenceContextOps> FenceContext<T> {
         // SAFETY: The allocation owned the fence, which is of the type that this
         // context's operations are for.
         unsafe {
-            self.timeline()
-                .publish(fence.cast(), DriverFence::<T>::DROP_DATA)
-        };
+            Header::prepare(fence.cast(), DriverFence::<T>::DROP_DATA);
+            self.timeline().publish(fence.cast());
+        }
         // SAFETY: It is published, and the caller's reference is ours.
         unsafe { DriverFence::from_inner(fence) }
     }
@@ -207,8 +208,8 @@ impl<T: FenceContextOps> FenceContext<T> {
         // SAFETY: The allocation owned the fence, which is of the type that this
         // context's operations are for.
         if unsafe {
-            self.timeline()
-                .publish_at(fence.cast(), seqno, DriverFence::<T>::DROP_DATA)
+            Header::prepare(fence.cast(), DriverFence::<T>::DROP_DATA);
+            self.timeline().publish_at(fence.cast(), seqno)
         } {
             // SAFETY: It is published, and the caller's reference is ours.
             Ok(unsafe { DriverFence::from_inner(fence) })

@@ -32,8 +32,11 @@ use kernel::{
 /// needed at once.
 #[repr(C)]
 pub(crate) union Link {
-    /// Before publication.
+    /// Before publication is prepared.
     none: (),
+    /// At publication: what drops the data. In the text of the module that publishes
+    /// the fence, which may not be that of its timeline's operations.
+    pub(crate) drop_data: bindings::rcu_callback_t,
     /// Membership of the context's pending list, while the fence is on it.
     pub(crate) pending: bindings::list_head,
     /// Afterwards: the head by which the data's drop waits for a grace period.
@@ -96,6 +99,17 @@ impl Header {
             (&raw mut (*this).timestamp).write(UnsafeCell::new(0));
             (&raw mut (*this).expires).write(UnsafeCell::new(MaybeUninit::uninit()));
         }
+    }
+
+    /// Prepares a header for publication.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns the fence, which is not published; `drop_data` is for its type.
+    #[inline]
+    pub(crate) unsafe fn prepare(this: NonNull<Header>, drop_data: bindings::rcu_callback_t) {
+        // SAFETY: By the function's contract.
+        unsafe { (*(*this.as_ptr()).link.get()).drop_data = drop_data };
     }
 
     /// The C fence in a header, without a reference to the header.

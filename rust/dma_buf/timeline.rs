@@ -28,7 +28,7 @@
 //! The driver's operations lie in the module that made the timeline, which may go
 //! while another one still has the handle. It closes the timeline first, and on a
 //! closed one nothing of that module's is used: a fence published there has
-//! [`ops::CLOSED_OPS`], and what drops its data comes from whoever publishes it.
+//! [`ops::CLOSED_OPS`], and what drops its data is of whoever publishes it.
 //!
 //! # Locks
 //!

@@ -37,13 +37,9 @@ impl Timeline {
     /// # Safety
     ///
     /// `header` starts a fence of the type that `self.ops` is for, which the
-    /// caller owns, and has not been published; `drop_data` is for that type.
-    /// Afterwards the caller owns a reference to it.
-    pub(crate) unsafe fn publish(
-        &self,
-        header: NonNull<Header>,
-        drop_data: bindings::rcu_callback_t,
-    ) {
+    /// caller owns, and has prepared for publication. Afterwards the caller owns a
+    /// reference to it.
+    pub(crate) unsafe fn publish(&self, header: NonNull<Header>) {
         let _guard = self.lock.lock();
         // SAFETY: The lock is held.
         let inner = unsafe { &mut *self.inner.get() };
@@ -59,9 +55,9 @@ impl Timeline {
         // SAFETY: By the function's contract. No number on the list is higher.
         unsafe {
             if closed {
-                self.publish_cancelled(header, seqno, drop_data);
+                self.publish_cancelled(header, seqno);
             } else {
-                self.insert(header, seqno, self.pending.get(), &self.ops.fence);
+                self.insert(header, seqno, self.pending.get(), &self.ops.fence, true);
             }
         }
     }
@@ -74,12 +70,7 @@ impl Timeline {
     /// # Safety
     ///
     /// As for [`Self::publish`]; nothing changes if it returns false.
-    pub(crate) unsafe fn publish_at(
-        &self,
-        header: NonNull<Header>,
-        seqno: u64,
-        drop_data: bindings::rcu_callback_t,
-    ) -> bool {
+    pub(crate) unsafe fn publish_at(&self, header: NonNull<Header>, seqno: u64) -> bool {
         let _domain = DomainSection::begin(self.options.domain);
         let _section = Annotation::begin();
         let guard = self.lock.lock();
@@ -95,7 +86,7 @@ impl Timeline {
         let (passed, closed) = (seqno <= inner.passed, inner.closed);
         if closed {
             // SAFETY: By the function's contract.
-            unsafe { self.publish_cancelled(header, seqno, drop_data) };
+            unsafe { self.publish_cancelled(header, seqno) };
             return true;
         }
         // Behind the last one that is not above it; but before all that are
@@ -113,7 +104,7 @@ impl Timeline {
             next
         };
         // SAFETY: By the function's contract; the place was just found.
-        unsafe { self.insert(header, seqno, next, &self.ops.fence) };
+        unsafe { self.insert(header, seqno, next, &self.ops.fence, true) };
 
         if passed {
             // SAFETY: The caller owns the fence, which is on the locked list.
@@ -126,30 +117,30 @@ impl Timeline {
     /// Publishes a fence on a closed timeline, and cancels it.
     ///
     /// Nothing is on the list but this one, and nothing of the driver's is used but
-    /// what the caller hands in.
+    /// what the fence was prepared with.
     ///
     /// # Safety
     ///
     /// As for [`Self::publish`], with the lock held.
     #[cold]
     #[inline(never)]
-    unsafe fn publish_cancelled(
-        &self,
-        header: NonNull<Header>,
-        seqno: u64,
-        drop_data: bindings::rcu_callback_t,
-    ) {
+    unsafe fn publish_cancelled(&self, header: NonNull<Header>, seqno: u64) {
         let _domain = DomainSection::begin(self.options.domain);
         let _section = Annotation::begin();
 
         // SAFETY: By the function's contract; the list is empty.
         unsafe {
-            self.insert(header, seqno, self.pending.get(), &CLOSED_OPS.fence);
+            let drop_data = (*(*header.as_ptr()).link.get()).drop_data;
+
+            // Not watched: it is about to be completed, and nothing may be started any
+            // more.
+            self.insert(header, seqno, self.pending.get(), &CLOSED_OPS.fence, false);
             self.signal_seqno(u64::MAX, ECANCELED.to_errno(), drop_data);
         }
     }
 
-    /// Initialises a fence and puts it on the list, before `next`.
+    /// Initialises a fence and puts it on the list, before `next`; `watched`, if the
+    /// timeline has a bound.
     ///
     /// # Safety
     ///
@@ -158,13 +149,14 @@ impl Timeline {
     ///   fence has signalled.
     /// - `next` is the list's head, or the link of one on it, and the numbers
     ///   before it are not above, those from it on not below `seqno`.
-    #[inline]
+    #[inline(always)]
     unsafe fn insert(
         &self,
         header: NonNull<Header>,
         seqno: u64,
         next: *mut bindings::list_head,
         ops: &'static bindings::dma_fence_ops,
+        watched: bool,
     ) {
         let fence = Header::as_fence(header);
 
@@ -181,10 +173,8 @@ impl Timeline {
             if let Some(class) = self.options.lock_class {
                 class.set(fence);
             }
-            if let Some(bound) = self.options.bound {
-                // On a closed timeline it is about to be completed, and nothing
-                // may be started any more.
-                if !core::ptr::eq(ops, &CLOSED_OPS.fence) {
+            if watched {
+                if let Some(bound) = self.options.bound {
                     self.watch(header, bound);
                 }
             }
