@@ -71,10 +71,18 @@ endif
 # Every Rust symbol is exported, not only those a consumer of this tree uses:
 # what is generic or inline ends up in consumers we have never seen.
 #
-# The crate's version goes into the symbol hashes (-Cmetadata), so a consumer
-# built against another version fails to load instead of running against
-# another layout.
+# What decides a layout goes into the symbol hashes (-Cmetadata): the crate's
+# version and sources, the kernel's configuration and the compiler. A consumer
+# built against another crate then fails to load, instead of running against it.
 rust-crate-version := $(shell sed -n 's/^MODULE_VERSION("\(.*\)");$$/\1/p' $(src)/rust/dma_buf/modinfo.c)
+ifdef CONFIG_RUST
+rust-crate-version := $(rust-crate-version)-$(shell { \
+	(cd $(src)/rust && find crate.mk dma_buf -type f ! -name '*_generated.*' \
+		\( -name '*.rs' -o -name '*.[ch]' -o -name '*.params' -o -name '*.mk' \) \
+		-exec sha256sum {} + | LC_ALL=C sort); \
+	cat $(objtree)/include/config/auto.conf $(objtree)/include/config/kernel.release; \
+	$(RUSTC) -vV; } | sha256sum | cut -c1-16)
+endif
 
 quiet_cmd_rust_crate_exports = EXPORTS $@
       cmd_rust_crate_exports = \
