@@ -3,7 +3,7 @@
 # For the Kbuild of a driver that uses the dma_buf crate from out of tree:
 #
 #	obj-m := mygpu.o
-#	include $(DMA_BUF_RS)/source/include/dma_buf.mk
+#	include $(or $(DMA_BUF_RS),$(error DMA_BUF_RS is not set))/source/include/dma_buf.mk
 #
 # DMA_BUF_RS is where the crate's modules were built for the same kernel: what
 # scripts/modules prints. Every Rust file of the directory can then `use dma_buf`,
@@ -11,6 +11,18 @@
 
 ifeq ($(wildcard $(DMA_BUF_RS)/rust/dma_buf/libdma_buf.rmeta),)
 $(error DMA_BUF_RS=$(DMA_BUF_RS) has no built dma_buf crate. Give what scripts/modules prints)
+endif
+
+# Kbuild only warns of another C compiler, and does not look at rustc. (There is no
+# configuration when make cleans.)
+ifdef CONFIG_RUSTC_VERSION_TEXT
+dma-buf-built-with := $(CONFIG_RUSTC_VERSION_TEXT) and $(CONFIG_CC_VERSION_TEXT)
+dma-buf-compilers := $(shell $(RUSTC) --version) and \
+	$(shell LC_ALL=C $(CC) --version | head -n 1)
+ifneq ($(dma-buf-compilers),$(dma-buf-built-with))
+$(error The kernel and dma_buf were built with $(dma-buf-built-with), but this make \
+uses $(dma-buf-compilers). Add to its arguments what scripts/toolchain prints)
+endif
 endif
 
 rustflags-y += -L $(abspath $(DMA_BUF_RS))/rust/dma_buf --extern dma_buf
