@@ -12,6 +12,9 @@
 set -euo pipefail
 # Without it a $(...) goes on after an error.
 shopt -s inherit_errexit
+# Without it a script goes on after a Ctrl-C if the command it waited for had an
+# answer to that of its own.
+trap 'exit 130' INT
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 # shellcheck disable=SC2034 # for those who source this
