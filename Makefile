@@ -7,6 +7,13 @@ KERNEL ?=
 SUITES ?=
 export KDIR KSRC KERNEL DRY_RUN SOAK V
 
+# SUITE=, say, would go unnoticed, and everything be run.
+KNOWN := KERNEL= SUITES= KDIR= KSRC= SOAK= DRY_RUN= V= KSRC_SHA256= \
+	KSRC_UNVERIFIED= DEBIAN_MIRROR= DMA_BUF_RS_CACHE= XDG_CACHE_HOME= TMPDIR=
+$(foreach v,$(filter-out $(patsubst %=,%,$(KNOWN)),$(.VARIABLES)),$(if \
+	$(filter command,$(firstword $(origin $(v)))),\
+	$(error There is no $(v)=, but $(wordlist 1,6,$(KNOWN)) (make help explains))))
+
 .DEFAULT_GOAL := help
 .PHONY: help setup kernel modules run test list-suites style bench shell clean
 

@@ -16,6 +16,19 @@ shopt -s inherit_errexit
 # answer to that of its own.
 trap 'exit 130' INT
 
+# print_help: the comment at the head of the script
+print_help() {
+	sed -nE '/^#!|^# (SPDX|shellcheck)/d; /^#/!q; s/^#[:H]? ?//p' "$0"
+}
+
+# Whoever sources this hands over its arguments, too.
+case ${1:-} in
+-h | --help)
+	print_help
+	exit
+	;;
+esac
+
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 # shellcheck disable=SC2034 # for those who source this
 BUILD=$ROOT/build
@@ -109,13 +122,32 @@ apt_had_no_network() {
 
 # need_space DIRECTORY MEGABYTES PURPOSE: is there room, where it is or will be?
 need_space() {
-	local dir=$1 free
+	local dir=$1 free elsewhere=", or put the cache elsewhere: export DMA_BUF_RS_CACHE=/some/directory"
 
 	while [[ ! -d $dir ]]; do dir=$(dirname "$dir"); done
 	free=$(($(df -Pk "$dir" | awk 'NR == 2 { print $4 }') / 1024))
+	[[ $1/ == "$CACHE"/* ]] || elsewhere=.
 	((free >= $2)) || die \
 		"There is not enough disk space for $3: $1 has $free MB free, and it takes $2 MB." \
-		"Make room, or put the cache elsewhere: export DMA_BUF_RS_CACHE=/some/directory"
+		"Make room$elsewhere"
+}
+
+# build_dir DIRECTORY: make this part of the checkout's build directory
+build_dir() {
+	if ! mkdir -p "$1" 2>/dev/null || [[ ! -w $1 ]]; then
+		die "Cannot write to $1: what belongs to a checkout is built in it." \
+			"Use a checkout of your own, on a file system that can be written to."
+	fi
+	need_space "$1" 30 "what is built in the checkout"
+}
+
+# kernel_name FLAVOUR: the kernel's name for people; "host" stands for none
+kernel_name() {
+	if [[ ${KDIR:-} && $1 != host ]]; then
+		echo KDIR
+	else
+		echo "$1"
+	fi
 }
 
 # lock NAME: be the only one at it, until this script ends

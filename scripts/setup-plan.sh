@@ -9,17 +9,16 @@ _list() {
 _plan_here() {
 	local bindgen=
 
-	echo "This machine ($DISTRO_NAME):"
 	if [[ $DISTRO == other ]]; then
-		echo "  packages: not a distribution that is known here; nothing is installed."
+		echo "This is not a supported distribution, so nothing is installed on it."
 	else
 		[[ ! $BUILD_BINDGEN || -x $(bindgen_built) ]] || bindgen=y
 		missing_packages "${PACKAGES[@]}" ${bindgen:+"${BINDGEN_PACKAGES[@]}"}
 		if ((${#MISSING[@]})); then
-			echo "  packages to install with apt (${#MISSING[@]}, and what they depend on; up to 2.3 GB):"
+			echo "On this machine ($DISTRO_NAME), apt will install ${#MISSING[@]} packages and what they depend on (up to 2.3 GB):"
 			_list "${MISSING[@]}"
 		else
-			echo "  packages: all are installed."
+			echo "On this machine ($DISTRO_NAME), all packages are installed."
 		fi
 	fi
 	if [[ ! $BUILD_BINDGEN ]]; then
@@ -46,13 +45,10 @@ print_plan() {
 	local d
 
 	_plan_here
+	printf '\nThe packages for it, of which those that are missing are installed:\n'
 	for d in "${KNOWN_DISTROS[@]}"; do
 		load_distro "$d"
-		printf '\nOn %s, of these what is missing:\n' "$DISTRO_NAME"
-		_list "${PACKAGES[@]}"
-		if [[ $BUILD_BINDGEN ]]; then
-			echo "  to build bindgen:"
-			_list "${BINDGEN_PACKAGES[@]}"
-		fi
+		printf '\n  %s:\n' "$DISTRO_NAME"
+		_list "${PACKAGES[@]}" "${BINDGEN_PACKAGES[@]}"
 	done
 }

@@ -11,7 +11,7 @@ build_programs() {
 	src=$(realpath "$kdir")
 	[[ ! -e $kdir/source ]] || src=$(realpath "$kdir/source")
 	PROGRAMS=$BUILD/$1/selftests/$dir
-	mkdir -p "$PROGRAMS"
+	build_dir "$PROGRAMS"
 	lock_build "$PROGRAMS"
 	# A tree of the user's may have been built without them.
 	[[ -d $kdir/usr/include/linux ]] ||
