@@ -202,7 +202,7 @@ start_shell() {
 	QEMU=$!
 }
 
-# Without a child, so that it can be killed.
+# Without a child, so that it can be killed, which ends it.
 type_in() {
 	local line
 
@@ -213,7 +213,12 @@ type_in() {
 	while IFS= read -r line || [[ $line ]]; do
 		printf '%s\n' "$line"
 	done
-	printf '\004'
+	# One in the midst of a change of the terminal's settings is lost; whoever
+	# else reads before the shell does takes one for himself.
+	while :; do
+		printf '\004'
+		read -rt 0.3 -u "$never" _ || :
+	done
 }
 
 # The guest powers itself off after its last line; one that does not is killed,

@@ -102,6 +102,10 @@ static char **read_argv(void)
 
 static int run_command(void)
 {
+	/* Nobody types at the console of a guest with a command. */
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	dup2(null, 0);
 	dup2(out_end, 1);
 	dup2(err_end, 2);
 	execvp(command[0], command);

@@ -28,6 +28,8 @@ channels() {
 	check "a module brings what it depends on" 0 '' --module vfence -- \
 		sh -c 'test -c /dev/vfence && cat /proc/modules'
 	is "... by name" grep -q ^dma_buf_rs "$tmp/out"
+	check "a command that reads its input" 0 '' --timeout 30 -- sh -c 'cat && echo end'
+	is "... reads nothing" holds "$tmp/out" end
 	check "CPUs and memory" 0 '' --smp 3 --mem 600M -- sh -c 'nproc; grep MemTotal /proc/meminfo'
 	is "... are as asked for" grep -qx 3 "$tmp/out"
 	check "--icount" 0 '' --icount -- nproc
@@ -37,6 +39,11 @@ channels() {
 	vm >"$tmp/out" 2>"$tmp/err" <<<'echo $((6 * 7)); exit 9' || status=$?
 	verdict "without a command, a shell" 9 '' "$status"
 	is "... that does what it is told" grep -aqx $'42\r' "$tmp/out"
+	# Once for cat; and what comes before the shell reads again is lost.
+	status=0
+	timeout 120 "$ROOT/qemu/vm" --kernel "$flavour" >"$tmp/out" 2>"$tmp/err" \
+		<<<'cat; sleep 2; (exit 7)' || status=$?
+	verdict "... and ends when its input does" 7 '' "$status"
 }
 
 holds() {
