@@ -54,7 +54,7 @@ module_path() {
 	local name=${1//-/_} candidate
 
 	REPLY=''
-	if [[ $1 == */* ]]; then
+	if [[ $1 == @(*/*|*.ko) ]]; then
 		REPLY=$1
 		[[ -f $1 ]] || quit 65 "there is no module $1"
 		return

@@ -37,25 +37,77 @@ static int read_list(void)
 	return n;
 }
 
+/* From "path" or "path parameters", in its place, to the name the kernel knows. */
+static char *module_name(char *line)
+{
+	char *name;
+
+	line[strcspn(line, " ")] = '\0';
+	name = strrchr(line, '/') + 1;
+	name[strcspn(name, ".")] = '\0';
+	for (char *c = name; *c; c++)
+		*c = *c == '-' ? '_' : *c;
+	return name;
+}
+
+/*
+ * What the kernel has said last of this module since kmsg was opened; if it has
+ * not named it, what it has said last.
+ */
+static const char *last_word(int kmsg, const char *name)
+{
+	static char word[1024];
+	char record[8192];
+	bool named = false;
+	ssize_t n;
+
+	while ((n = read(kmsg, record, sizeof(record) - 1)) > 0 ||
+	       (n < 0 && errno == EPIPE)) {
+		char *text;
+
+		record[n < 0 ? 0 : n] = '\0';
+		record[strcspn(record, "\n")] = '\0';
+		text = strchr(record, ';');
+		if (!text || (named && !strstr(text, name)))
+			continue;
+		named = strstr(text, name);
+		snprintf(word, sizeof(word), "%s", text + 1);
+	}
+	return word;
+}
+
+static int load_module(char *path)
+{
+	int kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	char *params = strchr(path, ' ');
+	int fd, error;
+	const char *word;
+
+	if (params)
+		*params++ = '\0';
+	lseek(kmsg, 0, SEEK_END);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0 && !syscall(SYS_finit_module, fd, params ?: "", 0)) {
+		close(fd);
+		close(kmsg);
+		return 0;
+	}
+	error = errno;
+	fprintf(stderr, "vm: %s does not load: %s\n", strrchr(path, '/') + 1,
+		strerror(error));
+	word = last_word(kmsg, module_name(path));
+	if (*word)
+		fprintf(stderr, "vm: the kernel says: %s\n", word);
+	return 1;
+}
+
 int load_modules(void)
 {
 	int n = read_list();
 
-	for (int i = 0; i < n; i++) {
-		char *params = strchr(lines[i], ' ');
-		int fd, ret;
-
-		if (params)
-			*params++ = '\0';
-		fd = open(lines[i], O_RDONLY | O_CLOEXEC);
-		ret = fd < 0 ? -1 : syscall(SYS_finit_module, fd, params ?: "", 0);
-		if (ret < 0) {
-			fprintf(stderr, "vm: %s does not load: %s\n",
-				strrchr(lines[i], '/') + 1, strerror(errno));
+	for (int i = 0; i < n; i++)
+		if (load_module(lines[i]))
 			return 1;
-		}
-		close(fd);
-	}
 	return 0;
 }
 
@@ -65,12 +117,6 @@ int load_modules(void)
  */
 void unload_modules(void)
 {
-	for (int n = read_list(); n-- > 0;) {
-		char *name = strrchr(lines[n], '/') + 1;
-
-		name[strcspn(name, ".")] = '\0';
-		for (char *c = name; *c; c++)
-			*c = *c == '-' ? '_' : *c;
-		syscall(SYS_delete_module, name, O_NONBLOCK);
-	}
+	for (int n = read_list(); n-- > 0;)
+		syscall(SYS_delete_module, module_name(lines[n]), O_NONBLOCK);
 }

@@ -13,6 +13,11 @@ statuses() {
 	check "a command that is not there" 127 "No such file" -- /no/such/command
 	check "a module that does not load" 65 "vm_complain.ko does not load: Invalid argument" \
 		--module "$ko what=nonsense" -- true
+	mkdir "$tmp/other"
+	sed 's/vermagic=7\.3/vermagic=7.4/' "$ko" >"$tmp/other/vm_complain.ko"
+	pushd "$tmp/other" >/dev/null || exit
+	check "a module for another kernel" 65 "version magic '7.4" --module vm_complain.ko -- true
+	popd >/dev/null || exit
 	check "a module that is not there" 65 "there is no module nonsense" --module nonsense -- true
 	check "an option that is not there" 64 "there is no option" --nonsense
 	check "a file that is not there" 64 "there is no file" --file /no/such/file -- true
