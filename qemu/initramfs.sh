@@ -33,7 +33,9 @@ base_archive() {
 	fi
 	! ldd "$busybox" >/dev/null 2>&1 ||
 		quit 69 "$busybox is linked dynamically; the guest wants the package busybox-static"
-	mkdir -p "$dir"
+	if ! mkdir -p "$dir" 2>/dev/null || [[ ! -w $dir ]]; then
+		quit 69 "cannot write to $dir, where a part of the guest is kept"
+	fi
 	stage=$TMP/base
 	mkdir -p "$stage"/{bin,dev,proc,sys,tmp,run,root,etc,lib/modules,vm}
 	cc -std=gnu11 -D_GNU_SOURCE -static -O2 -s -Wall -Wextra -o "$stage/init" "$src"/*.c 2>"$TMP/cc" ||
@@ -46,7 +48,8 @@ base_archive() {
 		[[ $applet == busybox ]] || ln -s busybox "$TMP/applets/bin/$applet"
 	done
 	(cd "$TMP/applets" && find . -type l -print0 | cpio -o -0 -H newc -R 0:0 --quiet) >>"$TMP/base.cpio"
-	mv "$TMP/base.cpio" "$BASE.$$" && mv "$BASE.$$" "$BASE"
+	{ mv "$TMP/base.cpio" "$BASE.$$" && mv "$BASE.$$" "$BASE"; } ||
+		{ rm -f "$BASE.$$" && quit 69 "cannot write $BASE"; }
 }
 
 # module_path NAME: sets REPLY to its file; the project's modules come first
@@ -127,5 +130,6 @@ make_initramfs() {
 	for f in "${FILES[@]}"; do
 		add_file "$f"
 	done
-	{ cat "$BASE" && archive "$TMP/root"; } >"$TMP/initramfs"
+	{ cat "$BASE" && archive "$TMP/root"; } >"$TMP/initramfs" ||
+		quit 69 "the guest's file system cannot be made in ${TMPDIR:-/tmp}"
 }

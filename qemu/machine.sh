@@ -6,7 +6,7 @@
 # Sets KERNEL_TREE, and SLOW for one that takes much longer and more memory.
 find_kernel() {
 	if [[ ${KDIR:-} ]]; then
-		KERNEL_TREE=$(realpath -- "$KDIR")
+		KERNEL_TREE=$(realpath -e -- "$KDIR" 2>/dev/null) || quit 69 "KDIR=$KDIR: there is no such directory"
 	else
 		KERNEL_TREE=$("$ROOT/scripts/kernel" "$FLAVOUR") || quit 69 "there is no $FLAVOUR kernel (see above)"
 	fi
@@ -65,9 +65,9 @@ choose_accel() {
 	version=$("$QEMU_BIN" --version | head -n 1)
 	key=$(printf '%s %s' "$(</proc/sys/kernel/random/boot_id)" "$version" | sha256sum)
 	cached=$CACHE/qemu/kvm-${key%% *}
-	mkdir -p "$CACHE/qemu"
 	if [[ ! -e $cached ]]; then
 		lock kvm
+		mkdir -p "$CACHE/qemu"
 		if [[ ! -e $cached ]] && probe_kvm; then
 			echo y >"$cached"
 		elif [[ ! -e $cached ]]; then

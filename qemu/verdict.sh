@@ -76,7 +76,7 @@ verdict() {
 	if [[ $OUTCOME == lost && $PHASE == boot && $QEMU_STATUS != 0 && -s $TMP/qemu ]]; then
 		quit 69 "QEMU does not start: $(head -n 3 "$TMP/qemu")"
 	fi
-	[[ $OUTCOME != pipe ]] || exit 141
+	[[ $OUTCOME != pipe ]] || finish 141
 	if [[ $OUTCOME == 'done' ]] && incomplete; then
 		OUTCOME=lost
 	fi
@@ -105,7 +105,7 @@ verdict() {
 	esac
 	# Whatever else went wrong, a kernel that complained is why.
 	[[ ! -s $TMP/complaints ]] || status=126
-	exit "$status"
+	finish "$status"
 }
 
 # With --expect: a guest that was lost to a panic or after the complaint has
@@ -117,17 +117,14 @@ expected() {
 		/^H / { head = substr($0, 3) }
 		/^B / && index(substr($0, 3), text) { print head; exit }' "$TMP/complaints")
 	if [[ $OUTCOME == timeout ]]; then
-		note "the command had not ended after $TIMEOUT s"
-		exit 124
+		quit 124 "the command had not ended after $TIMEOUT s"
 	elif [[ $head ]]; then
-		note "as expected, the kernel complained: $head"
-		exit 0
+		quit 0 "as expected, the kernel complained: $head"
 	fi
 	[[ ! -s $TMP/complaints ]] || print_complaints
 	if [[ $OUTCOME == lost ]]; then
 		show_console
 		quit 125 "the guest was lost: $WHY; and no complaint with '$EXPECT' had come"
 	fi
-	note "no complaint with '$EXPECT' came"
-	exit 1
+	quit 1 "no complaint with '$EXPECT' came"
 }

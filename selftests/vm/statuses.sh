@@ -3,7 +3,7 @@
 # How qemu/vm ends.
 
 statuses() {
-	local start
+	local start status=0
 
 	check "the status of false" 1 '' -- false
 	check "any other status" 42 '' -- sh -c 'exit 42'
@@ -22,6 +22,14 @@ statuses() {
 	check "an option that is not there" 64 "there is no option" --nonsense
 	check "a file that is not there" 64 "there is no file" --file /no/such/file -- true
 	check "not a number" 64 "--timeout wants seconds" --timeout soon -- true
+	KDIR=/no/such check "a kernel that is not there" 69 "vm: KDIR=/no/such: there is no such directory" -- true
+	(ulimit -f 64 && vm -- true) >"$tmp/out" 2>"$tmp/err" || status=$?
+	verdict "no space for the guest" 69 "vm: the guest's file system cannot be made" "$status"
+	# What nobody has thought of
+	check "any other failure of its own" 69 "vm: there is no guest" --file "$ko:/vm/argv/x" -- true
+	ln -s "$ROOT/qemu/vm" "$tmp/link"
+	"$tmp/link" --help >"$tmp/out" 2>"$tmp/err"
+	is "it can be a link" test ! -s "$tmp/err"
 
 	start=$EPOCHSECONDS
 	check "a command that spins" 124 "had not ended after 10 s" \
@@ -73,9 +81,15 @@ left_behind() {
 	sleep 1
 	verdict "SIG$1" "$2" '' "$status"
 	is "... leaves no QEMU" none_runs "$mark"
+	is "... and says nothing more" silent
 	# What nothing could remove, the next run does.
 	[[ $1 != KILL ]] || TMPDIR=$tmp/tmp vm -- true >"$tmp/out" 2>"$tmp/err"
 	is "... nor a temporary directory" rmdir "$tmp/tmp"
+}
+
+# But for qemu/vm itself, which may have tried again
+silent() {
+	! grep -qv "^vm: " "$tmp/err"
 }
 
 none_runs() {
