@@ -42,7 +42,7 @@ machine() {
 	MACHINE=("${LAUNCH[@]}" "$QEMU_BIN" -nodefaults -no-user-config -M q35 "$@"
 		-m "$MEM" -smp "$SMP" -display none -no-reboot
 		-kernel "$BZIMAGE" -initrd "$initramfs"
-		-append "$cmdline${LAST_ATTEMPT:+ vm_any_timer=1}$APPEND"
+		-append "$cmdline${LAST_ATTEMPT:+ vm_last_try=1}$APPEND"
 		-device virtio-serial-pci)
 	for port in ctl log out err; do
 		MACHINE+=(-chardev "file,id=$port,path=$dir/$port"
@@ -145,8 +145,8 @@ run_guest() {
 				PHASE=load HELLO=$line t0=$REPLY
 				[[ ! ${NO_KVM:-} ]] || echo n >"$NO_KVM"
 				;;
-			unfit)
-				OUTCOME=lost WHY="its timer did not survive the boot"
+			unfit*)
+				OUTCOME=lost WHY=${line#unfit }
 				;;
 			start)
 				PHASE=run

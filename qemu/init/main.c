@@ -6,7 +6,7 @@
  * Ports (virtio-serial, by name):
  *   out, err  the command's output, raw
  *   log       every record of the kernel's log, then "kmemleak;..." lines
- *   ctl       lines: hello or unfit, beat MS, start, ended STATUS, end KEY=VALUE...
+ *   ctl       lines: hello or unfit WHY, beat MS, start, ended STATUS, end KEY=VALUE...
  *
  * "end" is the last line, and counts the bytes sent over the other ports: the
  * host believes no result without it. Without /vm/argv there is no command but
@@ -160,6 +160,7 @@ int main(void)
 {
 	struct sched_param rt = { .sched_priority = 1 };
 	unsigned long taint;
+	const char *why;
 	int locks, load, status = -1, scan;
 
 	mounts();
@@ -180,8 +181,9 @@ int main(void)
 		fprintf(stderr, "vm: no virtio-serial port or no /dev/kmsg\n");
 		power_off();
 	}
-	if (timer_is_poor()) {
-		ctl_say("unfit\n");
+	why = unfit();
+	if (why) {
+		ctl_say("unfit %s\n", why);
 		power_off();
 	}
 	taint = read_taint();

@@ -48,15 +48,12 @@ int read_debug_locks(void)
 /*
  * On a busy host the kernel may find the local APIC's timer unreliable while it
  * boots, and do without high-resolution timers: then jobs of a millisecond take
- * a tick, and stress tests for ever. A boot more helps; vm_any_timer on the
- * command line says that it was tried.
+ * a tick, and stress tests for ever.
  */
-bool timer_is_poor(void)
+static bool timer_is_poor(void)
 {
 	struct timespec res;
 
-	if (getenv("vm_any_timer"))
-		return false;
 	/* The switch comes with a tick some time after the clock source. */
 	for (int i = 0; i < 100; i++) {
 		if (!clock_getres(CLOCK_MONOTONIC, &res) && !res.tv_sec && res.tv_nsec == 1)
@@ -64,6 +61,23 @@ bool timer_is_poor(void)
 		usleep(20 * 1000);
 	}
 	return true;
+}
+
+/*
+ * What has gone wrong before anything of the user's has run, or NULL. An emulated
+ * machine on a busy host does such things now and then, and a boot more helps;
+ * vm_last_try on the command line says that it was tried.
+ */
+const char *unfit(void)
+{
+	if (getenv("vm_last_try"))
+		return NULL;
+	/* The taint of a BUG, an Oops or a WARN; lockdep that is off. */
+	if (read_taint() & (1 << 5 | 1 << 7 | 1 << 9) || !read_debug_locks())
+		return "its kernel complained while it booted";
+	if (timer_is_poor())
+		return "its timer did not survive the boot";
+	return NULL;
 }
 
 static bool kmemleak(const char *verb)

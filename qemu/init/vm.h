@@ -51,7 +51,7 @@ void unload_modules(void);
 /* state.c */
 unsigned long read_taint(void);
 int read_debug_locks(void);
-bool timer_is_poor(void);
+const char *unfit(void);
 int find_leaks(void);
 void send_leaks(void);
 

@@ -51,6 +51,10 @@ statuses() {
 		"its timer did not survive the boot" --append nolapic_timer -- true
 	is "... and says so" two_retries
 
+	check "so is one whose kernel complained while it booted" 0 \
+		"its kernel complained while it booted" --append sysctl.kernel.tainted=512 -- true
+	is "... and says so" two_retries
+
 	left_behind TERM 143
 	left_behind KILL 137
 }
