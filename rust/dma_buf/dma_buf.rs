@@ -104,6 +104,7 @@
 
 mod array;
 mod bindings;
+mod buffer;
 mod callback;
 mod chain;
 mod context;
@@ -120,6 +121,7 @@ mod merge;
 mod options;
 mod reader;
 mod registry;
+mod resv;
 mod section;
 mod slab;
 mod sync_file;
@@ -134,6 +136,7 @@ pub use array::{
     FenceArrayAllocation,
     MAX_ARRAY_FENCES, //
 };
+pub use buffer::DmaBuf;
 pub use callback::{
     CallbackError,
     Cancelled,
@@ -190,6 +193,24 @@ pub use merge::{
     MAX_MERGE, //
 };
 pub use options::ContextOptions;
+pub use resv::{
+    Fences,
+    FencesUnlocked,
+    HasResv,
+    LockedResv,
+    LockedSet,
+    Resv,
+    ResvGuard,
+    ResvHandle,
+    ResvLocked,
+    ResvSet,
+    SetSlots,
+    Slot,
+    Slots,
+    Usage,
+    MAX_RESV_FENCES,
+    MAX_RESV_SET, //
+};
 pub use section::{
     signalling,
     Section, //
@@ -219,6 +240,7 @@ module! {
     authors: ["The dma_buf_rs authors"],
     description: "Rust abstractions for dma_fence and friends, as a library",
     license: "GPL",
+    imports_ns: ["DMA_BUF"],
 }
 
 #[pin_data]

@@ -56,6 +56,24 @@ impl Flat {
     pub fn into_fence(self) -> ARef<Fence> {
         self.0
     }
+
+    /// How many leaves there are in it; a leaf has one, itself.
+    ///
+    /// Context: any, also a callback.
+    pub fn leaf_count(&self) -> usize {
+        self.as_array().map_or(1, FenceArray::len)
+    }
+
+    /// The leaves in it.
+    ///
+    /// Context: any, also a callback.
+    pub fn iter(&self) -> impl Iterator<Item = &Leaf> {
+        let array = self.as_array().into_iter().flat_map(FenceArray::iter);
+
+        // SAFETY: By the type invariant what is in an array is a leaf.
+        let members = array.map(|fence| unsafe { Leaf::ref_unchecked(fence) });
+        Iterator::chain(self.as_leaf().into_iter(), members)
+    }
 }
 
 impl From<ARef<Leaf>> for Flat {

@@ -139,11 +139,22 @@ impl Wait {
         self
     }
 
+    /// After how many jiffies the wait ends.
+    #[inline]
+    pub(crate) fn jiffies(self) -> Jiffies {
+        self.timeout as Jiffies
+    }
+
     /// Waits for a fence to signal. On success, says how many jiffies were left.
     #[inline]
     pub fn on(self, fence: &Fence) -> Result<Jiffies, WaitError> {
         self.annotate();
+        self.on_annotated(fence)
+    }
 
+    /// [`Self::on`], without annotations of ours.
+    #[inline]
+    pub(crate) fn on_annotated(self, fence: &Fence) -> Result<Jiffies, WaitError> {
         // SAFETY: The fence is valid, and the time not negative.
         let ret = unsafe {
             bindings::dma_fence_wait_timeout(fence.as_raw(), self.interruptible, self.timeout)
@@ -163,8 +174,7 @@ impl Wait {
         if fences.len() > MAX_WAIT_ANY {
             return Err(WaitError::Invalid(E2BIG));
         }
-        self.annotate();
-        annotate_wait();
+        self.annotate_all();
 
         let mut index = 0u32;
         // SAFETY: A reference is a pointer to a `Fence`, which is laid out as a
@@ -234,6 +244,13 @@ impl Wait {
             error if error == ETIME => WaitError::TimedOut,
             error => WaitError::Driver(error),
         }
+    }
+
+    /// Those of ours, and the core's, for a wait that may turn out to be none.
+    #[inline]
+    pub(crate) fn annotate_all(self) {
+        self.annotate();
+        annotate_wait();
     }
 
     /// The annotations that are ours. The domain's comes before the core's, so

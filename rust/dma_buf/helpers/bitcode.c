@@ -20,7 +20,9 @@
 
 #pragma clang attribute push(__attribute__((always_inline)), apply_to = function)
 
+#include "dma-buf.c"
 #include "dma-fence.c"
+#include "dma-resv.c"
 #include "irq_work.c"
 #include "irqflags.c"
 #include "kmemleak.c"
@@ -32,5 +34,6 @@
 #include "slab.c"
 #include "spinlock.c"
 #include "workqueue.c"
+#include "ww_mutex.c"
 
 #pragma clang attribute pop

@@ -9,7 +9,9 @@
 #ifndef DMA_BUF_RS_HELPERS_H
 #define DMA_BUF_RS_HELPERS_H
 
+#include <linux/dma-buf.h>
 #include <linux/dma-fence.h>
+#include <linux/dma-resv.h>
 #include <linux/irq_work.h>
 #include <linux/irqflags.h>
 #include <linux/kmemleak.h>
@@ -20,11 +22,27 @@
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
+#include <linux/ww_mutex.h>
+
+/* dma-buf.c */
+void dma_buf_rs_get_dma_buf(struct dma_buf *dmabuf);
 
 /* dma-fence.c */
 bool dma_buf_rs_dma_fence_is_signaled(struct dma_fence *fence);
 struct dma_fence *dma_buf_rs_dma_fence_get_rcu_safe(struct dma_fence **fencep);
 void dma_buf_rs_dma_fence_put_many(struct dma_fence *fence, int count);
+
+/* dma-resv.c */
+int dma_buf_rs_dma_resv_lock(struct dma_resv *obj, struct ww_acquire_ctx *ctx);
+int dma_buf_rs_dma_resv_lock_interruptible(struct dma_resv *obj,
+					   struct ww_acquire_ctx *ctx);
+void dma_buf_rs_dma_resv_lock_slow(struct dma_resv *obj,
+				   struct ww_acquire_ctx *ctx);
+int dma_buf_rs_dma_resv_lock_slow_interruptible(struct dma_resv *obj,
+						struct ww_acquire_ctx *ctx);
+bool dma_buf_rs_dma_resv_trylock(struct dma_resv *obj);
+bool dma_buf_rs_dma_resv_is_locked(struct dma_resv *obj);
+void dma_buf_rs_dma_resv_unlock(struct dma_resv *obj);
 
 /* irq_work.c */
 void dma_buf_rs_init_irq_work(struct irq_work *work,
@@ -77,5 +95,10 @@ void dma_buf_rs_init_delayed_work(struct delayed_work *work, work_func_t func);
 bool dma_buf_rs_queue_delayed_work(struct workqueue_struct *queue,
 				   struct delayed_work *work,
 				   unsigned long delay);
+
+/* ww_mutex.c */
+void dma_buf_rs_ww_acquire_init(struct ww_acquire_ctx *ctx);
+void dma_buf_rs_ww_acquire_done(struct ww_acquire_ctx *ctx);
+void dma_buf_rs_ww_acquire_fini(struct ww_acquire_ctx *ctx);
 
 #endif /* DMA_BUF_RS_HELPERS_H */

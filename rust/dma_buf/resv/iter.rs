@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Walking over the fences of a reservation object.
+
+use super::{
+    Resv,
+    Usage, //
+};
+use crate::{
+    bindings,
+    fence::{
+        put,
+        Fence, //
+    }, //
+};
+use core::marker::PhantomData;
+use kernel::types::NotThreadSafe;
+
+/// A cursor that is at the beginning.
+#[inline]
+fn begin(resv: &Resv, usage: Usage) -> bindings::dma_resv_iter {
+    bindings::dma_resv_iter {
+        obj: resv.as_raw(),
+        usage: usage.as_raw(),
+        ..Default::default()
+    }
+}
+
+/// The fences of a locked object, and their usages.
+///
+/// From [`ResvLocked::fences`](super::ResvLocked::fences). Signalled ones may be among
+/// them, and containers that a foreign driver has put there, though none should.
+///
+/// C functions: `dma_resv_iter_first()`, `dma_resv_iter_next()`
+///
+/// # Invariants
+///
+/// The cursor is for an object that is locked by the current task for `'a`, and whose
+/// list does not change for as long.
+pub struct Fences<'a> {
+    cursor: bindings::dma_resv_iter,
+    is_begun: bool,
+    _lock: PhantomData<&'a Resv>,
+    _not_send: NotThreadSafe,
+}
+
+impl<'a> Fences<'a> {
+    /// # Safety
+    ///
+    /// The type's invariants hold.
+    #[inline]
+    pub(super) unsafe fn new(resv: &'a Resv, usage: Usage) -> Self {
+        // INVARIANT: By the function's contract.
+        Self {
+            cursor: begin(resv, usage),
+            is_begun: false,
+            _lock: PhantomData,
+            _not_send: NotThreadSafe,
+        }
+    }
+}
+
+impl<'a> Iterator for Fences<'a> {
+    type Item = (&'a Fence, Usage);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        // SAFETY: By the type invariant; it has begun if it has to.
+        let fence = unsafe {
+            if self.is_begun {
+                bindings::dma_resv_iter_next(&mut self.cursor)
+            } else {
+                self.is_begun = true;
+                bindings::dma_resv_iter_first(&mut self.cursor)
+            }
+        };
+
+        if fence.is_null() {
+            return None;
+        }
+        // SAFETY: The list has a reference to it, and does not change for `'a`.
+        let fence = unsafe { Fence::from_raw(fence) };
+        Some((fence, Usage::from_raw(self.cursor.fence_usage)))
+    }
+}
+
+/// A walk over the fences of an object that are pending, without its lock.
+///
+/// When the list changes meanwhile, the walk starts again, and may give fences that it
+/// has given before: see [`Self::is_restarted`]. [`Resv::get_fences`] gives each once.
+///
+/// # Examples
+///
+/// ```
+/// use dma_buf::{Resv, Usage};
+///
+/// fn pending(resv: &Resv) -> usize {
+///     let mut fences = resv.fences_unlocked(Usage::Bookkeep);
+///     let mut pending = 0;
+///
+///     while fences.next().is_some() {
+///         if fences.is_restarted() {
+///             pending = 0;
+///         }
+///         pending += 1;
+///     }
+///     pending
+/// }
+/// # use kernel::{prelude::*, sync::Arc};
+/// # assert_eq!(pending(&*Arc::pin_init(Resv::new(), GFP_KERNEL)?), 0);
+/// # Ok::<(), Error>(())
+/// ```
+///
+/// # Invariants
+///
+/// The cursor is for an object that is valid for `'a`; it has no fence, or a reference
+/// to its fence.
+pub struct FencesUnlocked<'a> {
+    cursor: bindings::dma_resv_iter,
+    is_begun: bool,
+    _resv: PhantomData<&'a Resv>,
+}
+
+// SAFETY: The cursor's fence may be used on any CPU; the pointer to the list is only
+// compared.
+unsafe impl Send for FencesUnlocked<'_> {}
+
+impl Resv {
+    /// Walks over those fences of this usage, or one before it, that are pending.
+    ///
+    /// Context: any.
+    ///
+    /// C function: `dma_resv_iter_begin()`
+    #[inline]
+    pub fn fences_unlocked(&self, usage: Usage) -> FencesUnlocked<'_> {
+        // INVARIANT: The object is borrowed, and there is no fence yet.
+        FencesUnlocked {
+            cursor: begin(self, usage),
+            is_begun: false,
+            _resv: PhantomData,
+        }
+    }
+}
+
+impl FencesUnlocked<'_> {
+    /// The next fence. It is kept until the following call.
+    ///
+    /// Asks drivers as [`Fence::is_signaled`] does. Context: any, but never with a
+    /// fence's lock held.
+    ///
+    /// C functions: `dma_resv_iter_first_unlocked()`, `dma_resv_iter_next_unlocked()`,
+    /// `dma_resv_for_each_fence_unlocked()`
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "what it returns is kept by it"
+    )]
+    #[inline]
+    pub fn next(&mut self) -> Option<&Fence> {
+        // SAFETY: By the type invariant; it has begun if it has to.
+        let fence = unsafe {
+            if self.is_begun {
+                bindings::dma_resv_iter_next_unlocked(&mut self.cursor)
+            } else {
+                self.is_begun = true;
+                bindings::dma_resv_iter_first_unlocked(&mut self.cursor)
+            }
+        };
+
+        // When the list has gone, as it does if a foreign driver copies fences of an object
+        // without any, the core gives the fence before once more, over and over.
+        if self.cursor.fences.is_null() {
+            self.release();
+            return None;
+        }
+        if fence.is_null() {
+            return None;
+        }
+        // SAFETY: By the type invariant there is a reference to it.
+        Some(unsafe { Fence::from_raw(fence) })
+    }
+
+    /// Drops the fence that the cursor has.
+    #[inline]
+    fn release(&mut self) {
+        let fence = core::mem::replace(&mut self.cursor.fence, core::ptr::null_mut());
+
+        if !fence.is_null() {
+            // SAFETY: By the type invariant the reference is ours.
+            unsafe { put(fence) };
+        }
+    }
+
+    /// The usage of the fence that [`Self::next`] returned last.
+    ///
+    /// C function: `dma_resv_iter_usage()`
+    #[inline]
+    pub fn usage(&self) -> Usage {
+        Usage::from_raw(self.cursor.fence_usage)
+    }
+
+    /// Whether the fence that [`Self::next`] returned last is the first of a walk that
+    /// has just started, or started again: what was counted up to then is void.
+    ///
+    /// C function: `dma_resv_iter_is_restarted()`
+    #[inline]
+    pub fn is_restarted(&self) -> bool {
+        self.cursor.is_restarted
+    }
+}
+
+impl Drop for FencesUnlocked<'_> {
+    /// C function: `dma_resv_iter_end()`
+    #[inline]
+    fn drop(&mut self) {
+        self.release();
+    }
+}

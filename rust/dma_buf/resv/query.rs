@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What can be asked of a reservation object without its lock.
+
+use super::{
+    Resv,
+    Usage, //
+};
+use crate::{
+    bindings,
+    fence::{
+        Fence,
+        Kind,
+        Leaf,
+        Wait,
+        WaitError, //
+    },
+    flat::Flat,
+    merge::merge,
+    slab, //
+};
+use kernel::{
+    alloc::kvec::PushError,
+    prelude::*,
+    sync::aref::ARef,
+    time::{
+        Instant,
+        Jiffies,
+        Monotonic, //
+    }, //
+};
+
+impl Resv {
+    /// Whether all fences of this usage, or one before it, have signalled.
+    ///
+    /// Asks drivers as [`Fence::is_signaled`] does. Context: any, but never with a
+    /// fence's lock held.
+    ///
+    /// C function: `dma_resv_test_signaled()`
+    #[inline]
+    pub fn test_signaled(&self, usage: Usage) -> bool {
+        // SAFETY: The object is valid.
+        unsafe { bindings::dma_resv_test_signaled(self.as_raw(), usage.as_raw()) }
+    }
+
+    /// References to those fences of this usage, or one before it, that are pending:
+    /// all that were at one moment, each once.
+    ///
+    /// Process context, may sleep; never with a fence's lock held. Fails with `ENOMEM`.
+    ///
+    /// C function: `dma_resv_get_fences()`
+    pub fn get_fences(&self, usage: Usage) -> Result<KVec<ARef<Fence>>> {
+        let mut fences = slab::pointers(FEW)?;
+        let mut walk = self.fences_unlocked(usage);
+
+        while let Some(fence) = walk.next().map(ARef::from) {
+            if walk.is_restarted() {
+                fences.clear();
+            }
+            if let Err(PushError(fence)) = fences.push_within_capacity(fence) {
+                fences.push(fence, GFP_KERNEL)?;
+            }
+        }
+        Ok(fences)
+    }
+
+    /// One fence for all of this usage, or one before it, that are pending: a leaf or
+    /// an array of leaves, as [`merge`] makes it. `None` if none is.
+    ///
+    /// Not fit for being added to a reservation object, unless by its leaves.
+    ///
+    /// Process context, may sleep; never with a fence's lock held. Fails as [`merge`]
+    /// does.
+    ///
+    /// C function: `dma_resv_get_singleton()`
+    pub fn get_singleton(&self, usage: Usage) -> Result<Option<Flat>> {
+        let fences = self.get_fences(usage)?;
+
+        if fences.is_empty() {
+            return Ok(None);
+        }
+        merge(&fences).map(Some)
+    }
+
+    /// The leaves of all fences that are pending, and their usages.
+    pub(super) fn pending_leaves(&self) -> Result<KVec<(ARef<Leaf>, Usage)>> {
+        let mut found = KVec::new();
+        let mut walk = self.fences_unlocked(Usage::Bookkeep);
+
+        while let Some(fence) = walk.next().map(ARef::from) {
+            let usage = walk.usage();
+
+            if walk.is_restarted() {
+                found.clear();
+            }
+            if let Kind::Leaf(leaf) = fence.kind() {
+                found.push((leaf.into(), usage), GFP_KERNEL)?;
+                continue;
+            }
+            for leaf in fence.leaves().collect()? {
+                found.push((leaf, usage), GFP_KERNEL)?;
+            }
+        }
+        Ok(found)
+    }
+
+    /// Waits, uninterruptibly, until all fences of this usage, or one before it, have
+    /// signalled; [`Wait::on_resv`] knows other ways.
+    ///
+    /// C function: `dma_resv_wait_timeout()`
+    pub fn wait(&self, usage: Usage) -> Result<(), WaitError> {
+        Wait::new().on_resv(self, usage).map(|_| ())
+    }
+
+    /// [`Self::wait`] for so many jiffies; says how many were left.
+    ///
+    /// C function: `dma_resv_wait_timeout()`
+    pub fn wait_timeout(&self, usage: Usage, timeout: Jiffies) -> Result<Jiffies, WaitError> {
+        Wait::new().timeout(timeout).on_resv(self, usage)
+    }
+
+    /// Tells the drivers of all fences of this usage, or one before it, by when these
+    /// would be wanted. Only a hint.
+    ///
+    /// Context: any, but never with a fence's lock held.
+    ///
+    /// C function: `dma_resv_set_deadline()`
+    pub fn set_deadline(&self, usage: Usage, deadline: Instant<Monotonic>) {
+        let mut walk = self.fences_unlocked(usage);
+
+        while let Some(fence) = walk.next() {
+            fence.set_deadline(deadline);
+        }
+    }
+}
+
+/// Room for this many fences is made first.
+const FEW: usize = 8;
+
+impl Wait {
+    /// Waits until all fences of a reservation object of this usage, or one before it,
+    /// have signalled. On success, says how many jiffies were left.
+    ///
+    /// The lock need not be held, but may be. What is added meanwhile is waited for, too.
+    /// If a driver gives up on a fence, the wait ends with [`WaitError::Driver`].
+    ///
+    /// C function: `dma_resv_wait_timeout()`
+    #[inline]
+    pub fn on_resv(mut self, resv: &Resv, usage: Usage) -> Result<Jiffies, WaitError> {
+        let mut left = self.jiffies().max(1);
+
+        self.annotate_all();
+        let mut walk = resv.fences_unlocked(usage);
+        while let Some(fence) = walk.next() {
+            left = self.on_annotated(fence)?;
+            if self.jiffies() != 0 {
+                self = self.timeout(left);
+            }
+        }
+        Ok(left)
+    }
+}
