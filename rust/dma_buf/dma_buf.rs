@@ -52,11 +52,18 @@
 //! [`Fence::leaves`] walks over the leaves of anything, a foreign driver's nesting
 //! included.
 //!
+//! # Buffers
+//!
+//! Drivers that share a buffer take turns by its reservation object, a [`Resv`]: a
+//! driver locks it, by a [`ResvGuard`] or many by a [`ResvSet`], reserves [`Slots`],
+//! and adds its job's fence with a [`Usage`], which says who must wait for it. That of
+//! another driver's buffer is lent by a [`DmaBuf`].
+//!
 //! # Contexts
 //!
 //! | May sleep, process context | Any context, with a fence's lock held too | Any, but with no fence's lock held |
 //! |---|---|---|
-//! | making contexts, allocations, work types; waiting; [`SyncFile::new`]; [`FenceArray::new`], [`merge`], [`Fence::flatten`] | the flag test, error, timestamp, numbers, names, kinds, references | publishing, signalling, [`FenceChainAllocation::append`], [`FenceArrayAllocation::build`], [`dedup`], registering and cancelling callbacks, `is_signaled`, `status`, [`FenceSlot`], [`Fence::links`], [`Fence::find_seqno`], [`Fence::leaves`] |
+//! | making contexts, allocations, work types; waiting; [`SyncFile::new`]; [`FenceArray::new`], [`merge`], [`Fence::flatten`]; locking a [`Resv`], reserving slots | the flag test, error, timestamp, numbers, names, kinds, references | publishing, signalling, [`FenceChainAllocation::append`], [`FenceArrayAllocation::build`], [`dedup`], registering and cancelling callbacks, `is_signaled`, `status`, [`FenceSlot`], [`Fence::links`], [`Fence::find_seqno`], [`Fence::leaves`], [`Slot::add`], [`Resv::test_signaled`], [`Resv::fences_unlocked`] |
 //!
 //! References, in the second column, are all but the last: dropping that one is for
 //! the third. "Any context" is any but NMI. With `PREEMPT_RT`, where spinlocks sleep, it is
@@ -69,7 +76,8 @@
 //! its signal; ending a section out of order, keeping it, or taking it to another
 //! thread; keeping a name beyond its RCU guard; moving a registration that the
 //! kernel points to; registering a callback that runs driver code, without
-//! `unsafe`.
+//! `unsafe`; adding a fence to a reservation object without its lock, or without room,
+//! and a container at all.
 //!
 //! A body that runs in a section is handed a [`Section`] and can still call any
 //! function that it can name: Rust cannot take one away. Whatever must not be
@@ -94,6 +102,8 @@
 //! [`include/linux/dma-fence-array.h`](srctree/include/linux/dma-fence-array.h),
 //! [`include/linux/dma-fence-chain.h`](srctree/include/linux/dma-fence-chain.h),
 //! [`include/linux/dma-fence-unwrap.h`](srctree/include/linux/dma-fence-unwrap.h),
+//! [`include/linux/dma-resv.h`](srctree/include/linux/dma-resv.h),
+//! [`include/linux/dma-buf.h`](srctree/include/linux/dma-buf.h),
 //! [`include/linux/sync_file.h`](srctree/include/linux/sync_file.h)
 //!
 //! Reference: <https://docs.kernel.org/driver-api/dma-buf.html>

@@ -81,6 +81,18 @@ extern const struct bench_side bench_c_walk, bench_rust_walk;
 extern const struct bench_side bench_c_find, bench_rust_find;
 extern const struct bench_side bench_c_collect, bench_rust_collect;
 
+/* resv.c, resv.rs; arg: how many fences? */
+extern const struct bench_side bench_c_resv_lock, bench_rust_resv_lock;
+extern const struct bench_side bench_c_resv_hold, bench_rust_resv_hold;
+extern const struct bench_side bench_c_resv_add, bench_rust_resv_add;
+extern const struct bench_side bench_c_resv_attach, bench_rust_resv_attach;
+extern const struct bench_side bench_c_resv_iterate, bench_rust_resv_iterate;
+extern const struct bench_side bench_c_resv_unlocked, bench_rust_resv_unlocked;
+extern const struct bench_side bench_c_resv_test, bench_rust_resv_test;
+extern const struct bench_side bench_c_resv_wait, bench_rust_resv_wait;
+extern const struct bench_side bench_c_resv_set, bench_rust_resv_set;
+extern const struct bench_side bench_c_sync_file, bench_rust_sync_file;
+
 /* harness.c */
 int bench_init(void);
 void bench_exit(void);

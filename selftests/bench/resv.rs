@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Reservation objects and sync_files.
+
+use crate::side::{
+    fences,
+    repeat,
+    Operation,
+    Plain,
+    Side, //
+};
+use core::hint::black_box;
+use dma_buf::{
+    DriverFence,
+    FenceContext,
+    HasResv,
+    Leaf,
+    Resv,
+    ResvGuard,
+    ResvLocked,
+    ResvSet,
+    SyncFile,
+    Usage,
+    Wait, //
+};
+use kernel::{
+    prelude::*,
+    sync::{
+        aref::ARef,
+        Arc, //
+    }, //
+};
+
+const SET: usize = 16;
+
+/// A buffer, as drivers have them.
+#[pin_data]
+struct Buffer {
+    #[pin]
+    resv: Resv,
+}
+
+impl Buffer {
+    fn new() -> Result<Arc<Self>> {
+        Arc::pin_init(pin_init!(Self { resv <- Resv::new() }), GFP_KERNEL)
+    }
+}
+
+impl HasResv for Buffer {
+    #[inline]
+    fn resv(&self) -> &Resv {
+        &self.resv
+    }
+}
+
+/// A buffer with fences, each of a timeline of its own.
+struct State {
+    buffer: Option<Arc<Buffer>>,
+    leaves: KVec<ARef<Leaf>>,
+    drivers: KVec<DriverFence<Plain>>,
+    _contexts: KVec<FenceContext<Plain>>,
+}
+
+impl State {
+    fn buffer(&self) -> Result<&Arc<Buffer>> {
+        self.buffer.as_ref().ok_or(EINVAL)
+    }
+
+    /// The fences are in the object, and there is room for as many more.
+    fn new(count: u32) -> Result<Self> {
+        let mut state = Self {
+            buffer: Some(Buffer::new()?),
+            leaves: KVec::new(),
+            drivers: KVec::new(),
+            _contexts: KVec::new(),
+        };
+
+        for _ in 0..count {
+            let (context, mut fence) = fences(1)?;
+            let fence = fence.pop().ok_or(EINVAL)?;
+
+            state.leaves.push(fence.leaf(), GFP_KERNEL)?;
+            state.drivers.push(fence, GFP_KERNEL)?;
+            state._contexts.push(context, GFP_KERNEL)?;
+        }
+        let mut guard = ResvGuard::lock(state.buffer()?.clone());
+        for _ in 0..2 {
+            add(&mut guard, &state.leaves)?;
+        }
+        if guard.fences(Usage::Read).count() != count as usize {
+            return Err(EINVAL);
+        }
+        drop(guard);
+        Ok(state)
+    }
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        while let Some(driver) = self.drivers.pop() {
+            driver.signal(Ok(()));
+        }
+    }
+}
+
+#[inline(never)]
+fn add(guard: &mut ResvGuard<Arc<Buffer>>, leaves: &[ARef<Leaf>]) -> Result {
+    for (slot, leaf) in guard.reserve(leaves.len())?.zip(leaves) {
+        slot.add(leaf, Usage::Read);
+    }
+    Ok(())
+}
+
+/// Defines an operation on a buffer.
+macro_rules! operation {
+    ($name:ident, $side:ident, |$state:ident, $n:ident| $body:expr) => {
+        struct $name(State);
+
+        impl Operation for $name {
+            fn prepare(_n: u32, fences: u32) -> Result<Self> {
+                State::new(fences).map(Self)
+            }
+
+            fn run(&mut self, $n: u32) {
+                let $state = &mut self.0;
+
+                $body
+            }
+        }
+
+        #[no_mangle]
+        static $side: Side = Side::new::<$name>();
+    };
+}
+
+operation!(Lock, bench_rust_resv_lock, |state, n| repeat(n, || {
+    // Whoever has a reference and no other use for it meanwhile.
+    if let Some(buffer) = state.buffer.take() {
+        state.buffer = Some(ResvGuard::lock(buffer).unlock());
+    }
+}));
+
+operation!(Hold, bench_rust_resv_hold, |state, n| {
+    if let Ok(buffer) = state.buffer() {
+        repeat(n, || drop(ResvGuard::lock(buffer.clone())));
+    }
+});
+
+operation!(Add, bench_rust_resv_add, |state, n| {
+    if let Ok(buffer) = state.buffer() {
+        let mut guard = ResvGuard::lock(buffer.clone());
+
+        repeat(n, || {
+            black_box(add(&mut guard, &state.leaves).is_err());
+        });
+    }
+});
+
+operation!(Attach, bench_rust_resv_attach, |state, n| repeat(n, || {
+    if let Some(buffer) = state.buffer.take() {
+        let mut guard = ResvGuard::lock(buffer);
+
+        black_box(add(&mut guard, &state.leaves).is_err());
+        state.buffer = Some(guard.unlock());
+    }
+}));
+
+operation!(Iterate, bench_rust_resv_iterate, |state, n| {
+    if let Ok(buffer) = state.buffer() {
+        let guard = ResvGuard::lock(buffer.clone());
+
+        repeat(n, || {
+            for (fence, _usage) in guard.fences(Usage::Read) {
+                black_box(fence.test_signaled_flag());
+            }
+        });
+    }
+});
+
+operation!(Unlocked, bench_rust_resv_unlocked, |state, n| {
+    if let Ok(buffer) = state.buffer() {
+        repeat(n, || {
+            let mut fences = buffer.resv.fences_unlocked(Usage::Read);
+
+            while let Some(fence) = fences.next() {
+                black_box(fence.test_signaled_flag());
+            }
+        });
+    }
+});
+
+operation!(Test, bench_rust_resv_test, |state, n| {
+    if let Ok(buffer) = state.buffer() {
+        repeat(n, || {
+            black_box(buffer.resv.test_signaled(Usage::Read));
+        });
+    }
+});
+
+operation!(WaitZero, bench_rust_resv_wait, |state, n| {
+    if let Ok(buffer) = state.buffer() {
+        repeat(n, || {
+            let wait = Wait::new().timeout(0);
+
+            black_box(wait.on_resv(&buffer.resv, Usage::Read).is_ok());
+        });
+    }
+});
+
+/// Buffers that are locked together.
+struct LockAll(ResvSet<Arc<Buffer>>);
+
+impl Operation for LockAll {
+    fn prepare(_n: u32, _fences: u32) -> Result<Self> {
+        let mut set = ResvSet::new()?;
+
+        for _ in 0..SET {
+            set.push(Buffer::new()?)?;
+        }
+        drop(set.lock()?);
+        Ok(Self(set))
+    }
+
+    fn run(&mut self, n: u32) {
+        repeat(n, || drop(self.0.lock()));
+    }
+}
+
+#[no_mangle]
+static bench_rust_resv_set: Side = Side::new::<LockAll>();
+
+operation!(File, bench_rust_sync_file, |state, n| {
+    if let Some(leaf) = state.leaves.first() {
+        repeat(n, || drop(SyncFile::new(leaf)));
+    }
+});
