@@ -70,16 +70,32 @@ unsafe extern "C" fn finish<T: Operation>(state: *mut c_void) {
 pub(crate) fn repeat(mut n: u32, mut turn: impl FnMut()) {
     while n != 0 {
         turn();
-        n -= 1;
-        // SAFETY: It does nothing.
-        unsafe {
-            core::arch::asm!(
-                "/* {0:e} */",
-                inout(reg) n,
-                options(pure, nomem, nostack, preserves_flags)
-            )
-        };
+        n = hidden(n - 1);
     }
+}
+
+/// [`repeat`], with a value that each turn takes and gives back.
+#[inline(always)]
+pub(crate) fn fold<T>(mut n: u32, mut value: T, mut turn: impl FnMut(T) -> T) -> T {
+    while n != 0 {
+        value = turn(value);
+        n = hidden(n - 1);
+    }
+    value
+}
+
+/// The same number, as far as the compiler knows any.
+#[inline(always)]
+fn hidden(mut n: u32) -> u32 {
+    // SAFETY: It does nothing.
+    unsafe {
+        core::arch::asm!(
+            "/* {0:e} */",
+            inout(reg) n,
+            options(pure, nomem, nostack, preserves_flags)
+        )
+    };
+    n
 }
 
 /// Fences without data or operations.

@@ -35,12 +35,9 @@ mod sealed {
     /// # Safety
     ///
     /// As long as there is one, the current task holds the lock of the object that
-    /// [`Self::parts`] returns, always the same, and this is the only one that stands
+    /// [`Self::locked`] returns, always the same, and this is the only one that stands
     /// for it. It is neither `Send` nor `Sync`.
     pub unsafe trait Locked {
-        /// The object, and how many slots may be reserved without looking.
-        fn parts(&mut self) -> (&Resv, &mut usize);
-
         /// The object.
         fn locked(&self) -> &Resv;
     }
@@ -60,11 +57,11 @@ pub trait ResvLocked: Locked {
     /// C function: `dma_resv_reserve_fences()`
     #[inline]
     fn reserve(&mut self, count: usize) -> Result<Slots<'_>> {
-        let (resv, room) = self.parts();
+        let resv = self.locked();
 
-        // SAFETY: The lock is held, and slots would borrow this.
+        // SAFETY: The lock is held, and slots would borrow this, as those do.
         unsafe {
-            slots::reserve(resv, room, count)?;
+            slots::reserve(resv, count)?;
             Ok(Slots::new(resv, count))
         }
     }
@@ -72,11 +69,11 @@ pub trait ResvLocked: Locked {
     /// [`Self::reserve`] for one fence.
     #[inline]
     fn reserve_one(&mut self) -> Result<Slot<'_>> {
-        let (resv, room) = self.parts();
+        let resv = self.locked();
 
         // SAFETY: As above.
         unsafe {
-            slots::reserve(resv, room, 1)?;
+            slots::reserve(resv, 1)?;
             Ok(Slot::new(resv))
         }
     }
@@ -202,7 +199,6 @@ impl<T: Locked> ResvLocked for T {}
 pub struct ResvGuard<H: ResvHandle> {
     /// Asked once: a handle may give another each time.
     resv: ptr::NonNull<Resv>,
-    room: usize,
     handle: H,
     _not_send: NotThreadSafe,
 }
@@ -265,7 +261,6 @@ impl<H: ResvHandle> ResvGuard<H> {
         // INVARIANT: By the function's contract.
         Self {
             resv,
-            room: 0,
             handle,
             _not_send: NotThreadSafe,
         }
@@ -295,12 +290,6 @@ impl<H: ResvHandle> ResvGuard<H> {
 
 // SAFETY: By the type invariant.
 unsafe impl<H: ResvHandle> Locked for ResvGuard<H> {
-    #[inline]
-    fn parts(&mut self) -> (&Resv, &mut usize) {
-        // SAFETY: The handle keeps the object, and is not dropped while this is borrowed.
-        (unsafe { self.resv.as_ref() }, &mut self.room)
-    }
-
     #[inline]
     fn locked(&self) -> &Resv {
         self
@@ -334,7 +323,6 @@ impl<H: ResvHandle> Drop for ResvGuard<H> {
 /// that.
 pub struct LockedResv<'a> {
     resv: &'a Resv,
-    room: usize,
     _not_send: NotThreadSafe,
 }
 
@@ -347,7 +335,6 @@ impl<'a> LockedResv<'a> {
         // INVARIANT: By the function's contract.
         Self {
             resv,
-            room: 0,
             _not_send: NotThreadSafe,
         }
     }
@@ -355,11 +342,6 @@ impl<'a> LockedResv<'a> {
 
 // SAFETY: By the type invariant.
 unsafe impl Locked for LockedResv<'_> {
-    #[inline]
-    fn parts(&mut self) -> (&Resv, &mut usize) {
-        (self.resv, &mut self.room)
-    }
-
     #[inline]
     fn locked(&self) -> &Resv {
         self.resv

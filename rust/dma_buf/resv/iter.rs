@@ -16,12 +16,13 @@ use crate::{
 use core::marker::PhantomData;
 use kernel::types::NotThreadSafe;
 
-/// A cursor that is at the beginning.
+/// A cursor at the beginning of a list.
 #[inline]
-fn begin(resv: &Resv, usage: Usage) -> bindings::dma_resv_iter {
+fn begin(resv: &Resv, usage: Usage, list: *mut bindings::dma_resv_list) -> bindings::dma_resv_iter {
     bindings::dma_resv_iter {
         obj: resv.as_raw(),
         usage: usage.as_raw(),
+        fences: list,
         ..Default::default()
     }
 }
@@ -39,7 +40,6 @@ fn begin(resv: &Resv, usage: Usage) -> bindings::dma_resv_iter {
 /// list does not change for as long.
 pub struct Fences<'a> {
     cursor: bindings::dma_resv_iter,
-    is_begun: bool,
     _lock: PhantomData<&'a Resv>,
     _not_send: NotThreadSafe,
 }
@@ -50,10 +50,12 @@ impl<'a> Fences<'a> {
     /// The type's invariants hold.
     #[inline]
     pub(super) unsafe fn new(resv: &'a Resv, usage: Usage) -> Self {
+        // SAFETY: The lock is held, so nobody changes the pointer.
+        let list = unsafe { (*resv.as_raw()).fences };
+
         // INVARIANT: By the function's contract.
         Self {
-            cursor: begin(resv, usage),
-            is_begun: false,
+            cursor: begin(resv, usage, list),
             _lock: PhantomData,
             _not_send: NotThreadSafe,
         }
@@ -65,15 +67,8 @@ impl<'a> Iterator for Fences<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        // SAFETY: By the type invariant; it has begun if it has to.
-        let fence = unsafe {
-            if self.is_begun {
-                bindings::dma_resv_iter_next(&mut self.cursor)
-            } else {
-                self.is_begun = true;
-                bindings::dma_resv_iter_first(&mut self.cursor)
-            }
-        };
+        // SAFETY: By the type invariant.
+        let fence = unsafe { bindings::dma_resv_iter_next(&mut self.cursor) };
 
         if fence.is_null() {
             return None;
@@ -83,6 +78,10 @@ impl<'a> Iterator for Fences<'a> {
         Some((fence, Usage::from_raw(self.cursor.fence_usage)))
     }
 }
+
+/// A list that no object has, so that a walk starts with the one that it has. As it is
+/// only compared with that, the walk need not be told whether it has begun.
+const NO_LIST: *mut bindings::dma_resv_list = core::ptr::without_provenance_mut(usize::MAX);
 
 /// A walk over the fences of an object that are pending, without its lock.
 ///
@@ -117,7 +116,6 @@ impl<'a> Iterator for Fences<'a> {
 /// to its fence.
 pub struct FencesUnlocked<'a> {
     cursor: bindings::dma_resv_iter,
-    is_begun: bool,
     _resv: PhantomData<&'a Resv>,
 }
 
@@ -135,8 +133,7 @@ impl Resv {
     pub fn fences_unlocked(&self, usage: Usage) -> FencesUnlocked<'_> {
         // INVARIANT: The object is borrowed, and there is no fence yet.
         FencesUnlocked {
-            cursor: begin(self, usage),
-            is_begun: false,
+            cursor: begin(self, usage, NO_LIST),
             _resv: PhantomData,
         }
     }
@@ -156,15 +153,8 @@ impl FencesUnlocked<'_> {
     )]
     #[inline]
     pub fn next(&mut self) -> Option<&Fence> {
-        // SAFETY: By the type invariant; it has begun if it has to.
-        let fence = unsafe {
-            if self.is_begun {
-                bindings::dma_resv_iter_next_unlocked(&mut self.cursor)
-            } else {
-                self.is_begun = true;
-                bindings::dma_resv_iter_first_unlocked(&mut self.cursor)
-            }
-        };
+        // SAFETY: By the type invariant.
+        let fence = unsafe { bindings::dma_resv_iter_next_unlocked(&mut self.cursor) };
 
         // When the list has gone, as it does if a foreign driver copies fences of an object
         // without any, the core gives the fence before once more, over and over.

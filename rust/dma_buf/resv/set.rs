@@ -9,37 +9,36 @@
 //!
 //! C header: [`include/linux/ww_mutex.h`](srctree/include/linux/ww_mutex.h)
 
+mod locked;
+
+pub use locked::{
+    LockedSet,
+    SetSlots, //
+};
+
 use super::{
-    slots::{
-        self,
-        Slot, //
-    },
-    LockedResv,
     Resv,
-    ResvHandle,
-    Usage, //
+    ResvHandle, //
 };
-use crate::{
-    bindings,
-    fence::Leaf, //
-};
+use crate::bindings;
 use core::{
     mem::{
         forget,
         take,
         ManuallyDrop, //
     },
-    ptr::NonNull, //
+    ptr::{
+        self,
+        null,
+        null_mut,
+        NonNull, //
+    },
 };
 use kernel::{
-    error::to_result,
     prelude::*,
     sync::aref::ARef,
     task::Task,
-    types::{
-        NotThreadSafe,
-        Opaque, //
-    }, //
+    types::Opaque, //
 };
 
 /// The most objects that a [`ResvSet`] holds.
@@ -48,17 +47,48 @@ use kernel::{
 pub const MAX_RESV_SET: usize = 2046;
 
 /// An object of a set.
+///
+/// # Invariants
+///
+/// `resv` is what the handle has returned; so it is valid.
 struct Member<H> {
-    handle: H,
-    /// What the handle returned when the set was locked last; until then, dangling.
+    /// Asked once: it may give another each time.
     resv: NonNull<Resv>,
-    /// Whether the lock is this member's to give up; not if another one before has the
-    /// same object.
+    /// While the set is locked, whether the lock is this member's to give up: not if
+    /// another one has the same object. Otherwise true.
     is_owner: bool,
-    /// How many slots may be reserved without looking, if it is the owner.
-    room: usize,
     /// Slots reserved through it.
     slots: usize,
+    handle: H,
+}
+
+impl<H: ResvHandle> Member<H> {
+    #[inline]
+    fn new(handle: H) -> Self {
+        // INVARIANT: The handle stays.
+        Self {
+            resv: NonNull::from(handle.resv()),
+            is_owner: true,
+            slots: 0,
+            handle,
+        }
+    }
+
+    #[inline]
+    fn as_raw(&self) -> *mut bindings::dma_resv {
+        self.resv.as_ptr().cast()
+    }
+
+    /// The object.
+    ///
+    /// # Safety
+    ///
+    /// The member is not dropped for `'a`.
+    #[inline]
+    unsafe fn resv<'a>(&self) -> &'a Resv {
+        // SAFETY: By the type invariant, and the function's contract.
+        unsafe { self.resv.as_ref() }
+    }
 }
 
 /// What contending tasks look at while the set is locked.
@@ -114,12 +144,15 @@ struct Locker {
 ///
 /// # Invariants
 ///
-/// If `locker.task` is set, the set is locked, by that task: each member has its object,
-/// whose lock is held with the context if it is its owner.
+/// If `locker.task` is set, that task has locked all objects with the context, which is
+/// initialised then; each once, and for the member that is its owner. Unless `is_shared`
+/// is set, all members are.
 pub struct ResvSet<H: ResvHandle> {
     members: KVec<Member<H>>,
     /// Not dropped if it is locked still.
     locker: ManuallyDrop<Locker>,
+    /// Whether two members have the same object, as locking has shown.
+    is_shared: bool,
 }
 
 // SAFETY: The handles are `Send`; the pointers are to what these keep, and the context is
@@ -135,6 +168,7 @@ impl<H: ResvHandle> ResvSet<H> {
     pub fn new() -> Result<Self> {
         let context = KBox::<Opaque<_>>::new_uninit(GFP_KERNEL)?;
 
+        // INVARIANT: It is not locked.
         Ok(Self {
             members: KVec::new(),
             locker: ManuallyDrop::new(Locker {
@@ -142,6 +176,7 @@ impl<H: ResvHandle> ResvSet<H> {
                 context: unsafe { context.assume_init() },
                 task: None,
             }),
+            is_shared: false,
         })
     }
 
@@ -154,22 +189,14 @@ impl<H: ResvHandle> ResvSet<H> {
         if self.members.len() >= MAX_RESV_SET {
             return Err(E2BIG);
         }
-        self.members.push(
-            Member {
-                handle,
-                resv: NonNull::dangling(),
-                is_owner: false,
-                room: 0,
-                slots: 0,
-            },
-            GFP_KERNEL,
-        )?;
+        self.members.push(Member::new(handle), GFP_KERNEL)?;
         Ok(())
     }
 
     /// Takes all objects out; memory for as many is kept.
     ///
-    /// Fails with `EBUSY` if a forgotten guard has the set locked.
+    /// Context: as for dropping the handles. Fails with `EBUSY` if a forgotten guard has the
+    /// set locked.
     pub fn clear(&mut self) -> Result {
         self.unlocked()?;
         self.members.clear();
@@ -191,6 +218,7 @@ impl<H: ResvHandle> ResvSet<H> {
         self.members.get(index).map(|member| &member.handle)
     }
 
+    #[inline]
     fn unlocked(&self) -> Result {
         match self.locker.task {
             Some(_) => Err(EBUSY),
@@ -208,7 +236,7 @@ impl<H: ResvHandle> ResvSet<H> {
     /// `ww_acquire_done()`
     #[inline]
     pub fn lock(&mut self) -> Result<LockedSet<'_, H>> {
-        self.lock_all(false)
+        self.lock_all::<false>()
     }
 
     /// [`Self::lock`], until a signal comes for the task; then it fails with `EINTR`,
@@ -218,37 +246,146 @@ impl<H: ResvHandle> ResvSet<H> {
     /// `dma_resv_lock_slow_interruptible()`
     #[inline]
     pub fn lock_interruptible(&mut self) -> Result<LockedSet<'_, H>> {
-        self.lock_all(true)
+        self.lock_all::<true>()
     }
 
-    fn lock_all(&mut self, interruptible: bool) -> Result<LockedSet<'_, H>> {
+    #[inline]
+    fn lock_all<const INTERRUPTIBLE: bool>(&mut self) -> Result<LockedSet<'_, H>> {
         self.unlocked()?;
-        for member in &mut self.members {
-            member.resv = NonNull::from(member.handle.resv());
-            member.room = 0;
-        }
-        self.locker.task = Some(ARef::from(&**kernel::current!()));
         // SAFETY: The memory is valid for it, and stays.
         unsafe { bindings::dma_buf_rs_ww_acquire_init(self.locker.context.get()) };
+        self.locker.task = Some(ARef::from(&**kernel::current!()));
 
-        // INVARIANT: If it fails, nothing is locked. Whatever is, is unlocked by this.
-        let mut locked = LockedSet {
-            set: self,
-            _not_send: NotThreadSafe,
-        };
-
-        while let Err((at, error)) = locked.acquire(interruptible) {
-            if error != EDEADLK {
-                return Err(error);
-            }
-            locked.release();
-            locked.acquire_slow(at, interruptible)?;
+        let mut contended = null();
+        while let Err((at, error)) = self.acquire::<INTERRUPTIBLE>(contended) {
+            contended = self.back_off::<INTERRUPTIBLE>(contended, at, error)?;
         }
         // SAFETY: All that is to be locked with the context is.
-        unsafe { bindings::dma_buf_rs_ww_acquire_done(locked.set.locker.context.get()) };
-        Ok(locked)
+        unsafe { bindings::dma_buf_rs_ww_acquire_done(self.locker.context.get()) };
+        // SAFETY: It is locked.
+        Ok(unsafe { LockedSet::new(self) })
+    }
+
+    /// Locks all but the contended one, which is locked already; says where that failed,
+    /// and all before is locked then.
+    #[inline]
+    fn acquire<const INTERRUPTIBLE: bool>(
+        &mut self,
+        contended: *const Member<H>,
+    ) -> Result<(), (*const Member<H>, i32)> {
+        let context = self.locker.context.get();
+
+        for member in &mut self.members {
+            if ptr::eq(member, contended) {
+                continue;
+            }
+            // SAFETY: The object is valid, and the context initialised.
+            let result = unsafe {
+                if INTERRUPTIBLE {
+                    bindings::dma_buf_rs_dma_resv_lock_interruptible(member.as_raw(), context)
+                } else {
+                    bindings::dma_buf_rs_dma_resv_lock(member.as_raw(), context)
+                }
+            };
+
+            if result == ALREADY {
+                member.is_owner = false;
+                self.is_shared = true;
+            } else if result != 0 {
+                return Err((member, result));
+            }
+        }
+        Ok(())
+    }
+
+    /// Unlocks everything, as the member `at` could not be locked. If that is to be waited
+    /// for, waits for it, and returns it as the contended one; otherwise the set is not
+    /// locked any more.
+    #[cold]
+    fn back_off<const INTERRUPTIBLE: bool>(
+        &mut self,
+        contended: *const Member<H>,
+        at: *const Member<H>,
+        mut error: i32,
+    ) -> Result<*const Member<H>> {
+        let context = self.locker.context.get();
+        let mut resv = null_mut();
+
+        for member in &mut self.members {
+            let this = ptr::from_ref(member);
+
+            if this == at {
+                resv = member.as_raw();
+            } else if member.is_owner && (this < at || this == contended) {
+                // SAFETY: Its lock is held, and given up once.
+                unsafe { bindings::dma_buf_rs_dma_resv_unlock(member.as_raw()) };
+            }
+            member.is_owner = true;
+        }
+        self.is_shared = false;
+
+        if error == DEADLOCK {
+            // SAFETY: The object is valid, and the one that was contended; nothing is
+            // locked with the context.
+            error = unsafe {
+                if INTERRUPTIBLE {
+                    bindings::dma_buf_rs_dma_resv_lock_slow_interruptible(resv, context)
+                } else {
+                    bindings::dma_buf_rs_dma_resv_lock_slow(resv, context);
+                    0
+                }
+            };
+            if error == 0 {
+                return Ok(at);
+            }
+        }
+        // SAFETY: Nothing is locked with the context.
+        unsafe { bindings::dma_buf_rs_ww_acquire_fini(context) };
+        self.locker.task = None;
+        Err(Error::from_errno(error))
+    }
+
+    /// Unlocks everything.
+    ///
+    /// # Safety
+    ///
+    /// The current task has it locked, and gives that up.
+    #[inline]
+    unsafe fn unlock(&mut self) {
+        if self.is_shared {
+            // SAFETY: By the function's contract.
+            unsafe { self.unlock_shared() };
+        } else {
+            for member in &self.members {
+                // SAFETY: Its lock is held, as all are owners, and given up once.
+                unsafe { bindings::dma_buf_rs_dma_resv_unlock(member.as_raw()) };
+            }
+        }
+        // SAFETY: Nothing is locked with the context any more.
+        unsafe { bindings::dma_buf_rs_ww_acquire_fini(self.locker.context.get()) };
+        self.locker.task = None;
+    }
+
+    /// Unlocks the objects, where some are in the set more than once.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Self::unlock`].
+    #[cold]
+    unsafe fn unlock_shared(&mut self) {
+        for member in &mut self.members {
+            if member.is_owner {
+                // SAFETY: Its lock is held, and given up once.
+                unsafe { bindings::dma_buf_rs_dma_resv_unlock(member.as_raw()) };
+            }
+            member.is_owner = true;
+        }
+        self.is_shared = false;
     }
 }
+
+const ALREADY: i32 = -(bindings::EALREADY as i32);
+const DEADLOCK: i32 = -(bindings::EDEADLK as i32);
 
 impl<H: ResvHandle> Drop for ResvSet<H> {
     fn drop(&mut self) {
@@ -260,216 +397,5 @@ impl<H: ResvHandle> Drop for ResvSet<H> {
         }
         // SAFETY: It is dropped once, and not locked, so nobody looks at it.
         unsafe { ManuallyDrop::drop(&mut self.locker) };
-    }
-}
-
-/// The locks of all objects of a [`ResvSet`].
-///
-/// Dropped, it unlocks them; forgotten, they stay locked for ever, and what is in the
-/// set is never freed.
-#[must_use = "dropped, it unlocks at once"]
-pub struct LockedSet<'a, H: ResvHandle> {
-    set: &'a mut ResvSet<H>,
-    _not_send: NotThreadSafe,
-}
-
-impl<H: ResvHandle> LockedSet<'_, H> {
-    /// Locks what is not locked yet; says where that failed.
-    #[inline]
-    fn acquire(&mut self, interruptible: bool) -> Result<(), (usize, Error)> {
-        let context = self.set.locker.context.get();
-
-        for (index, member) in self.set.members.iter_mut().enumerate() {
-            if member.is_owner {
-                continue;
-            }
-            let resv = member.as_raw();
-            // SAFETY: The object is valid, and the context initialised.
-            let result = to_result(unsafe {
-                if interruptible {
-                    bindings::dma_buf_rs_dma_resv_lock_interruptible(resv, context)
-                } else {
-                    bindings::dma_buf_rs_dma_resv_lock(resv, context)
-                }
-            });
-
-            match result {
-                Ok(()) => member.is_owner = true,
-                // Another member has it locked.
-                Err(error) if error == EALREADY => {}
-                Err(error) => return Err((index, error)),
-            }
-        }
-        Ok(())
-    }
-
-    /// Waits for the object that could not be had, and locks it, with no other locked.
-    #[cold]
-    fn acquire_slow(&mut self, index: usize, interruptible: bool) -> Result {
-        let context = self.set.locker.context.get();
-        let member = &mut self.set.members[index];
-        let resv = member.as_raw();
-
-        // SAFETY: The object is valid, and the one that was contended; the context is
-        // initialised, and nothing is locked with it.
-        unsafe {
-            if interruptible {
-                to_result(bindings::dma_buf_rs_dma_resv_lock_slow_interruptible(
-                    resv, context,
-                ))?;
-            } else {
-                bindings::dma_buf_rs_dma_resv_lock_slow(resv, context);
-            }
-        }
-        member.is_owner = true;
-        Ok(())
-    }
-
-    /// Unlocks all that is locked.
-    #[inline]
-    fn release(&mut self) {
-        for member in self.set.members.iter_mut().rev() {
-            if member.is_owner {
-                member.is_owner = false;
-                // SAFETY: The owner's lock is given up once.
-                unsafe { bindings::dma_buf_rs_dma_resv_unlock(member.as_raw()) };
-            }
-        }
-    }
-
-    /// How many objects there are, each counted as often as it was put in.
-    pub fn len(&self) -> usize {
-        self.set.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.set.is_empty()
-    }
-
-    /// The handle that was put in at this place.
-    pub fn handle(&self, index: usize) -> Option<&H> {
-        self.set.get(index)
-    }
-
-    /// The object that was put in at this place, to do with what can be done with one
-    /// that is locked.
-    #[inline]
-    pub fn get(&mut self, index: usize) -> Option<LockedResv<'_>> {
-        let member = self.set.members.get(index)?;
-
-        // SAFETY: Its lock is held by this, which is borrowed for as long as the object
-        // is lent, so that no other member, which may have the same one, is.
-        Some(unsafe { LockedResv::new(member.resv()) })
-    }
-
-    /// Reserves room for so many fences in each object: where one was put in more than
-    /// once, so many for each time.
-    ///
-    /// Process context, may sleep. Fails as [`ResvLocked::reserve`] does.
-    ///
-    /// [`ResvLocked::reserve`]: super::ResvLocked::reserve
-    pub fn reserve(&mut self, count: usize) -> Result<SetSlots<'_, H>> {
-        let members = &mut *self.set.members;
-        let is_shared = members.iter().any(|member| !member.is_owner);
-
-        for index in 0..members.len() {
-            if !members[index].is_owner {
-                continue;
-            }
-            let times = if is_shared {
-                let resv = members[index].resv;
-
-                members.iter().filter(|member| member.resv == resv).count()
-            } else {
-                1
-            };
-            let member = &mut members[index];
-            let mut room = member.room;
-
-            // SAFETY: The lock is held, and there are no slots, as they would borrow this.
-            unsafe { slots::reserve(member.resv(), &mut room, count.saturating_mul(times))? };
-            member.room = room;
-        }
-        for member in members.iter_mut() {
-            member.slots = count;
-        }
-        // INVARIANT: As just reserved.
-        Ok(SetSlots {
-            members,
-            _not_send: NotThreadSafe,
-        })
-    }
-}
-
-impl<H: ResvHandle> Drop for LockedSet<'_, H> {
-    #[inline]
-    fn drop(&mut self) {
-        self.release();
-        // SAFETY: Nothing is locked with the context any more, which is initialised.
-        unsafe { bindings::dma_buf_rs_ww_acquire_fini(self.set.locker.context.get()) };
-        self.set.locker.task = None;
-    }
-}
-
-/// Reserved slots in all objects of a [`LockedSet`].
-///
-/// # Invariants
-///
-/// For `'a`, the objects' locks are held by the current task, and each has room for as
-/// many fences as its members have slots, beside those for which there is a [`Slot`].
-#[must_use = "what is reserved and not used is given back"]
-pub struct SetSlots<'a, H: ResvHandle> {
-    members: &'a mut [Member<H>],
-    _not_send: NotThreadSafe,
-}
-
-impl<'a, H: ResvHandle> SetSlots<'a, H> {
-    /// A slot in the object that was put into the set at this place; `None` if they are
-    /// used up.
-    #[inline]
-    pub fn slot(&mut self, index: usize) -> Option<Slot<'a>> {
-        let member = self.members.get_mut(index)?;
-
-        member.slots = member.slots.checked_sub(1)?;
-        // SAFETY: The lock is held for `'a`, and the room for one more is that slot's now.
-        Some(unsafe { Slot::new(member.resv()) })
-    }
-
-    /// Adds a fence to each object.
-    ///
-    /// Fails with `ENOSPC`, and adds nothing, if the slots of one are used up. Context: as
-    /// [`Slot::add`].
-    pub fn add_to_all(&mut self, fence: &Leaf, usage: Usage) -> Result {
-        if self.members.iter().any(|member| member.slots == 0) {
-            return Err(ENOSPC);
-        }
-        for member in self.members.iter_mut() {
-            member.slots -= 1;
-            // Once is enough.
-            if member.is_owner {
-                // SAFETY: As in `slot`.
-                unsafe { Slot::new(member.resv()) }.add(fence, usage);
-            }
-        }
-        Ok(())
-    }
-}
-
-impl<H: ResvHandle> Member<H> {
-    /// The object, while the set is locked.
-    #[inline]
-    fn as_raw(&self) -> *mut bindings::dma_resv {
-        self.resv.as_ptr().cast()
-    }
-
-    /// # Safety
-    ///
-    /// The set is locked, and stays so for `'a`.
-    #[inline]
-    unsafe fn resv<'a>(&self) -> &'a Resv {
-        // SAFETY: By the function's contract; the handle, which is not dropped meanwhile,
-        // keeps the object.
-        unsafe { self.resv.as_ref() }
     }
 }

@@ -9,13 +9,14 @@ use super::{
 use crate::{
     bindings,
     fence::{
+        put,
         Kind,
         Leaf, //
     },
     flat::Flat, //
 };
 use kernel::{
-    error::to_result,
+    page::PAGE_SIZE,
     prelude::*,
     types::NotThreadSafe, //
 };
@@ -26,49 +27,62 @@ use kernel::{
 /// without looking for overflow.
 pub const MAX_RESV_FENCES: usize = 65536;
 
-/// Reserves slots in an object whose lock is held. `room` is how many more there may
-/// be, as far as is known without looking.
+/// Reserves slots in an object whose lock is held.
 ///
 /// # Safety
 ///
 /// The current task holds the lock, and there are no slots.
 #[inline]
-pub(super) unsafe fn reserve(resv: &Resv, room: &mut usize, count: usize) -> Result {
-    if count == 0 {
-        return Err(EINVAL);
-    }
-    if count > *room {
-        *room = MAX_RESV_FENCES.saturating_sub(count_fences(resv));
-        if count > *room {
-            return Err(E2BIG);
-        }
+pub(super) unsafe fn reserve(resv: &Resv, count: usize) -> Result {
+    // 0 is too many, too.
+    if count.wrapping_sub(1) >= MAX_RESV_FENCES || may_be_long(resv) {
+        check(resv, count)?;
     }
     // SAFETY: The object is valid, and its lock held. The number is not 0, and
     // together with what is there small enough for all that is computed of it.
-    to_result(unsafe { bindings::dma_resv_reserve_fences(resv.as_raw(), count as u32) })?;
-    *room -= count;
-    Ok(())
+    match unsafe { bindings::dma_resv_reserve_fences(resv.as_raw(), count as u32) } {
+        0 => Ok(()),
+        error => Err(Error::from_errno(error)),
+    }
 }
 
-/// How many fences are in an object, signalled ones included.
+/// Whether the list of an object whose lock is held is as long as a page, or longer.
+///
+/// How long it is is the kernel's secret. But its memory comes from `kmalloc()`, of
+/// which a page and more are aligned to a page, and what is less hardly ever is.
+#[inline]
+fn may_be_long(resv: &Resv) -> bool {
+    // SAFETY: The lock is held, so nobody changes the pointer.
+    let list = unsafe { (*resv.as_raw()).fences };
+
+    list.addr() % PAGE_SIZE == 0
+}
+
+/// Whether an object whose lock is held has room for so many more fences.
 #[cold]
 #[inline(never)]
-fn count_fences(resv: &Resv) -> usize {
+fn check(resv: &Resv, count: usize) -> Result {
     let mut cursor = bindings::dma_resv_iter {
         obj: resv.as_raw(),
         usage: Usage::Bookkeep.as_raw(),
         ..Default::default()
     };
 
+    if count == 0 {
+        return Err(EINVAL);
+    }
     // SAFETY: The cursor is for a valid object, and has no fence yet. The one that it
     // has then, or null, goes with it.
     unsafe {
         bindings::dma_resv_iter_first_unlocked(&mut cursor);
         if !cursor.fence.is_null() {
-            crate::fence::put(cursor.fence);
+            put(cursor.fence);
         }
     }
-    cursor.num_fences as usize
+    if count > MAX_RESV_FENCES.saturating_sub(cursor.num_fences as usize) {
+        return Err(E2BIG);
+    }
+    Ok(())
 }
 
 /// Reserved slots: room for so many fences, until they are dropped.

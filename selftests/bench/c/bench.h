@@ -85,6 +85,7 @@ extern const struct bench_side bench_c_collect, bench_rust_collect;
 extern const struct bench_side bench_c_resv_lock, bench_rust_resv_lock;
 extern const struct bench_side bench_c_resv_hold, bench_rust_resv_hold;
 extern const struct bench_side bench_c_resv_add, bench_rust_resv_add;
+extern const struct bench_side bench_c_resv_add_one, bench_rust_resv_add_one;
 extern const struct bench_side bench_c_resv_attach, bench_rust_resv_attach;
 extern const struct bench_side bench_c_resv_iterate, bench_rust_resv_iterate;
 extern const struct bench_side bench_c_resv_unlocked, bench_rust_resv_unlocked;
