@@ -44,16 +44,13 @@
 mod guard;
 mod handle;
 mod iter;
+mod locked;
 mod query;
 mod set;
 mod slots;
 mod usage;
 
-pub use guard::{
-    LockedResv,
-    ResvGuard,
-    ResvLocked, //
-};
+pub use guard::ResvGuard;
 pub use handle::{
     HasResv,
     ResvHandle, //
@@ -61,6 +58,10 @@ pub use handle::{
 pub use iter::{
     Fences,
     FencesUnlocked, //
+};
+pub use locked::{
+    LockedResv,
+    ResvLocked, //
 };
 pub use set::{
     LockedSet,
