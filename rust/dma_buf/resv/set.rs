@@ -55,8 +55,6 @@ struct Member<H> {
     /// Whether the lock is this member's to give up; not if another one before has the
     /// same object.
     is_owner: bool,
-    /// How many slots may be reserved without looking, if it is the owner.
-    room: usize,
     /// Slots reserved through it.
     slots: usize,
 }
@@ -159,7 +157,6 @@ impl<H: ResvHandle> ResvSet<H> {
                 handle,
                 resv: NonNull::dangling(),
                 is_owner: false,
-                room: 0,
                 slots: 0,
             },
             GFP_KERNEL,
@@ -225,7 +222,6 @@ impl<H: ResvHandle> ResvSet<H> {
         self.unlocked()?;
         for member in &mut self.members {
             member.resv = NonNull::from(member.handle.resv());
-            member.room = 0;
         }
         self.locker.task = Some(ARef::from(&**kernel::current!()));
         // SAFETY: The memory is valid for it, and stays.
@@ -384,12 +380,12 @@ impl<H: ResvHandle> LockedSet<'_, H> {
             } else {
                 1
             };
-            let member = &mut members[index];
-            let mut room = member.room;
+            // Fences may have been added to it as a member of its own.
+            let mut room = 0;
+            let count = count.saturating_mul(times);
 
             // SAFETY: The lock is held, and there are no slots, as they would borrow this.
-            unsafe { slots::reserve(member.resv(), &mut room, count.saturating_mul(times))? };
-            member.room = room;
+            unsafe { slots::reserve(members[index].resv(), &mut room, count)? };
         }
         for member in members.iter_mut() {
             member.slots = count;
