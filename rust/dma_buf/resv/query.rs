@@ -153,9 +153,7 @@ impl Wait {
         let mut walk = resv.fences_unlocked(usage);
         while let Some(fence) = walk.next() {
             left = self.on_annotated(fence)?;
-            if self.jiffies() != 0 {
-                self = self.timeout(left);
-            }
+            self = self.left(left);
         }
         Ok(left)
     }
