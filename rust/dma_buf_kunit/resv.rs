@@ -14,6 +14,7 @@ use dma_buf::{
     Resv,
     ResvGuard,
     ResvLocked,
+    ResvSet,
     Usage, //
 };
 use kernel::{
@@ -32,6 +33,16 @@ use kernel::{
 /// An object without fences.
 pub(crate) fn object() -> Result<Arc<Resv>> {
     Arc::pin_init(Resv::new(), GFP_KERNEL)
+}
+
+/// So many of them.
+pub(crate) fn objects(count: usize) -> Result<KVec<Arc<Resv>>> {
+    let mut objects = KVec::with_capacity(count, GFP_KERNEL)?;
+
+    for _ in 0..count {
+        objects.push(object()?, GFP_KERNEL)?;
+    }
+    Ok(objects)
 }
 
 /// Reserves a slot and adds a fence.
@@ -59,6 +70,18 @@ pub(crate) fn holds(locked: &impl ResvLocked, expected: &[(&Fence, Usage)]) -> b
             .next()
             .is_some_and(|(found, as_what)| is_same(found, fence) && as_what == *usage)
     }) && fences.next().is_none()
+}
+
+/// A set of these objects, in this order.
+pub(crate) fn set<'a>(
+    objects: impl IntoIterator<Item = &'a Arc<Resv>>,
+) -> Result<ResvSet<Arc<Resv>>> {
+    let mut set = ResvSet::new()?;
+
+    for object in objects {
+        set.push(object.clone())?;
+    }
+    Ok(set)
 }
 
 /// Two objects, of which it gives now the one, now the other.
