@@ -6,6 +6,7 @@
 //! `kunit.autorun=1`, and taint.
 
 mod array;
+mod buffer;
 mod callback;
 mod chain;
 mod chain_cost;
@@ -56,6 +57,7 @@ module! {
     authors: ["The dma_buf_rs authors"],
     description: "KUnit suites of the dma_buf crate",
     license: "GPL",
+    imports_ns: ["DMA_BUF"],
     params: {
         milliseconds: u32 {
             default: 300,
