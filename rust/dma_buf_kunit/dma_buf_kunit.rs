@@ -6,6 +6,7 @@
 //! `kunit.autorun=1`, and taint.
 
 mod array;
+mod buffer;
 mod callback;
 mod chain;
 mod chain_cost;
@@ -15,6 +16,7 @@ mod data;
 mod dma_buf_fence;
 mod dma_buf_fence_chain;
 mod dma_buf_fence_unwrap;
+mod dma_buf_resv;
 mod fence;
 mod fixture;
 mod forward;
@@ -28,6 +30,18 @@ mod ops;
 mod order;
 mod points;
 mod race;
+mod resv;
+mod resv_contention;
+mod resv_lists;
+mod resv_lock;
+mod resv_query;
+mod resv_random;
+mod resv_set;
+mod resv_set_slots;
+mod resv_slots;
+mod resv_usage;
+mod resv_wait;
+mod resv_walk;
 mod slot;
 mod timer;
 mod wait;
@@ -43,6 +57,7 @@ module! {
     authors: ["The dma_buf_rs authors"],
     description: "KUnit suites of the dma_buf crate",
     license: "GPL",
+    imports_ns: ["DMA_BUF"],
     params: {
         milliseconds: u32 {
             default: 300,

@@ -278,6 +278,15 @@ unsafe extern "C" fn foreign_wait(_: *mut bindings::dma_fence, _: bool, _: isize
     EDEADLK.to_errno() as isize
 }
 
+/// The wait of another, which takes all for done.
+///
+/// # Safety
+///
+/// As for [`foreign_name`].
+unsafe extern "C" fn foreign_hasty_wait(_: *mut bindings::dma_fence, _: bool, _: isize) -> isize {
+    1
+}
+
 const FOREIGN_OPS: bindings::dma_fence_ops = bindings::dma_fence_ops {
     get_driver_name: Some(foreign_name),
     get_timeline_name: Some(foreign_name),
@@ -291,6 +300,10 @@ const FOREIGN_OPS: bindings::dma_fence_ops = bindings::dma_fence_ops {
 static FOREIGN: ForeignOps = ForeignOps(FOREIGN_OPS);
 static FOREIGN_WAITING: ForeignOps = ForeignOps(bindings::dma_fence_ops {
     wait: Some(foreign_wait),
+    ..FOREIGN_OPS
+});
+static FOREIGN_HASTY: ForeignOps = ForeignOps(bindings::dma_fence_ops {
+    wait: Some(foreign_hasty_wait),
     ..FOREIGN_OPS
 });
 
@@ -330,4 +343,9 @@ pub(crate) fn foreign(context: u64, seqno: u64) -> Result<(ARef<Fence>, impl FnO
 /// A foreign fence that waits in its own way, and gives up with `EDEADLK`.
 pub(crate) fn foreign_waiting() -> Result<(ARef<Fence>, impl FnOnce())> {
     foreign_with(&FOREIGN_WAITING, 0, 0)
+}
+
+/// A foreign fence whose wait ends at once, with one jiffy left of whatever there was.
+pub(crate) fn foreign_hasty() -> Result<(ARef<Fence>, impl FnOnce())> {
+    foreign_with(&FOREIGN_HASTY, 0, 0)
 }

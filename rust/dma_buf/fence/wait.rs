@@ -145,6 +145,18 @@ impl Wait {
         self.timeout as Jiffies
     }
 
+    /// The wait for the next of several fences, after one that has left so many jiffies.
+    ///
+    /// One that only looks, or is without end, is so for all: what is left of it is not
+    /// told in jiffies, and some drivers that wait in their own way do not tell at all.
+    #[inline]
+    pub(crate) fn left(self, left: Jiffies) -> Self {
+        match self.timeout {
+            0 | FOREVER => self,
+            _ => self.timeout(left),
+        }
+    }
+
     /// Waits for a fence to signal. On success, says how many jiffies were left.
     #[inline]
     pub fn on(self, fence: &Fence) -> Result<Jiffies, WaitError> {
@@ -214,10 +226,9 @@ impl Wait {
 
         while let Some(leaf) = leaves.next().map_err(WaitError::Invalid)? {
             match self.on(leaf) {
-                Ok(jiffies) if self.timeout == 0 || self.timeout == FOREVER => left = jiffies,
                 Ok(jiffies) => {
                     left = jiffies;
-                    self = self.timeout(left);
+                    self = self.left(left);
                 }
                 Err(WaitError::Driver(error)) => failed = failed.or(Some(error)),
                 Err(error) => return Err(error),

@@ -97,13 +97,17 @@ const NO_LIST: *mut bindings::dma_resv_list = core::ptr::without_provenance_mut(
 ///     let mut fences = resv.fences_unlocked(Usage::Bookkeep);
 ///     let mut pending = 0;
 ///
-///     while fences.next().is_some() {
+///     loop {
+///         let is_there = fences.next().is_some();
+///
 ///         if fences.is_restarted() {
 ///             pending = 0;
 ///         }
+///         if !is_there {
+///             return pending;
+///         }
 ///         pending += 1;
 ///     }
-///     pending
 /// }
 /// # use kernel::{prelude::*, sync::Arc};
 /// # assert_eq!(pending(&*Arc::pin_init(Resv::new(), GFP_KERNEL)?), 0);
@@ -188,8 +192,9 @@ impl FencesUnlocked<'_> {
         Usage::from_raw(self.cursor.fence_usage)
     }
 
-    /// Whether the fence that [`Self::next`] returned last is the first of a walk that
-    /// has just started, or started again: what was counted up to then is void.
+    /// Whether what [`Self::next`] returned last is the first of a walk that has just
+    /// started, or started again: what was counted up to then is void. That may also be
+    /// nothing, if there is nothing any more.
     ///
     /// C function: `dma_resv_iter_is_restarted()`
     #[inline]

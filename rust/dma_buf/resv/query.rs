@@ -53,15 +53,19 @@ impl Resv {
         let mut fences = slab::pointers(FEW)?;
         let mut walk = self.fences_unlocked(usage);
 
-        while let Some(fence) = walk.next().map(ARef::from) {
+        loop {
+            let fence = walk.next().map(ARef::from);
+
             if walk.is_restarted() {
                 fences.clear();
             }
+            let Some(fence) = fence else {
+                return Ok(fences);
+            };
             if let Err(PushError(fence)) = fences.push_within_capacity(fence) {
                 fences.push(fence, GFP_KERNEL)?;
             }
         }
-        Ok(fences)
     }
 
     /// One fence for all of this usage, or one before it, that are pending: a leaf or
@@ -87,12 +91,16 @@ impl Resv {
         let mut found = KVec::new();
         let mut walk = self.fences_unlocked(Usage::Bookkeep);
 
-        while let Some(fence) = walk.next().map(ARef::from) {
+        loop {
+            let fence = walk.next().map(ARef::from);
             let usage = walk.usage();
 
             if walk.is_restarted() {
                 found.clear();
             }
+            let Some(fence) = fence else {
+                return Ok(found);
+            };
             if let Kind::Leaf(leaf) = fence.kind() {
                 found.push((leaf.into(), usage), GFP_KERNEL)?;
                 continue;
@@ -101,7 +109,6 @@ impl Resv {
                 found.push((leaf, usage), GFP_KERNEL)?;
             }
         }
-        Ok(found)
     }
 
     /// Waits, uninterruptibly, until all fences of this usage, or one before it, have
@@ -153,9 +160,7 @@ impl Wait {
         let mut walk = resv.fences_unlocked(usage);
         while let Some(fence) = walk.next() {
             left = self.on_annotated(fence)?;
-            if self.jiffies() != 0 {
-                self = self.timeout(left);
-            }
+            self = self.left(left);
         }
         Ok(left)
     }

@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Fences that are replaced and copied, and containers that should not be there.
+
+use kernel::prelude::*;
+
+#[kunit_tests(rust_dma_buf_resv_lists)]
+mod tests {
+    use super::*;
+    use crate::{
+        containers::{
+            fence,
+            has_leaves,
+            is_same,
+            references,
+            Fences, //
+        },
+        fixture::{
+            self,
+            next, //
+        },
+        resv::{
+            add,
+            holds,
+            object, //
+        },
+    };
+    use dma_buf::{
+        Fence,
+        FenceArray,
+        FenceChainAllocation,
+        Resv,
+        ResvGuard,
+        ResvLocked,
+        Usage, //
+    };
+    use kernel::{
+        bindings,
+        sync::Arc, //
+    };
+
+    #[test]
+    fn fences_of_a_context_are_replaced_and_counted() -> Result {
+        let context = fixture::context()?;
+        let (one, two) = (next(&context)?, next(&context)?);
+        let f = Fences::new(2)?;
+        let new = f.leaf(1);
+        let number = context.context();
+        let mut guard = ResvGuard::lock(object()?);
+
+        assert_eq!(guard.replace_fences(number, &new, Usage::Kernel), Ok(0));
+        assert!(holds(&guard, &[]));
+        // The later one first, so that both are there.
+        add(&mut guard, &two.leaf(), Usage::Bookkeep)?;
+        add(&mut guard, &f.leaf(0), Usage::Read)?;
+        add(&mut guard, &one.leaf(), Usage::Bookkeep)?;
+        assert_eq!(
+            guard.replace_fences(number + 1000, &new, Usage::Kernel),
+            Ok(0)
+        );
+        assert_eq!(guard.fences(Usage::Bookkeep).count(), 3);
+
+        let before = (references(one.as_fence()), references(&new));
+        assert_eq!(guard.replace_fences(number, &new, Usage::Bookkeep), Ok(2));
+        assert!(holds(
+            &guard,
+            &[
+                (&new, Usage::Bookkeep),
+                (f.fence(0), Usage::Read),
+                (&new, Usage::Bookkeep)
+            ]
+        ));
+        assert_eq!(references(one.as_fence()), before.0 - 1);
+        assert_eq!(references(&new), before.1 + 2);
+        // It has gone in by two entries, and can be replaced in its turn, also by itself.
+        assert_eq!(
+            guard.replace_fences(new.context(), &new, Usage::Read),
+            Ok(2)
+        );
+        assert_eq!(references(&new), before.1 + 2);
+        assert_eq!(guard.fences(Usage::Read).count(), 3);
+        context.signal_up_to(2);
+        Ok(())
+    }
+
+    #[test]
+    fn replacing_by_a_usage_that_fewer_wait_for_is_refused() -> Result {
+        for old in Usage::ALL {
+            for new in Usage::ALL {
+                let f = Fences::new(2)?;
+                let context = f.fence(0).context();
+                let mut guard = ResvGuard::lock(object()?);
+
+                add(&mut guard, &f.leaf(0), old)?;
+                let replaced = guard.replace_fences(context, &f.leaf(1), new);
+                if new <= old {
+                    assert_eq!(replaced, Ok(1));
+                    assert!(holds(&guard, &[(f.fence(1), new)]));
+                } else {
+                    assert_eq!(replaced, Err(EINVAL));
+                    assert!(holds(&guard, &[(f.fence(0), old)]));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn one_fence_that_must_stay_keeps_all() -> Result {
+        let context = fixture::context()?;
+        let (one, two) = (next(&context)?, next(&context)?);
+        let f = Fences::new(1)?;
+        let mut guard = ResvGuard::lock(object()?);
+
+        add(&mut guard, &one.leaf(), Usage::Write)?;
+        add(&mut guard, &two.leaf(), Usage::Bookkeep)?;
+        assert_eq!(
+            guard.replace_fences(context.context(), &f.leaf(0), Usage::Read),
+            Err(EINVAL)
+        );
+        assert!(holds(
+            &guard,
+            &[
+                (one.as_fence(), Usage::Write),
+                (two.as_fence(), Usage::Bookkeep)
+            ]
+        ));
+        context.signal_up_to(2);
+        Ok(())
+    }
+
+    #[test]
+    fn copy_adds_what_is_pending_to_what_is_there() -> Result {
+        let f = Fences::new(5)?;
+        let (from, to) = (object()?, object()?);
+        let mut guard = ResvGuard::lock(from.clone());
+
+        for (i, usage) in Usage::ALL.into_iter().enumerate() {
+            add(&mut guard, &f.leaf(i), usage)?;
+        }
+        drop(guard);
+        f.signal(1);
+
+        let mut guard = ResvGuard::lock(to);
+        add(&mut guard, &f.leaf(4), Usage::Write)?;
+        let expected = [
+            (f.fence(4), Usage::Write),
+            (f.fence(0), Usage::Kernel),
+            (f.fence(2), Usage::Read),
+            (f.fence(3), Usage::Bookkeep),
+        ];
+        // Twice is no more than once.
+        for _ in 0..2 {
+            guard.copy_fences(&from)?;
+            assert!(holds(&guard, &expected));
+        }
+        assert!(from.test_signaled(Usage::Write) == from.test_signaled(Usage::Kernel));
+        Ok(())
+    }
+
+    /// In C, what was there is gone then, and readers without the lock never end.
+    #[test]
+    fn copy_of_nothing_changes_nothing() -> Result {
+        let f = Fences::new(2)?;
+        let (empty, done) = (object()?, object()?);
+        let mut guard = ResvGuard::lock(done.clone());
+
+        add(&mut guard, &f.leaf(0), Usage::Kernel)?;
+        f.signal(0);
+        drop(guard);
+
+        let mut guard = ResvGuard::lock(object()?);
+        for filled in [false, true] {
+            if filled {
+                add(&mut guard, &f.leaf(1), Usage::Read)?;
+            }
+            for from in [&empty, &done] {
+                guard.copy_fences(from)?;
+                assert_eq!(guard.fences(Usage::Bookkeep).count(), usize::from(filled));
+            }
+        }
+        assert!(holds(&guard, &[(f.fence(1), Usage::Read)]));
+        Ok(())
+    }
+
+    #[test]
+    fn copy_of_itself_changes_nothing() -> Result {
+        let context = fixture::context()?;
+        let (one, two) = (next(&context)?, next(&context)?);
+        let f = Fences::new(1)?;
+        let resv = object()?;
+        let mut guard = ResvGuard::lock(resv.clone());
+
+        add(&mut guard, &two.leaf(), Usage::Bookkeep)?;
+        add(&mut guard, &one.leaf(), Usage::Kernel)?;
+        add(&mut guard, &f.leaf(0), Usage::Write)?;
+        guard.copy_fences(&resv)?;
+        assert!(holds(
+            &guard,
+            &[
+                (two.as_fence(), Usage::Bookkeep),
+                (one.as_fence(), Usage::Kernel),
+                (f.fence(0), Usage::Write)
+            ]
+        ));
+        context.signal_up_to(2);
+        Ok(())
+    }
+
+    #[test]
+    fn copy_keeps_the_order_that_a_context_has() -> Result {
+        let context = fixture::context()?;
+        let (one, two) = (next(&context)?, next(&context)?);
+        let (earlier, later) = (object()?, object()?);
+
+        add(
+            &mut ResvGuard::lock(earlier.clone()),
+            &one.leaf(),
+            Usage::Write,
+        )?;
+        add(
+            &mut ResvGuard::lock(later.clone()),
+            &two.leaf(),
+            Usage::Write,
+        )?;
+
+        let mut guard = ResvGuard::lock(object()?);
+        guard.copy_fences(&earlier)?;
+        guard.copy_fences(&later)?;
+        assert!(holds(&guard, &[(two.as_fence(), Usage::Write)]));
+        // What is copied may be earlier than what is there: both stay.
+        guard.copy_fences(&earlier)?;
+        assert!(!guard.test_signaled(Usage::Write));
+        context.signal_up_to(1);
+        assert!(!guard.test_signaled(Usage::Write));
+        context.signal_up_to(2);
+        assert!(guard.test_signaled(Usage::Write));
+        Ok(())
+    }
+
+    /// Puts a fence of any kind into a locked object, as a driver can that does not look.
+    fn put_in(guard: &mut ResvGuard<Arc<Resv>>, fence: &Fence, usage: Usage) -> Result {
+        let place = Fences::new(1)?;
+
+        add(guard, &place.leaf(0), Usage::Bookkeep)?;
+        // SAFETY: The lock is held, and there are no slots; the fence is valid. That
+        // containers are there is what is to be tried.
+        unsafe {
+            bindings::dma_resv_replace_fences(
+                guard.as_raw(),
+                place.fence(0).context(),
+                fence.as_raw(),
+                usage as u32,
+            )
+        };
+        Ok(())
+    }
+
+    #[test]
+    fn container_that_a_foreign_driver_added_is_copied_by_its_leaves() -> Result {
+        let f = Fences::new(5)?;
+        let pair = {
+            let mut leaves = KVec::new();
+            leaves.push(f.leaf(0), GFP_KERNEL)?;
+            leaves.push(f.leaf(1), GFP_KERNEL)?;
+            FenceArray::new(leaves)?
+        };
+        let link = FenceChainAllocation::new()?.append(None, f.leaf(2), 1);
+        let link = FenceChainAllocation::new()?.append(Some(fence(&link)), f.leaf(3), 2);
+        let from = object()?;
+        let mut guard = ResvGuard::lock(from.clone());
+
+        add(&mut guard, &f.leaf(4), Usage::Write)?;
+        put_in(&mut guard, &pair, Usage::Kernel)?;
+        put_in(&mut guard, &link, Usage::Read)?;
+        assert_eq!(guard.fences(Usage::Bookkeep).count(), 3);
+        drop(guard);
+
+        let mut guard = ResvGuard::lock(object()?);
+        guard.copy_fences(&from)?;
+        // Of a chain, the newest link comes first.
+        assert!(holds(
+            &guard,
+            &[
+                (f.fence(4), Usage::Write),
+                (f.fence(0), Usage::Kernel),
+                (f.fence(1), Usage::Kernel),
+                (f.fence(3), Usage::Read),
+                (f.fence(2), Usage::Read)
+            ]
+        ));
+        drop(guard);
+
+        // As it is, it is given to who only looks.
+        let fences = from.get_fences(Usage::Read)?;
+        assert_eq!(fences.len(), 3);
+        assert!(is_same(&fences[1], &pair) && is_same(&fences[2], &link));
+        let all = from.get_singleton(Usage::Read)?.ok_or(ENOENT)?;
+        assert_eq!(all.leaf_count(), 5);
+        let kernel = from.get_singleton(Usage::Kernel)?.ok_or(ENOENT)?;
+        assert!(has_leaves(&kernel, &[f.fence(0), f.fence(1)]));
+        Ok(())
+    }
+
+    /// It is in one place of many, each of which has room for a fence.
+    #[test]
+    fn container_that_a_foreign_driver_added_hurts_nobody_else() -> Result {
+        let f = Fences::new(6)?;
+        let array = Fences::new(3)?;
+        let resv = object()?;
+        let mut guard = ResvGuard::lock(resv.clone());
+
+        put_in(&mut guard, &*array.array()?, Usage::Read)?;
+        for i in 0..6 {
+            add(&mut guard, &f.leaf(i), Usage::Bookkeep)?;
+        }
+        guard.copy_fences(&resv)?;
+        assert_eq!(guard.fences(Usage::Bookkeep).count(), 10);
+        for i in 0..6 {
+            f.signal(i);
+        }
+        assert!(!resv.test_signaled(Usage::Read));
+        for i in 0..3 {
+            array.signal(i);
+        }
+        assert!(resv.wait_timeout(Usage::Bookkeep, fixture::long()).is_ok());
+        Ok(())
+    }
+}

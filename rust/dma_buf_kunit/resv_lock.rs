@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The lock of one reservation object.
+
+use kernel::prelude::*;
+
+#[kunit_tests(rust_dma_buf_resv_lock)]
+mod tests {
+    use super::*;
+    use crate::{
+        containers::{
+            references,
+            Fences, //
+        },
+        fixture::interrupted,
+        race::{
+            ensure,
+            race, //
+        },
+        resv::{
+            add,
+            holds,
+            object,
+            Fickle,
+            Holder, //
+        },
+    };
+    use core::mem::forget;
+    use dma_buf::{
+        HasResv,
+        Resv,
+        ResvGuard,
+        Usage, //
+    };
+    use kernel::{
+        bindings,
+        sync::{
+            atomic::{
+                Atomic,
+                Full, //
+            },
+            Arc, //
+        },
+    };
+
+    #[test]
+    fn locked_as_long_as_the_guard_is() -> Result {
+        let resv = object()?;
+
+        assert!(!resv.is_locked());
+        let guard = ResvGuard::lock(resv.clone());
+        assert!(resv.is_locked() && guard.is_locked());
+        assert!(core::ptr::eq(&*guard, &*resv));
+        drop(guard);
+        assert!(!resv.is_locked());
+        let guard = ResvGuard::lock_interruptible(resv.clone())?;
+        assert!(guard.is_locked());
+        drop(guard);
+        assert!(!resv.is_locked());
+        Ok(())
+    }
+
+    #[test]
+    fn try_lock_gives_the_handle_back_if_it_is_locked() -> Result {
+        let resv = object()?;
+        let guard = match ResvGuard::try_lock(resv.clone()) {
+            Ok(guard) => guard,
+            Err(_) => return Err(EBUSY),
+        };
+
+        assert!(ResvGuard::try_lock(resv.clone()).is_err_and(|back| Arc::ptr_eq(&back, &resv)));
+        drop(guard);
+
+        let theirs = resv.clone();
+        let holder = Holder::new(move |hold| {
+            let _guard = ResvGuard::lock(theirs);
+            hold();
+        })?;
+        assert!(ResvGuard::try_lock(resv.clone()).is_err());
+        drop(holder);
+        assert!(ResvGuard::try_lock(resv.clone()).is_ok());
+        // A guard that was not wanted has unlocked.
+        assert!(!resv.is_locked());
+        Ok(())
+    }
+
+    #[test]
+    fn unlock_gives_the_handle_back() -> Result {
+        let resv = object()?;
+        let guard = ResvGuard::lock(resv.clone());
+
+        assert!(Arc::ptr_eq(guard.handle(), &resv));
+        let back = guard.unlock();
+        assert!(Arc::ptr_eq(&back, &resv));
+        assert!(!resv.is_locked());
+        Ok(())
+    }
+
+    /// Fences go with the object, and that with the last handle: a guard has one.
+    #[test]
+    fn guard_keeps_the_object_and_that_its_fences() -> Result {
+        let f = Fences::new(2)?;
+        let before = references(f.fence(0));
+        let mut guard = ResvGuard::lock(object()?);
+
+        add(&mut guard, &f.leaf(0), Usage::Read)?;
+        assert_eq!(references(f.fence(0)), before + 1);
+        assert!(holds(&guard, &[(f.fence(0), Usage::Read)]));
+        let resv = guard.unlock();
+        assert_eq!(references(f.fence(0)), before + 1);
+        drop(ResvGuard::lock(resv));
+        assert_eq!(references(f.fence(0)), before);
+        Ok(())
+    }
+
+    #[test]
+    fn signal_for_the_task_ends_an_interruptible_lock() -> Result {
+        let resv = object()?;
+        let theirs = resv.clone();
+        let holder = Holder::new(move |hold| {
+            let _guard = ResvGuard::lock(theirs);
+            hold();
+        })?;
+
+        let locked = interrupted(|| ResvGuard::lock_interruptible(resv.clone()).map(|_| ()));
+        assert_eq!(locked, Err(EINTR));
+        drop(holder);
+        assert!(!resv.is_locked());
+        assert!(ResvGuard::lock_interruptible(resv).is_ok());
+        Ok(())
+    }
+
+    #[test]
+    fn guard_is_for_the_object_that_the_handle_gave_first() -> Result {
+        let fickle = Fickle::new()?;
+
+        for _ in 0..3 {
+            let guard = ResvGuard::lock(fickle.clone());
+
+            assert!(fickle.one.is_locked() != fickle.two.is_locked());
+            assert!(guard.is_locked());
+            drop(guard);
+            assert!(!fickle.is_locked());
+
+            let Ok(guard) = ResvGuard::try_lock(fickle.clone()) else {
+                return Err(EBUSY);
+            };
+            guard.handle().resv();
+            guard.unlock();
+            assert!(!fickle.is_locked());
+            // So that it is the other one's turn.
+            fickle.resv();
+        }
+        Ok(())
+    }
+
+    /// Nobody ever unlocks it, and what others look at stays.
+    #[test]
+    fn forgotten_guard_leaves_the_object_locked_and_in_memory() -> Result {
+        let f = Fences::new(1)?;
+        let resv = object()?;
+        let leaked = Arc::as_ptr(&resv);
+        let mut guard = ResvGuard::lock(resv);
+
+        add(&mut guard, &f.leaf(0), Usage::Write)?;
+        forget(guard);
+        // SAFETY: The forgotten guard's handle keeps it.
+        let resv = unsafe { &*leaked };
+        assert!(resv.is_locked());
+        // What does without the lock works still.
+        assert!(!resv.test_signaled(Usage::Write));
+        f.signal(0);
+        assert!(resv.test_signaled(Usage::Write));
+
+        let before = references(f.fence(0));
+        // So that nobody complains of what a test has done on purpose.
+        // SAFETY: This task has locked it; the handle is nobody's.
+        unsafe {
+            bindings::dma_resv_unlock(resv.as_raw());
+            drop(Arc::from_raw(leaked));
+        }
+        assert_eq!(references(f.fence(0)), before - 1);
+        Ok(())
+    }
+
+    /// As C has it, which says by its own means that it is locked.
+    #[test]
+    fn object_that_c_has_locked_is_used_in_the_same_way() -> Result {
+        let f = Fences::new(1)?;
+        let resv = object()?;
+
+        // SAFETY: The object is valid, and unlocked below. Without a context it cannot
+        // fail.
+        unsafe { bindings::dma_resv_lock(resv.as_raw(), core::ptr::null_mut()) };
+        {
+            // SAFETY: As just locked.
+            let mut locked = unsafe { Resv::from_raw(resv.as_raw()).assume_locked() };
+
+            add(&mut locked, &f.leaf(0), Usage::Read)?;
+            assert!(holds(&locked, &[(f.fence(0), Usage::Read)]));
+            assert!(core::ptr::eq(&*locked, &*resv));
+        }
+        // SAFETY: As locked above.
+        unsafe { bindings::dma_resv_unlock(resv.as_raw()) };
+        assert!(!resv.test_signaled(Usage::Read));
+        Ok(())
+    }
+
+    #[test]
+    fn race_for_the_lock_has_one_holder_at_a_time() -> Result {
+        let inside = Arc::new(Atomic::<i32>::new(0), GFP_KERNEL)?;
+        let theirs = inside.clone();
+        fn visit(resv: Arc<Resv>, inside: &Atomic<i32>) -> Result {
+            for turn in 0..8 {
+                let guard = match turn % 3 {
+                    0 => ResvGuard::lock(resv.clone()),
+                    1 => ResvGuard::lock_interruptible(resv.clone())?,
+                    _ => match ResvGuard::try_lock(resv.clone()) {
+                        Ok(guard) => guard,
+                        Err(_) => continue,
+                    },
+                };
+                ensure!(inside.fetch_add(1, Full) == 0);
+                ensure!(inside.fetch_sub(1, Full) == 1);
+                drop(guard);
+            }
+            Ok(())
+        }
+
+        assert!(race(
+            || {
+                let resv = object()?;
+                Ok((resv.clone(), resv))
+            },
+            |resv| visit(resv, &inside),
+            move |resv| visit(resv, &theirs),
+            |ours: Result, theirs: Result| ours.and(theirs),
+        )
+        .is_ok());
+        Ok(())
+    }
+}

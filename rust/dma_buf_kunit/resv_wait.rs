@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Waiting for what is in an object, and telling drivers when it is wanted.
+
+use kernel::prelude::*;
+
+#[kunit_tests(rust_dma_buf_resv_wait)]
+mod tests {
+    use super::*;
+    use crate::{
+        containers::{
+            Asked,
+            Fences, //
+        },
+        fixture::{
+            foreign,
+            foreign_hasty,
+            foreign_waiting,
+            interrupted,
+            long,
+            next,
+            not_before, //
+        },
+        resv::{
+            add,
+            object,
+            with, //
+        },
+        workqueue::Workqueue, //
+    };
+    use dma_buf::{
+        Leaf,
+        ResvGuard,
+        Usage,
+        Wait,
+        WaitError, //
+    };
+    use kernel::{
+        sync::Arc,
+        time::{
+            delay::fsleep,
+            msecs_to_jiffies,
+            Delta,
+            Instant,
+            Monotonic, //
+        }, //
+    };
+
+    #[test]
+    fn wait_of_no_time_only_looks() -> Result {
+        let f = Fences::new(1)?;
+        let resv = with(&[(&f.leaf(0), Usage::Write)])?;
+
+        assert_eq!(resv.wait_timeout(Usage::Write, 0), Err(WaitError::TimedOut));
+        // There is nothing to wait for.
+        assert_eq!(resv.wait_timeout(Usage::Kernel, 0), Ok(1));
+        assert_eq!(resv.wait_timeout(Usage::Kernel, 7), Ok(7));
+        f.signal(0);
+        assert_eq!(resv.wait_timeout(Usage::Write, 0), Ok(1));
+        assert_eq!(resv.wait_timeout(Usage::Write, 7), Ok(7));
+        Ok(())
+    }
+
+    #[test]
+    fn wait_of_some_time_is_for_all_together() -> Result {
+        let f = Fences::new(2)?;
+        let resv = with(&[(&f.leaf(0), Usage::Read), (&f.leaf(1), Usage::Read)])?;
+        let start = Instant::<Monotonic>::now();
+
+        assert_eq!(
+            resv.wait_timeout(Usage::Read, msecs_to_jiffies(50)),
+            Err(WaitError::TimedOut)
+        );
+        f.signal(1);
+        assert!(not_before(f.fence(1), start + Delta::from_millis(45)));
+
+        // The time that one has taken is not there for the next.
+        let fences = Arc::new(Fences::new(2)?, GFP_KERNEL)?;
+        let both = with(&[
+            (&fences.leaf(0), Usage::Read),
+            (&fences.leaf(1), Usage::Read),
+        ])?;
+        let queue = Workqueue::new()?;
+        let theirs = fences.clone();
+        queue.spawn_on(0, move || {
+            for i in 0..2 {
+                fsleep(Delta::from_millis(20));
+                theirs.signal(i);
+            }
+        })?;
+        let left = both.wait_timeout(Usage::Read, long());
+        assert!(left.is_ok_and(|left| left > 0 && left <= long()));
+        assert!(both.test_signaled(Usage::Bookkeep));
+        assert_eq!(both.wait(Usage::Bookkeep), Ok(()));
+        Ok(())
+    }
+
+    #[test]
+    fn signal_for_the_task_interrupts_a_wait_if_asked() -> Result {
+        let f = Fences::new(1)?;
+        let resv = with(&[(&f.leaf(0), Usage::Write)])?;
+        let (asked, plain) = interrupted(|| {
+            (
+                Wait::new()
+                    .interruptible()
+                    .timeout(long())
+                    .on_resv(&resv, Usage::Write),
+                resv.wait_timeout(Usage::Write, 2),
+            )
+        });
+
+        assert_eq!(asked, Err(WaitError::Interrupted));
+        assert_eq!(plain, Err(WaitError::TimedOut));
+        Ok(())
+    }
+
+    #[test]
+    fn wait_with_the_lock_held_is_silent() -> Result {
+        let f = Fences::new(1)?;
+        let mut guard = ResvGuard::lock(object()?);
+
+        add(&mut guard, &f.leaf(0), Usage::Kernel)?;
+        assert_eq!(
+            guard.wait_timeout(Usage::Kernel, 1),
+            Err(WaitError::TimedOut)
+        );
+        f.signal(0);
+        assert_eq!(guard.wait(Usage::Kernel), Ok(()));
+        Ok(())
+    }
+
+    #[test]
+    fn error_of_a_foreign_drivers_wait_is_told_apart() -> Result {
+        let (fence, signal) = foreign_waiting()?;
+        let leaf = Leaf::from_fence(fence).map_err(|_| EINVAL)?;
+        let resv = with(&[(&leaf, Usage::Read)])?;
+
+        assert_eq!(resv.wait(Usage::Read), Err(WaitError::Driver(EDEADLK)));
+        assert_eq!(
+            resv.wait_timeout(Usage::Read, 1),
+            Err(WaitError::Driver(EDEADLK))
+        );
+        signal();
+        assert_eq!(resv.wait(Usage::Read), Ok(()));
+        Ok(())
+    }
+
+    /// Some say that it is done, and not how much time was left.
+    #[test]
+    fn wait_without_end_stays_without_end() -> Result {
+        let (fence, signal) = foreign_hasty()?;
+        let leaf = Leaf::from_fence(fence).map_err(|_| EINVAL)?;
+        let ours = Arc::new(Fences::new(1)?, GFP_KERNEL)?;
+        let resv = with(&[(&leaf, Usage::Read), (&ours.leaf(0), Usage::Read)])?;
+        let queue = Workqueue::new()?;
+        let theirs = ours.clone();
+
+        queue.spawn_on(0, move || {
+            fsleep(Delta::from_millis(100));
+            theirs.signal(0);
+        })?;
+        let waited = resv.wait(Usage::Read);
+        let signaled = ours.fence(0).test_signaled_flag();
+        signal();
+        assert_eq!(waited, Ok(()));
+        assert!(signaled);
+        Ok(())
+    }
+
+    #[test]
+    fn deadline_reaches_the_drivers_of_a_usage_and_those_before() -> Result {
+        let (seen, unseen, done) = (Asked::new()?, Asked::new()?, Asked::new()?);
+        let contexts = (seen.context()?, unseen.context()?, done.context()?);
+        let jobs = (next(&contexts.0)?, next(&contexts.1)?, next(&contexts.2)?);
+        let (theirs, signal) = foreign(1, 1)?;
+        let theirs = Leaf::from_fence(theirs).map_err(|_| EINVAL)?;
+        let resv = with(&[
+            (&jobs.2.leaf(), Usage::Kernel),
+            (&jobs.0.leaf(), Usage::Write),
+            // Of a driver that does not want to know.
+            (&theirs, Usage::Write),
+            (&jobs.1.leaf(), Usage::Read),
+        ])?;
+
+        jobs.2.signal(Ok(()));
+        resv.set_deadline(Usage::Write, Instant::now());
+        assert_eq!(seen.deadline.get(), 1);
+        assert_eq!(unseen.deadline.get(), 0);
+        assert_eq!(done.deadline.get(), 0);
+        jobs.0.signal(Ok(()));
+        jobs.1.signal(Ok(()));
+        signal();
+        Ok(())
+    }
+}

@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Walks over the fences of an object, and snapshots of them.
+
+use kernel::prelude::*;
+
+#[kunit_tests(rust_dma_buf_resv_walk)]
+mod tests {
+    use super::*;
+    use crate::{
+        containers::{
+            is_same,
+            references,
+            Fences, //
+        },
+        fixture::{
+            next,
+            Counter, //
+        },
+        race::{
+            self,
+            ensure, //
+        },
+        resv::{
+            add,
+            object,
+            with, //
+        },
+        workqueue::{
+            stay_on,
+            Workqueue, //
+        }, //
+    };
+    use dma_buf::{
+        FenceContext,
+        FenceContextOps,
+        Resv,
+        ResvGuard,
+        ResvLocked,
+        Usage, //
+    };
+    use kernel::{
+        bindings,
+        sync::{
+            atomic::{
+                Atomic,
+                Full,
+                Relaxed, //
+            },
+            Arc, //
+        },
+        time::{
+            Delta,
+            Instant,
+            Monotonic, //
+        }, //
+    };
+
+    #[test]
+    fn walk_with_and_without_the_lock_gives_usages() -> Result {
+        let f = Fences::new(4)?;
+        let resv = object()?;
+        let mut guard = ResvGuard::lock(resv.clone());
+
+        for (i, usage) in Usage::ALL.into_iter().enumerate() {
+            add(&mut guard, &f.leaf(i), usage)?;
+        }
+        f.signal(1);
+        for (i, usage) in Usage::ALL.into_iter().enumerate() {
+            // With it, also what has signalled.
+            assert_eq!(guard.fences(usage).count(), i + 1);
+            let mut walk = resv.fences_unlocked(usage);
+            let mut found = KVec::new();
+            while let Some(index) = walk
+                .next()
+                .map(|fence| (0..4).position(|i| is_same(fence, f.fence(i))).unwrap_or(4))
+            {
+                assert_eq!(walk.usage(), Usage::ALL[index]);
+                assert_eq!(walk.is_restarted(), found.is_empty());
+                found.push(index, GFP_KERNEL)?;
+            }
+            assert!(found.iter().copied().eq((0..=i).filter(|i| *i != 1)));
+            assert!(walk.next().is_none() && walk.next().is_none());
+        }
+        Ok(())
+    }
+
+    /// A walk keeps its fence; that it ends early is no leak.
+    #[test]
+    fn walk_without_the_lock_keeps_the_fence_that_it_is_at() -> Result {
+        let f = Fences::new(2)?;
+        let resv = with(&[(&f.leaf(0), Usage::Read), (&f.leaf(1), Usage::Read)])?;
+        let before = (references(f.fence(0)), references(f.fence(1)));
+        let mut walk = resv.fences_unlocked(Usage::Read);
+
+        assert_eq!(references(f.fence(0)), before.0);
+        assert!(walk.next().is_some());
+        assert_eq!(references(f.fence(0)), before.0 + 1);
+        assert!(walk.next().is_some());
+        assert_eq!(references(f.fence(0)), before.0);
+        assert_eq!(references(f.fence(1)), before.1 + 1);
+        drop(walk);
+        assert_eq!(references(f.fence(1)), before.1);
+        Ok(())
+    }
+
+    /// As a foreign driver leaves it that copies the fences of an object without any.
+    #[test]
+    fn walk_ends_when_the_list_goes() -> Result {
+        let f = Fences::new(2)?;
+        let resv = with(&[(&f.leaf(0), Usage::Read), (&f.leaf(1), Usage::Read)])?;
+        let empty = object()?;
+        let before = references(f.fence(0));
+        let mut walk = resv.fences_unlocked(Usage::Read);
+
+        assert!(walk.next().is_some());
+        {
+            let _guard = ResvGuard::lock(resv.clone());
+            // SAFETY: It is locked, and there are no slots.
+            unsafe { bindings::dma_resv_copy_fences(resv.as_raw(), empty.as_raw()) };
+        }
+        assert!(walk.next().is_none());
+        // What was counted up to here is void.
+        assert!(walk.is_restarted());
+        assert!(walk.next().is_none());
+        drop(walk);
+        assert_eq!(references(f.fence(0)), before - 1);
+        assert!(resv.test_signaled(Usage::Bookkeep));
+        Ok(())
+    }
+
+    /// Has the list of an object go when its fence is asked, if that is to be.
+    struct Takes {
+        resv: Arc<Resv>,
+        /// The list, if it has gone; 0, if it is to go.
+        list: Arc<Atomic<usize>>,
+    }
+
+    const STAY: usize = 1;
+
+    impl Takes {
+        fn take(resv: &Resv, list: &Atomic<usize>) {
+            // SAFETY: The object is valid, and only this test uses it.
+            let fences = unsafe { &mut (*resv.as_raw()).fences };
+
+            list.store(*fences as usize, Relaxed);
+            *fences = core::ptr::null_mut();
+        }
+
+        fn give_back(resv: &Resv, list: &Atomic<usize>) {
+            // SAFETY: As above.
+            let fences = unsafe { &mut (*resv.as_raw()).fences };
+
+            *fences = list.xchg(STAY, Full) as *mut _;
+        }
+    }
+
+    #[vtable]
+    impl FenceContextOps for Takes {
+        type FenceData = ();
+
+        fn signaled(&self, _data: &(), _seqno: u64) -> Option<Result> {
+            if self.list.load(Relaxed) == 0 {
+                Self::take(&self.resv, &self.list);
+            }
+            None
+        }
+    }
+
+    /// It is not made up of what there was before, and only partly.
+    #[test]
+    fn snapshot_is_empty_when_the_list_goes_meanwhile() -> Result {
+        let f = Fences::new(2)?;
+        let (resv, list) = (object()?, Arc::new(Atomic::new(STAY), GFP_KERNEL)?);
+        let ops = Takes {
+            resv: resv.clone(),
+            list: list.clone(),
+        };
+        let context = FenceContext::new(c"mock", c"takes", ops)?;
+        let driver = next(&context)?;
+        let mut guard = ResvGuard::lock(resv.clone());
+
+        for leaf in [f.leaf(0), driver.leaf(), f.leaf(1)] {
+            add(&mut guard, &leaf, Usage::Read)?;
+        }
+        drop(guard);
+
+        list.store(0, Relaxed);
+        let found = resv.get_fences(Usage::Read)?;
+        Takes::give_back(&resv, &list);
+        assert_eq!(resv.get_fences(Usage::Read)?.len(), 3);
+        assert!(found.is_empty());
+
+        let mut guard = ResvGuard::lock(object()?);
+        list.store(0, Relaxed);
+        let copied = guard.copy_fences(&resv);
+        Takes::give_back(&resv, &list);
+        driver.signal(Ok(()));
+        assert_eq!(copied, Ok(()));
+        assert_eq!(guard.fences(Usage::Bookkeep).count(), 0);
+        Ok(())
+    }
+
+    /// Each once, in spite of a list that is another all the time.
+    #[test]
+    fn race_of_a_snapshot_with_changes_has_each_fence_once() -> Result {
+        const COUNT: usize = 12;
+
+        if !race::possible() {
+            return Ok(());
+        }
+        let f = Fences::new(COUNT)?;
+        let leaves = f.leaves()?;
+        let resv = object()?;
+        let mut guard = ResvGuard::lock(resv.clone());
+        for leaf in &leaves {
+            add(&mut guard, leaf, Usage::Read)?;
+        }
+        drop(guard);
+
+        let stop = Counter::new()?;
+        let queue = Workqueue::new()?;
+        let (theirs, stopped) = (resv.clone(), stop.clone());
+        queue.spawn_on(1, move || {
+            let mut turn = 0;
+            while stopped.get() == 0 {
+                turn += 1;
+                let mut guard = ResvGuard::lock(theirs.clone());
+                // More than there is room for: the list becomes another.
+                let _ = guard.reserve(1 << (turn % 14)).map(|_| ());
+            }
+        })?;
+
+        let snapshot = || {
+            let found = resv.get_fences(Usage::Bookkeep)?;
+            ensure!(found.len() == COUNT);
+            ensure!(found.iter().zip(&leaves).all(|(a, b)| is_same(a, b)));
+            Ok(())
+        };
+        stay_on(0)?;
+        let start = Instant::<Monotonic>::now();
+        let (mut result, mut rounds, mut restarts) = (Ok(()), 0, 0);
+        while result.is_ok() && (start.elapsed() < race::duration() || restarts == 0) {
+            result = snapshot();
+            rounds += 1;
+            // That there are any is what the test relies on.
+            let mut walk = resv.fences_unlocked(Usage::Bookkeep);
+            let mut given = 0;
+            while walk.next().is_some() {
+                restarts += i32::from(given > 0 && walk.is_restarted());
+                given += 1;
+            }
+            if start.elapsed() > Delta::from_secs(60) {
+                result = Err(ETIME);
+            }
+        }
+        stop.add();
+        drop(queue);
+        pr_info!("{} snapshots, {} walks began again\n", rounds, restarts);
+        assert!(result.is_ok());
+        Ok(())
+    }
+}

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A walk that relies on the lock stays with the task that has it.
+
+mod fixture;
+
+use dma_buf::{
+    Resv,
+    ResvGuard,
+    ResvLocked,
+    Usage, //
+};
+use fixture::*;
+use kernel::sync::Arc;
+
+fn case(guard: &ResvGuard<Arc<Resv>>) {
+    let mut fences = guard.fences(Usage::Read);
+
+    require_send(fences.next());
+    require_send(guard.fences_unlocked(Usage::Read));
+    #[cfg(fault)]
+    require_send(fences); //~ E0277 cannot be sent between threads safely
+}

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Whoever shares a guard would take the lock for held by himself.
+
+mod fixture;
+
+use dma_buf::{
+    Resv,
+    ResvGuard, //
+};
+use fixture::*;
+use kernel::sync::Arc;
+
+fn case(resv: Arc<Resv>) {
+    let guard = ResvGuard::lock(resv);
+
+    require_sync(guard.handle());
+    #[cfg(fault)]
+    require_sync(&guard); //~ E0277 cannot be shared between threads safely
+}

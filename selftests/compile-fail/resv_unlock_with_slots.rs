@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! An object is not unlocked while there are slots in it.
+
+use dma_buf::{
+    Leaf,
+    Resv,
+    ResvGuard,
+    ResvLocked,
+    Usage, //
+};
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+
+fn case(resv: Arc<Resv>, fence: &Leaf) -> Result {
+    let mut guard = ResvGuard::lock(resv);
+    let slots = guard.reserve(2)?;
+    #[cfg(fault)]
+    guard.unlock(); //~ E0505 cannot move out of `guard` because it is borrowed
+
+    for slot in slots {
+        slot.add(fence, Usage::Read);
+    }
+    Ok(())
+}
