@@ -6,6 +6,7 @@
 //! timer expires, as a device would raise an interrupt, and an irq_work signals
 //! the job's fence.
 
+mod attach;
 mod job;
 mod ring;
 mod uapi;
@@ -82,6 +83,8 @@ impl MiscDevice for Timeline {
 
                 this.0.signal(reader.read()?)?;
             }
+            attach::IOC_ATTACH => attach::attach(arg)?,
+            attach::IOC_RESV => attach::resv(arg)?,
             _ => return Err(ENOTTY),
         }
         Ok(0)

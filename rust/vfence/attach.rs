@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Fences and other drivers' buffers: attaching a fence, and saying which are
+//! attached.
+//!
+//! Not a timeline's business: any fence will do, and any buffer.
+
+use crate::uapi;
+use dma_buf::{
+    DmaBuf,
+    ResvGuard,
+    ResvLocked,
+    SyncFile,
+    Usage, //
+};
+use kernel::{
+    ioctl::{
+        _IOW,
+        _IOWR, //
+    },
+    prelude::*,
+    transmute::{
+        AsBytes,
+        FromBytes, //
+    },
+    uaccess::{
+        UserPtr,
+        UserSlice, //
+    }, //
+};
+
+pub(crate) const IOC_ATTACH: u32 = _IOW::<uapi::vfence_attach>(uapi::VFENCE_IOC_MAGIC, 0x10);
+pub(crate) const IOC_RESV: u32 = _IOWR::<uapi::vfence_resv>(uapi::VFENCE_IOC_MAGIC, 0x11);
+
+// SAFETY: Integers without padding: any bits are a value.
+unsafe impl FromBytes for uapi::vfence_attach {}
+// SAFETY: As above.
+unsafe impl FromBytes for uapi::vfence_resv {}
+// SAFETY: Integers without padding: no byte is uninitialised.
+unsafe impl AsBytes for uapi::vfence_resv {}
+
+/// The usage of this number.
+fn usage(number: u32) -> Result<Usage> {
+    match number {
+        uapi::VFENCE_USAGE_KERNEL => Ok(Usage::Kernel),
+        uapi::VFENCE_USAGE_WRITE => Ok(Usage::Write),
+        uapi::VFENCE_USAGE_READ => Ok(Usage::Read),
+        uapi::VFENCE_USAGE_BOOKKEEP => Ok(Usage::Bookkeep),
+        _ => Err(EINVAL),
+    }
+}
+
+/// `VFENCE_IOC_ATTACH`.
+pub(crate) fn attach(arg: UserPtr) -> Result {
+    let args = UserSlice::new(arg, size_of::<uapi::vfence_attach>())
+        .reader()
+        .read::<uapi::vfence_attach>()?;
+    let usage = usage(args.usage)?;
+
+    if args.flags != 0 {
+        return Err(EINVAL);
+    }
+    let buffer = DmaBuf::from_fd(args.dmabuf_fd)?;
+    // A reservation object has no containers in it. What this makes of one is made
+    // before the lock is taken: it may take a while.
+    let fence = SyncFile::fence_from_fd(args.fence_fd)?.flatten()?;
+
+    let mut resv = ResvGuard::lock_interruptible(buffer)?;
+    // All of them, or none.
+    resv.reserve(fence.leaf_count())?.add_leaves(&fence, usage)
+}
+
+/// `VFENCE_IOC_RESV`.
+pub(crate) fn resv(arg: UserPtr) -> Result {
+    let (mut reader, mut writer) =
+        UserSlice::new(arg, size_of::<uapi::vfence_resv>()).reader_writer();
+    let args = reader.read::<uapi::vfence_resv>()?;
+    let usage = usage(args.usage)?;
+
+    if args.flags != 0 {
+        return Err(EINVAL);
+    }
+    let buffer = DmaBuf::from_fd(args.dmabuf_fd)?;
+    let resv = ResvGuard::lock_interruptible(buffer)?;
+    let mut counts = [0; Usage::ALL.len()];
+
+    for (fence, usage) in resv.fences(Usage::Bookkeep) {
+        if !fence.is_signaled() {
+            counts[usage as usize] += 1;
+        }
+    }
+    let pending = resv.get_fences(usage)?.len() as u32;
+
+    // A page fault may take locks that others hold when they take this one.
+    drop(resv);
+    writer.write(&uapi::vfence_resv {
+        pending,
+        counts,
+        ..args
+    })
+}
