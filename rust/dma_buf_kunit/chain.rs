@@ -15,10 +15,8 @@ mod tests {
             Chain,
             Fences, //
         },
-        fixture::{
-            foreign,
-            long, //
-        },
+        fixture::long,
+        foreign::foreign, //
     };
     use dma_buf::{
         Fence,

@@ -17,6 +17,7 @@ mod dma_buf_fence_chain;
 mod dma_buf_fence_unwrap;
 mod fence;
 mod fixture;
+mod foreign;
 mod forward;
 mod irq_work;
 mod kind;

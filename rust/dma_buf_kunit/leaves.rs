@@ -16,10 +16,10 @@ mod tests {
             references,
             Fences, //
         },
-        fixture::{
+        fixture::long,
+        foreign::{
             foreign,
-            foreign_waiting,
-            long, //
+            foreign_waiting, //
         }, //
     };
     use dma_buf::{

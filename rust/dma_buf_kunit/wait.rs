@@ -10,11 +10,11 @@ mod tests {
     use crate::{
         fixture::{
             self,
-            foreign_waiting,
             interrupted,
             long,
             not_before, //
         },
+        foreign::foreign_waiting,
         workqueue::Workqueue, //
     };
     use dma_buf::{
