@@ -288,7 +288,8 @@ impl Fence {
     ///
     /// A fence that has just signalled may not have its time yet, and then this is
     /// `None`, too. Some drivers put the time in later, from an interrupt, so it is
-    /// not waited for, as C does.
+    /// not waited for, as C does. And some put in a better one when they know it: ask
+    /// twice, and the answers may differ.
     ///
     /// Context: any.
     ///
@@ -313,8 +314,12 @@ impl Fence {
             return None;
         }
         // SAFETY: The flag says that the union holds the time, and it does as
-        // long as there is a reference.
-        Some(unsafe { (*self.as_raw()).__bindgen_anon_2.timestamp })
+        // long as there is a reference. It may change all the same: the kernel's
+        // scheduler writes a better one over it, whenever it knows one. It is a word,
+        // written as a whole, and read so here.
+        let timestamp =
+            unsafe { Atomic::from_ptr(&raw mut (*self.as_raw()).__bindgen_anon_2.timestamp) };
+        Some(timestamp.load(Relaxed))
     }
 }
 
