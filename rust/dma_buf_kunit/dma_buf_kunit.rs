@@ -31,6 +31,7 @@ mod points;
 mod race;
 mod slot;
 mod timer;
+mod timestamp;
 mod wait;
 mod wait_queue;
 mod work;
