@@ -8,7 +8,13 @@ use kernel::{
     bindings,
     prelude::*,
     str::CStrExt,
-    sync::aref::ARef, //
+    sync::{
+        aref::ARef,
+        atomic::{
+            Atomic,
+            Relaxed, //
+        }, //
+    }, //
 };
 
 /// The names of a foreign fence.
@@ -29,6 +35,25 @@ unsafe extern "C" fn foreign_wait(_: *mut bindings::dma_fence, _: bool, _: isize
     EDEADLK.to_errno() as isize
 }
 
+/// How many jiffies foreign fences have waited, all of [`foreign_late`] together.
+static WAITED: Atomic<usize> = Atomic::new(0);
+
+/// The wait of a foreign fence, which gives up when the time is over.
+///
+/// # Safety
+///
+/// A wait of a `dma_fence`: the time is not negative.
+unsafe extern "C" fn foreign_wait_late(
+    _: *mut bindings::dma_fence,
+    _: bool,
+    timeout: isize,
+) -> isize {
+    WAITED.add(timeout as usize, Relaxed);
+    // SAFETY: Process context, as this is a wait.
+    unsafe { bindings::schedule_timeout_uninterruptible(timeout) };
+    EDEADLK.to_errno() as isize
+}
+
 const FOREIGN_OPS: bindings::dma_fence_ops = bindings::dma_fence_ops {
     get_driver_name: Some(foreign_name),
     get_timeline_name: Some(foreign_name),
@@ -42,6 +67,10 @@ const FOREIGN_OPS: bindings::dma_fence_ops = bindings::dma_fence_ops {
 static FOREIGN: ForeignOps = ForeignOps(FOREIGN_OPS);
 static FOREIGN_WAITING: ForeignOps = ForeignOps(bindings::dma_fence_ops {
     wait: Some(foreign_wait),
+    ..FOREIGN_OPS
+});
+static FOREIGN_LATE: ForeignOps = ForeignOps(bindings::dma_fence_ops {
+    wait: Some(foreign_wait_late),
     ..FOREIGN_OPS
 });
 
@@ -81,4 +110,14 @@ pub(crate) fn foreign(context: u64, seqno: u64) -> Result<(ARef<Fence>, impl FnO
 /// A foreign fence that waits in its own way, and gives up with `EDEADLK`.
 pub(crate) fn foreign_waiting() -> Result<(ARef<Fence>, impl FnOnce())> {
     foreign_with(&FOREIGN_WAITING, 0, 0)
+}
+
+/// One that does so when the time is over.
+pub(crate) fn foreign_late() -> Result<(ARef<Fence>, impl FnOnce())> {
+    foreign_with(&FOREIGN_LATE, 0, 0)
+}
+
+/// How many jiffies those have waited, all together.
+pub(crate) fn waited() -> usize {
+    WAITED.load(Relaxed)
 }
