@@ -84,6 +84,9 @@ pub enum Status {
 /// The kernel counts references in 31 bits. Whoever forgets as many finds the count
 /// stuck, as in C: the kernel warns of it, once, and the fence stays for ever.
 ///
+/// The last reference to what a foreign driver nests has the kernel let its fences go
+/// [as deep as they are nested](crate#containers), whoever drops it.
+///
 /// # Examples
 ///
 /// ```
@@ -198,8 +201,16 @@ impl Fence {
         self.flags_has(bindings::dma_fence_flag_bits_DMA_FENCE_FLAG_SIGNALED_BIT)
     }
 
+    /// Whether somebody has had signalling enabled.
+    #[inline]
+    pub(crate) fn is_enabled(&self) -> bool {
+        self.flags_has(bindings::dma_fence_flag_bits_DMA_FENCE_FLAG_ENABLE_SIGNAL_BIT)
+    }
+
     /// Whether the fence has signalled, asking its driver if need be; then the
     /// fence signals here and now, running its callbacks.
+    ///
+    /// What a foreign driver nests is better [flattened first](crate#containers).
     ///
     /// Context: any, but never with a fence's lock held, so not in a callback,
     /// where [`Self::test_signaled_flag`] is the one to call.
@@ -212,6 +223,8 @@ impl Fence {
     }
 
     /// The state of the work, asking the driver as [`Self::is_signaled`] does.
+    ///
+    /// What a foreign driver nests is better [flattened first](crate#containers).
     ///
     /// Context: any, but never with a fence's lock held.
     ///
@@ -246,8 +259,9 @@ impl Fence {
 
     /// Tells the driver that somebody waits, so that it has the fence signalled.
     ///
-    /// Adding a callback and waiting do so, too. Context: any, but never with a
-    /// fence's lock held.
+    /// Adding a callback and waiting do so, too. What a foreign driver nests is to be
+    /// [flattened first](crate#containers). Context: any, but never with a fence's
+    /// lock held.
     ///
     /// C function: `dma_fence_enable_signaling()`
     pub fn enable_signaling(&self) {
@@ -256,6 +270,8 @@ impl Fence {
     }
 
     /// Tells the driver by when this would be wanted. Only a hint.
+    ///
+    /// What a foreign driver nests is better [flattened first](crate#containers).
     ///
     /// Context: any, but never with a fence's lock held.
     ///

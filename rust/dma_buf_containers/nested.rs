@@ -14,7 +14,13 @@ mod tests {
             is_same,
             references, //
         },
-        fixture::eventually,
+        fixture::{
+            self,
+            eventually,
+            registration,
+            Count,
+            Counter, //
+        },
         foreign::{
             self,
             Device, //
@@ -29,6 +35,8 @@ mod tests {
     };
     use dma_buf::{
         merge,
+        CallbackError,
+        Forward,
         Wait,
         WaitError,
         MAX_NESTED, //
@@ -184,6 +192,49 @@ mod tests {
                 assert_eq!(references(leaf), 2);
             }
         }
+        Ok(())
+    }
+
+    /// As a whole, it would have the core recurse. Made flat, it does not.
+    #[test]
+    fn callbacks_are_for_what_is_flat() -> Result {
+        assert!(each(|device, nested| {
+            let is_allowed = nested
+                .as_chain()
+                .is_some_and(|link| !link.contained().is_chain());
+            let seen = Counter::new()?;
+            let mut callback = registration()?;
+            let (_context, target) = fixture::fence()?;
+            let target_fence = target.fence();
+            let mut forward = Forward::new()?;
+
+            match callback.as_mut().register(nested, Count(seen.clone())) {
+                Ok(()) => ensure!(is_allowed),
+                Err(CallbackError::Nested(_)) => ensure!(!is_allowed),
+                Err(error) => return Err(error.into()),
+            }
+            callback.as_mut().cancel();
+            let target = match forward.start(nested, target) {
+                Ok(()) if is_allowed => forward.cancel().ok_or(EINVAL)?,
+                Err(CallbackError::Nested(target)) if !is_allowed => target,
+                _ => return Err(EINVAL),
+            };
+
+            let flat = nested.flatten()?;
+            callback.as_mut().register(&flat, Count(seen.clone()))?;
+            forward.start(&flat, target)?;
+            device.signal_up_to(u64::MAX, Ok(()));
+            ensure!(eventually(|| seen.get() == 1));
+            ensure!(eventually(|| target_fence.test_signaled_flag()));
+
+            // That it has signalled is what counts then.
+            ensure!(nested.is_signaled());
+            callback.as_mut().cancel();
+            let again = callback.as_mut().register(nested, Count(seen));
+            ensure!(matches!(again, Err(CallbackError::AlreadySignaled(_))));
+            Ok(())
+        })
+        .is_ok());
         Ok(())
     }
 
