@@ -55,6 +55,22 @@ mod tests {
         Ok(())
     }
 
+    /// That it goes, kmemleak says.
+    #[test]
+    fn memory_that_is_not_used_goes() -> Result {
+        let f = Fences::new(1)?;
+        let mut unused = KVec::new();
+
+        for _ in 0..64 {
+            unused.push(FenceChainAllocation::new()?, GFP_KERNEL)?;
+        }
+        // One is used, and the others still are not.
+        let used = unused.pop().ok_or(EINVAL)?.append(None, f.leaf(0), 1);
+        drop(unused);
+        assert_eq!((references(&used), used.seqno()), (1, 1));
+        Ok(())
+    }
+
     /// An array as the tail of a foreign timeline, a plain fence as that of one of
     /// a driver that has no chains: either is waited for, but is no point.
     #[test]
