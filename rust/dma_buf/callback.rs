@@ -102,6 +102,9 @@ pub enum CallbackError<T> {
     /// The registration is in use, or [`FenceCallbackRegistration::cancel`] has
     /// not fetched what was.
     Busy(T),
+    /// A foreign driver has put into the fence what must not be there:
+    /// [flatten](crate::Fence::flatten) it, and register on that.
+    Nested(T),
 }
 
 impl<T> From<CallbackError<T>> for Error {
@@ -109,6 +112,7 @@ impl<T> From<CallbackError<T>> for Error {
         match error {
             CallbackError::AlreadySignaled(_) => ENOENT,
             CallbackError::Busy(_) => EBUSY,
+            CallbackError::Nested(_) => EINVAL,
         }
     }
 }

@@ -7,15 +7,21 @@
 //!
 //! # What it costs
 //!
-//! A link is one allocation of a fixed size (192 bytes without lockdep), and holds
-//! a reference to the link before and to the fence that it contains. Links that
-//! have signalled are dropped by whoever walks past them, so a timeline that is
-//! looked at keeps what is pending; one that is only appended to keeps everything.
+//! A link is one allocation of a fixed size (120 bytes, and so one of the slab of
+//! 128; more on kernels that debug spinlocks), and holds a reference to the link
+//! before and to the fence that it contains. Links that have signalled are dropped by
+//! whoever walks past them, so a timeline that is looked at keeps what is pending; one
+//! that is only appended to keeps everything.
 //!
 //! Walking holds one link at a time, whatever the length, and takes time in
 //! proportion to the links visited; finding a point visits those after it. The
 //! last reference to the tail gone, all links go, in the context of whoever
-//! dropped it, which takes time in proportion to their number. Nothing recurses.
+//! dropped it, which takes time in proportion to their number.
+//!
+//! Nothing recurses with the length. The kernel lets the links go in a loop, up to the
+//! first that somebody else has a reference to, too. If that reference goes in the
+//! moment after the look at it, by another CPU, the loop over the rest runs inside of
+//! the first one: a level for each time that this happens, in one release.
 //!
 //! C header: [`include/linux/dma-fence-chain.h`](srctree/include/linux/dma-fence-chain.h)
 

@@ -54,7 +54,7 @@
 //!
 //! | C | Rust | Test |
 //! |---|---|---|
-//! | `dma_fence_chain_alloc`, `_free`, `_init` | [`FenceChainAllocation`] | chain::first_link_begins_a_timeline, chain::number_that_does_not_rise_begins_another_timeline |
+//! | `dma_fence_chain_alloc`, `_free`, `_init` | [`FenceChainAllocation`] | chain::first_link_begins_a_timeline, chain::memory_that_is_not_used_goes, chain::number_that_does_not_rise_begins_another_timeline |
 //! | `to_dma_fence_chain`, `dma_fence_chain_contained` | [`Fence::as_chain`], [`FenceChain::contained`] | chain::contained_fence_may_be_an_array |
 //! | `dma_fence_chain_walk`, `_for_each` | [`Fence::links`], [`FenceChain::prev`] | links::walk_drops_links_that_have_signalled, chain::link_comes_after_whatever_the_tail_is |
 //! | `dma_fence_chain_find_seqno` | [`Fence::find_seqno`] | fence_chain::test_find_seqno, chain::point_in_a_gap_is_the_link_after_it |

@@ -52,6 +52,22 @@
 //! [`Fence::leaves`] walks over the leaves of anything, a foreign driver's nesting
 //! included.
 //!
+//! A foreign driver may break the rules: the kernel warns when a container is put where
+//! it must not be, once, and then lives with it. But whoever has the kernel deal with
+//! such a fence as a whole has it recurse, for as much stack as it is deep, and take
+//! locks of one class inside each other, which lockdep reports. So what comes from
+//! another driver and may be a container is made flat by [`Fence::flatten`] first, and
+//! what comes of that is asked, waited for and registered on. Flattening,
+//! [`merge`], [`Fence::leaves`], [`Fence::links`] and [`Wait::on_leaves`] bear any
+//! nesting, as they ask the kernel of leaves, and of arrays of leaves, only. As they
+//! are, fences are handed to it by [`Fence::is_signaled`], [`Fence::status`],
+//! [`Fence::later`], [`Fence::set_deadline`] and [`Fence::find_seqno`], which recurse;
+//! and by [`Fence::enable_signaling`], [`Wait::on`], [`Wait::on_any`] and the poll of a
+//! [`SyncFile`], where lockdep has something to say, too.
+//! [`FenceCallbackRegistration::register`] and [`Forward::start`] refuse what they see
+//! at one look. The last reference has all in it let go, level by level, inside each
+//! other: that is the kernel's, and whoever drops it cannot tell.
+//!
 //! # Buffers
 //!
 //! Drivers that share a buffer take turns by its reservation object, a [`Resv`]: a

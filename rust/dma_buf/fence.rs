@@ -11,6 +11,7 @@ mod name;
 mod order;
 mod raw;
 mod slot;
+mod time;
 mod wait;
 
 pub use as_fence::AsFence;
@@ -35,6 +36,7 @@ pub(crate) use raw::{
     signal_own, //
 };
 pub use slot::FenceSlot;
+pub(crate) use time::signaled_at;
 pub use wait::{
     Wait,
     WaitError,
@@ -83,6 +85,9 @@ pub enum Status {
 ///
 /// The kernel counts references in 31 bits. Whoever forgets as many finds the count
 /// stuck, as in C: the kernel warns of it, once, and the fence stays for ever.
+///
+/// The last reference to what a foreign driver nests has the kernel let its fences go
+/// [as deep as they are nested](crate#containers), whoever drops it.
 ///
 /// # Examples
 ///
@@ -198,8 +203,16 @@ impl Fence {
         self.flags_has(bindings::dma_fence_flag_bits_DMA_FENCE_FLAG_SIGNALED_BIT)
     }
 
+    /// Whether somebody has had signalling enabled.
+    #[inline]
+    pub(crate) fn is_enabled(&self) -> bool {
+        self.flags_has(bindings::dma_fence_flag_bits_DMA_FENCE_FLAG_ENABLE_SIGNAL_BIT)
+    }
+
     /// Whether the fence has signalled, asking its driver if need be; then the
     /// fence signals here and now, running its callbacks.
+    ///
+    /// What a foreign driver nests is better [flattened first](crate#containers).
     ///
     /// Context: any, but never with a fence's lock held, so not in a callback,
     /// where [`Self::test_signaled_flag`] is the one to call.
@@ -212,6 +225,8 @@ impl Fence {
     }
 
     /// The state of the work, asking the driver as [`Self::is_signaled`] does.
+    ///
+    /// What a foreign driver nests is better [flattened first](crate#containers).
     ///
     /// Context: any, but never with a fence's lock held.
     ///
@@ -246,8 +261,9 @@ impl Fence {
 
     /// Tells the driver that somebody waits, so that it has the fence signalled.
     ///
-    /// Adding a callback and waiting do so, too. Context: any, but never with a
-    /// fence's lock held.
+    /// Adding a callback and waiting do so, too. What a foreign driver nests is to be
+    /// [flattened first](crate#containers). Context: any, but never with a fence's
+    /// lock held.
     ///
     /// C function: `dma_fence_enable_signaling()`
     pub fn enable_signaling(&self) {
@@ -256,6 +272,8 @@ impl Fence {
     }
 
     /// Tells the driver by when this would be wanted. Only a hint.
+    ///
+    /// What a foreign driver nests is better [flattened first](crate#containers).
     ///
     /// Context: any, but never with a fence's lock held.
     ///
@@ -273,58 +291,5 @@ impl Fence {
     pub fn stub() -> ARef<Fence> {
         // SAFETY: The stub is never null, and the callee takes a reference for us.
         unsafe { Self::from_raw_owned(NonNull::new_unchecked(bindings::dma_fence_get_stub())) }
-    }
-
-    /// A new fence that has signalled, at the time given.
-    ///
-    /// Process context, may sleep. Fails with `ENOMEM`.
-    ///
-    /// C function: `dma_fence_allocate_private_stub()`
-    pub fn signaled_at(timestamp: Instant<Monotonic>) -> Result<ARef<Fence>> {
-        signaled_at(timestamp.as_nanos()).map(Leaf::into_fence)
-    }
-
-    /// When the fence signalled; `None` before.
-    ///
-    /// A fence that has just signalled may not have its time yet, and then this is
-    /// `None`, too. Some drivers put the time in later, from an interrupt, so it is
-    /// not waited for, as C does.
-    ///
-    /// Context: any.
-    ///
-    /// C function: `dma_fence_timestamp()`
-    pub fn timestamp(&self) -> Option<Instant<Monotonic>> {
-        self.timestamp_ns().map(instant)
-    }
-
-    /// [`Self::timestamp`] in ns of CLOCK_MONOTONIC.
-    #[inline]
-    pub(crate) fn timestamp_ns(&self) -> Option<i64> {
-        if !self.test_signaled_flag() {
-            return None;
-        }
-        // The signaller sets this flag after the other one, and need neither hold the
-        // fence's lock in between nor do it at once: i915 leaves it to an irq_work, which
-        // may be due on this CPU.
-        if self.flags().load(Acquire)
-            & (1 << bindings::dma_fence_flag_bits_DMA_FENCE_FLAG_TIMESTAMP_BIT)
-            == 0
-        {
-            return None;
-        }
-        // SAFETY: The flag says that the union holds the time, and it does as
-        // long as there is a reference.
-        Some(unsafe { (*self.as_raw()).__bindgen_anon_2.timestamp })
-    }
-}
-
-/// [`Fence::signaled_at`], in ns of CLOCK_MONOTONIC.
-pub(crate) fn signaled_at(ns: i64) -> Result<ARef<Leaf>> {
-    // SAFETY: Any time will do. The callee hands over its reference, and the
-    // fence, which has its operations no more, is a leaf.
-    unsafe {
-        owned(bindings::dma_fence_allocate_private_stub(ns))
-            .map(|fence| Leaf::from_fence_unchecked(fence))
-            .ok_or(ENOMEM)
     }
 }

@@ -112,16 +112,40 @@ impl Fence {
     /// Process context, may sleep; never with a fence's lock held. Fails as
     /// [`merge`] does.
     pub fn flatten(&self) -> Result<Flat> {
-        let is_flat = match self.kind() {
-            Kind::Leaf(_) => true,
-            Kind::Array(array) => array.is_flat(),
-            Kind::Chain(_) => false,
-        };
-
-        if is_flat {
+        if self.is_flat() {
             // INVARIANT: As just seen.
             return Ok(Flat(self.into()));
         }
         merge(&[self])
+    }
+
+    /// Whether it is a leaf or an array of leaves.
+    fn is_flat(&self) -> bool {
+        match self.kind() {
+            Kind::Leaf(_) => true,
+            Kind::Array(array) => array.is_flat(),
+            Kind::Chain(_) => false,
+        }
+    }
+
+    /// Whether a foreign driver has put into the fence what must not be there, and the
+    /// core is about to recurse in it: a callback that is added goes down to the
+    /// leaves unless there has been one before.
+    ///
+    /// Looks into an array, or a link, but not along the chain: that may be long.
+    #[inline]
+    pub(crate) fn is_to_be_flattened(&self) -> bool {
+        !self.is_enabled() && self.is_container() && self.is_nested()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn is_nested(&self) -> bool {
+        let is_well_formed = match self.kind() {
+            Kind::Chain(link) => link.contained().is_flat(),
+            Kind::Leaf(_) | Kind::Array(_) => self.is_flat(),
+        };
+
+        !is_well_formed && !self.test_signaled_flag()
     }
 }

@@ -122,14 +122,20 @@ impl<T: FenceContextOps> Forward<T> {
 
     /// Has `target` signalled when `source` signals; at once, if it has.
     ///
-    /// Gives `target` back if the forward is in use. Any context, but never with
-    /// a fence's lock held.
-    pub fn start(&mut self, source: &Fence, target: DriverFence<T>) -> Result<(), DriverFence<T>> {
+    /// Gives `target` back, with [`CallbackError::Busy`], if the forward is in use; and
+    /// with [`CallbackError::Nested`] for the sources that
+    /// [`FenceCallbackRegistration::register`] refuses. Any context, but never with a
+    /// fence's lock held.
+    pub fn start(
+        &mut self,
+        source: &Fence,
+        target: DriverFence<T>,
+    ) -> Result<(), CallbackError<DriverFence<T>>> {
         {
             let mut ends = self.work.ends.lock();
 
             if ends.is_some() {
-                return Err(target);
+                return Err(CallbackError::Busy(target));
             }
             *ends = Some(Ends {
                 source: source.into(),
@@ -143,6 +149,13 @@ impl<T: FenceContextOps> Forward<T> {
         match self.registration.as_mut().register(source, callback) {
             Ok(()) => {}
             Err(CallbackError::AlreadySignaled(_) | CallbackError::Busy(_)) => self.work.signal(),
+            Err(CallbackError::Nested(_)) => {
+                // Gone only if the source has signalled meanwhile, and the irq_work of
+                // an earlier use came by.
+                if let Some(target) = self.take() {
+                    return Err(CallbackError::Nested(target));
+                }
+            }
         }
         Ok(())
     }
@@ -154,6 +167,11 @@ impl<T: FenceContextOps> Forward<T> {
     pub fn cancel(&mut self) -> Option<DriverFence<T>> {
         let _: Option<Cancelled<QueueIrqWork>> = self.registration.as_mut().cancel();
 
+        self.take()
+    }
+
+    /// Takes the driver's fence back when nothing is registered.
+    fn take(&self) -> Option<DriverFence<T>> {
         // If the irq_work is under way, one of us gets it. The source goes when
         // our lock has been let go: its driver may have something to do then.
         let ends = self.work.ends.lock().take();

@@ -226,6 +226,13 @@ impl Found {
     }
 }
 
+/// Between two looks at whether a signal has its time yet.
+///
+/// More than the 10 us up to which `fsleep()` does not sleep: what puts the time in
+/// may be a thread that needs this CPU and, if we spin and are the more urgent, never
+/// gets it.
+const MOMENT: Delta = Delta::from_micros(20);
+
 /// When a leaf that has signalled did, in ns of CLOCK_MONOTONIC; if it just does, in
 /// a moment.
 #[inline]
@@ -234,7 +241,7 @@ fn when(leaf: &Leaf) -> i64 {
         if let Some(timestamp) = leaf.timestamp_ns() {
             return timestamp;
         }
-        fsleep(Delta::from_micros(1));
+        fsleep(MOMENT);
     }
 }
 

@@ -46,6 +46,9 @@ pub struct SyncFile {
 impl SyncFile {
     /// Makes a file for a fence, which it keeps a reference to.
     ///
+    /// Who polls the file has the kernel add a callback, to the fence as it is: what a
+    /// foreign driver nests is to be [flattened first](crate#containers).
+    ///
     /// Process context, may sleep. Fails with `ENOMEM`.
     ///
     /// C function: `sync_file_create()`

@@ -32,8 +32,12 @@ use kernel::{
 /// The most leaves that [`Leaves::collect`] collects.
 pub const MAX_LEAVES: usize = 262144;
 
-/// The most containers that [`Leaves`] goes into where none should be.
-pub const MAX_NESTED: usize = 65536;
+/// The most fences, leaves and containers, that [`Leaves`] visits in containers that
+/// are where none should be.
+///
+/// Not of the containers alone: few of them, each with the same many leaves in it, are
+/// as long a way.
+pub const MAX_NESTED: usize = 262144;
 
 /// Room for this many is made first.
 const FEW: usize = 16;
@@ -127,7 +131,7 @@ pub struct Leaves<'a> {
     top: Level,
     /// Levels that are left once `top` is. Of what drivers may nest, none.
     outer: KVec<Level>,
-    /// How often that has grown.
+    /// How many fences were visited while there were any.
     nested: usize,
     /// Not visited yet.
     root: Option<&'a Fence>,
@@ -155,8 +159,8 @@ impl Leaves<'_> {
     /// The next leaf. It is kept until the following call.
     ///
     /// Fails only in what no driver may nest: with `ENOMEM`, leaving a container
-    /// out, and with `E2BIG`, for good, after [`MAX_NESTED`] of these, as the same
-    /// ones may be nested over and over.
+    /// out, and with `E2BIG`, for good, after [`MAX_NESTED`] fences in there, as the
+    /// same ones may be nested over and over.
     ///
     /// Asks drivers as [`Fence::is_signaled`] does. Context: any, but never with a
     /// fence's lock held.
@@ -175,6 +179,9 @@ impl Leaves<'_> {
         };
 
         while let Some(fence) = next {
+            if !self.outer.is_empty() {
+                self.count()?;
+            }
             // SAFETY: By the type invariant.
             match unsafe { fence.as_ref() }.kind() {
                 Kind::Leaf(leaf) => return Ok(Some(leaf)),
@@ -226,6 +233,17 @@ impl Leaves<'_> {
         }
     }
 
+    /// Counts a fence beneath a container that should not be there.
+    fn count(&mut self) -> Result {
+        if self.nested == MAX_NESTED {
+            self.outer.clear();
+            self.top = Level::default();
+            return Err(E2BIG);
+        }
+        self.nested += 1;
+        Ok(())
+    }
+
     /// Goes into a container, and returns its first fence, or the next one of
     /// those around it.
     fn enter(&mut self, container: Kind<'_>) -> Result<Option<NonNull<Fence>>> {
@@ -233,12 +251,6 @@ impl Leaves<'_> {
 
         // What is left around it comes after it.
         if !self.top.rest.is_empty() || is_chain && self.top.link.is_some() {
-            if self.nested == MAX_NESTED {
-                self.outer.clear();
-                self.top = Level::default();
-                return Err(E2BIG);
-            }
-            self.nested += 1;
             self.outer.reserve(1, GFP_NOWAIT | __GFP_NOWARN)?;
             let _ = self.outer.push_within_capacity(take(&mut self.top));
         }

@@ -12,6 +12,8 @@ mod tests {
         containers::{
             bound,
             has_leaves,
+            is_same,
+            length,
             Fences, //
         },
         fixture::{
@@ -106,6 +108,37 @@ mod tests {
             assert!(signals_with(&device, &ours).is_ok());
             assert!(ours.find_seqno(3)?.is_none());
         }
+        Ok(())
+    }
+
+    /// Whatever the tail is that they hand over, our link comes after it. What is
+    /// against the rules in it is walked past, and never asked as a whole.
+    #[test]
+    fn our_link_comes_after_whatever_they_nest() -> Result {
+        assert!(each(|device, nested| {
+            let is_allowed = nested
+                .as_chain()
+                .is_some_and(|link| !link.contained().is_chain());
+            let (theirs, visited) = (device.last(), length(nested));
+            let ours = FenceChainAllocation::new()?.append(
+                Some(nested.into()),
+                device.submit()?.flatten()?,
+                100,
+            );
+
+            ensure!(ours.prev().is_some_and(|prev| is_same(&prev, nested)));
+            ensure!(ours.same_context(nested) == nested.is_chain());
+            ensure!(length(&ours) == visited + 1);
+            ensure!(ours.leaves().collect()?.len() as u64 == theirs + 1);
+            device.signal_up_to(theirs, Ok(()));
+            // Not asked, it is taken for pending, and stays.
+            ensure!(length(&ours) == if is_allowed { 1 } else { 2 });
+            ensure!(Wait::new().timeout(1).on_leaves(&ours) == Err(WaitError::TimedOut));
+            device.signal_up_to(u64::MAX, Ok(()));
+            ensure!(Wait::new().timeout(bound()).on_leaves(&ours).is_ok());
+            Ok(())
+        })
+        .is_ok());
         Ok(())
     }
 

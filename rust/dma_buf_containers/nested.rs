@@ -11,13 +11,21 @@ mod tests {
     use crate::{
         containers::{
             bound,
+            fence,
             is_same,
             references, //
         },
-        fixture::eventually,
+        fixture::{
+            self,
+            eventually,
+            registration,
+            Count,
+            Counter, //
+        },
         foreign::{
             self,
-            Device, //
+            Device,
+            Shape, //
         },
         race::ensure,
         shapes::{
@@ -29,6 +37,9 @@ mod tests {
     };
     use dma_buf::{
         merge,
+        CallbackError,
+        Fence,
+        Forward,
         Wait,
         WaitError,
         MAX_NESTED, //
@@ -187,6 +198,71 @@ mod tests {
         Ok(())
     }
 
+    /// As a whole, it would have the core recurse. Made flat, it does not.
+    #[test]
+    fn callbacks_are_for_what_is_flat() -> Result {
+        assert!(each(|device, nested| {
+            let is_allowed = nested
+                .as_chain()
+                .is_some_and(|link| !link.contained().is_chain());
+            let seen = Counter::new()?;
+            let mut callback = registration()?;
+            let (_context, target) = fixture::fence()?;
+            let target_fence = target.fence();
+            let mut forward = Forward::new()?;
+
+            match callback.as_mut().register(nested, Count(seen.clone())) {
+                Ok(()) => ensure!(is_allowed),
+                Err(CallbackError::Nested(_)) => ensure!(!is_allowed),
+                Err(error) => return Err(error.into()),
+            }
+            callback.as_mut().cancel();
+            let target = match forward.start(nested, target) {
+                Ok(()) if is_allowed => forward.cancel().ok_or(EINVAL)?,
+                Err(CallbackError::Nested(target)) if !is_allowed => target,
+                _ => return Err(EINVAL),
+            };
+
+            let flat = nested.flatten()?;
+            callback.as_mut().register(&flat, Count(seen.clone()))?;
+            forward.start(&flat, target)?;
+            device.signal_up_to(u64::MAX, Ok(()));
+            ensure!(eventually(|| seen.get() == 1));
+            ensure!(eventually(|| target_fence.test_signaled_flag()));
+
+            // That it has signalled is what counts then.
+            ensure!(nested.is_signaled());
+            callback.as_mut().cancel();
+            let again = callback.as_mut().register(nested, Count(seen));
+            ensure!(matches!(again, Err(CallbackError::AlreadySignaled(_))));
+            Ok(())
+        })
+        .is_ok());
+        Ok(())
+    }
+
+    /// Whether going through something goes on until the library has had enough of it:
+    /// how many leaves it took, which are all the same one.
+    fn endless(nested: &Fence, leaf: &Fence) -> Result<usize> {
+        let mut leaves = nested.leaves();
+        let mut visited = 0;
+
+        let error = loop {
+            match leaves.next() {
+                Ok(Some(found)) => ensure!(is_same(found, leaf)),
+                Ok(None) => return Err(EINVAL),
+                Err(error) => break error,
+            }
+            visited += 1;
+        };
+        ensure!(error == E2BIG);
+        // That was it.
+        ensure!(leaves.next()?.is_none());
+        ensure!(nested.flatten().map(|_| ()) == Err(E2BIG));
+        ensure!(Wait::new().on_leaves(nested) == Err(WaitError::Invalid(E2BIG)));
+        Ok(visited)
+    }
+
     /// Arrays of twice the same array, 18 deep: few of them, but many to go into.
     #[test]
     fn same_ones_nested_over_and_over_end() -> Result {
@@ -199,27 +275,32 @@ mod tests {
             nested = foreign::array([nested.clone(), nested])?;
         }
         device.signal_up_to(u64::MAX, Ok(()));
-        {
-            let mut leaves = nested.leaves();
-            let mut visited = 0;
-            let error = loop {
-                match leaves.next() {
-                    Ok(Some(found)) => assert!(is_same(found, &leaf)),
-                    Ok(None) => break None,
-                    Err(error) => break Some(error),
-                }
-                visited += 1;
-            };
+        // One in two is a leaf, and those on the way to the last are not counted.
+        assert!(endless(&nested, &leaf)
+            .is_ok_and(|visited| (MAX_NESTED / 4..MAX_NESTED).contains(&visited)));
+        drop((leaf, nested, device));
+        assert!(eventually(|| foreign::alive() == alive));
+        Ok(())
+    }
 
-            assert_eq!(error, Some(E2BIG));
-            assert!((MAX_NESTED..=2 * MAX_NESTED).contains(&visited));
-            // That was it.
-            assert!(leaves.next()?.is_none());
-        }
-        assert_eq!(nested.flatten().map(|_| ()), Err(E2BIG));
-        assert_eq!(
-            Wait::new().on_leaves(&nested),
-            Err(WaitError::Invalid(E2BIG))
+    /// Few to go into, but with many leaves in each.
+    #[test]
+    fn same_leaves_over_and_over_end() -> Result {
+        const TIMES: u32 = 600;
+        let alive = foreign::alive();
+        let device = Device::new(1)?;
+        let nested = device.nest(Shape::FOREIGN_SAME, TIMES)?;
+        let leaf = nested
+            .leaves()
+            .next()?
+            .map(|leaf| fence(leaf))
+            .ok_or(EINVAL)?;
+
+        device.signal_up_to(u64::MAX, Ok(()));
+        // An array is counted, too.
+        let all = MAX_NESTED - MAX_NESTED / TIMES as usize;
+        assert!(
+            endless(&nested, &leaf).is_ok_and(|visited| visited.abs_diff(all) <= TIMES as usize)
         );
         drop((leaf, nested, device));
         assert!(eventually(|| foreign::alive() == alive));

@@ -15,10 +15,8 @@ mod tests {
             Chain,
             Fences, //
         },
-        fixture::{
-            foreign,
-            long, //
-        },
+        fixture::long,
+        foreign::foreign, //
     };
     use dma_buf::{
         Fence,
@@ -54,6 +52,22 @@ mod tests {
         assert!(link.prev().is_none());
         assert!(is_same(link.contained(), f.fence(0)));
         assert!(!link.same_context(f.fence(0)));
+        Ok(())
+    }
+
+    /// That it goes, kmemleak says.
+    #[test]
+    fn memory_that_is_not_used_goes() -> Result {
+        let f = Fences::new(1)?;
+        let mut unused = KVec::new();
+
+        for _ in 0..64 {
+            unused.push(FenceChainAllocation::new()?, GFP_KERNEL)?;
+        }
+        // One is used, and the others still are not.
+        let used = unused.pop().ok_or(EINVAL)?.append(None, f.leaf(0), 1);
+        drop(unused);
+        assert_eq!((references(&used), used.seqno()), (1, 1));
         Ok(())
     }
 

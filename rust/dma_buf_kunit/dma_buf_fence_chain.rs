@@ -173,7 +173,8 @@ mod tests {
                 }
             })?;
         }
-        // C has it run for five seconds.
+        // C has it run for five seconds, and on each CPU. Here it is on two CPUs, and as
+        // long as other races: 300 ms, if the module is not told otherwise.
         fsleep(duration());
         stop.store(true, Release);
         drop(queue);

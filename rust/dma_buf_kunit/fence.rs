@@ -7,9 +7,9 @@ use kernel::prelude::*;
 #[kunit_tests(rust_dma_buf_state)]
 mod tests {
     use super::*;
-    use crate::fixture::{
-        self,
-        foreign, //
+    use crate::{
+        fixture,
+        foreign::foreign, //
     };
     use dma_buf::{
         Fence,

@@ -20,6 +20,7 @@ mod tests {
         },
     };
     use dma_buf::{
+        CallbackError,
         Fence,
         Forward,
         Status, //
@@ -94,7 +95,7 @@ mod tests {
         let mut forward = Forward::new()?;
 
         assert!(forward.start(source.as_fence(), target).is_ok());
-        let Err(another) = forward.start(second.as_fence(), another) else {
+        let Err(CallbackError::Busy(another)) = forward.start(second.as_fence(), another) else {
             return Err(EINVAL);
         };
         source.signal(Ok(()));

@@ -14,7 +14,7 @@ mod tests {
             references,
             Fences, //
         },
-        fixture::foreign,
+        foreign::foreign, //
     };
     use dma_buf::{
         Fence,

@@ -16,10 +16,10 @@ mod tests {
             references,
             Fences, //
         },
-        fixture::{
+        fixture::long,
+        foreign::{
             foreign,
-            foreign_waiting,
-            long, //
+            foreign_waiting, //
         }, //
     };
     use dma_buf::{
@@ -30,7 +30,8 @@ mod tests {
         Flat,
         Leaf,
         Wait,
-        WaitError, //
+        WaitError,
+        MAX_LEAVES, //
     };
     use kernel::sync::{
         aref::ARef,
@@ -137,6 +138,36 @@ mod tests {
         let mut leaves = array.leaves();
         leaves.next()?;
         assert_eq!(leaves.collect()?.len(), 1);
+        Ok(())
+    }
+
+    /// Where all is as it should be, more can be walked over, but not collected.
+    #[test]
+    fn collecting_has_a_bound() -> Result {
+        const EACH: usize = 1024;
+        let f = Fences::new(1)?;
+        let mut same = KVec::new();
+
+        for _ in 0..EACH {
+            same.push(f.leaf(0), GFP_KERNEL)?;
+        }
+        let array = FenceArray::new(same)?;
+        let mut tail = None;
+        for point in 0..MAX_LEAVES / EACH {
+            tail = Some(link(tail.take(), array.clone(), point as u64 + 1)?);
+        }
+        let most = tail.ok_or(EINVAL)?;
+        let before = references(f.fence(0));
+        assert_eq!(most.leaves().collect()?.len(), MAX_LEAVES);
+
+        let more = link(Some(most), f.leaf(0), u64::MAX)?;
+        assert_eq!(more.leaves().collect().map(|_| ()), Err(E2BIG));
+        assert_eq!(references(f.fence(0)), before + 1);
+        let mut leaves = more.leaves();
+        for _ in 0..=MAX_LEAVES {
+            assert!(leaves.next()?.is_some());
+        }
+        assert!(leaves.next()?.is_none());
         Ok(())
     }
 

@@ -16,7 +16,12 @@ mod tests {
             Chain,
             Fences, //
         },
-        fixture::eventually, //
+        fixture::eventually,
+        race::{
+            ensure,
+            race,
+            Batch, //
+        }, //
     };
     use dma_buf::{
         Fence,
@@ -25,7 +30,8 @@ mod tests {
     };
     use kernel::sync::{
         aref::ARef,
-        rcu, //
+        rcu,
+        Arc, //
     };
 
     #[test]
@@ -123,6 +129,65 @@ mod tests {
         fences.signal(0);
         // Its context has let it go, too.
         assert!(eventually(|| references(fences.fence(0)) == before - 2));
+        Ok(())
+    }
+    /// How long the chains of the race are.
+    const LENGTH: usize = 32;
+
+    /// A chain of which every other link has signalled; its tail, and the fences. One
+    /// more has, too, and is in no link.
+    fn half_signalled() -> Result<(Arc<Fences>, ARef<Fence>)> {
+        let f = Arc::new(Fences::new(LENGTH + 1)?, GFP_KERNEL)?;
+        let mut tail = None;
+
+        for index in 0..LENGTH {
+            let link = FenceChainAllocation::new()?;
+            let link = link.append(tail.take(), f.leaf(index), index as u64 + 1);
+
+            tail = Some(FenceChain::into_fence(link));
+        }
+        for index in (0..=LENGTH).step_by(2) {
+            f.signal(index);
+        }
+        Ok((f, tail.ok_or(EINVAL)?))
+    }
+
+    /// Walks, and signals what is left of every fourth link.
+    fn walk_and_signal(f: &Fences, tail: &Fence, first: usize) {
+        length(tail);
+        for index in (first..LENGTH - 1).step_by(4) {
+            f.signal(index);
+            length(tail);
+        }
+    }
+
+    /// Where both drop a link at once, one comes too late, and lets go what it would
+    /// have put there. Nothing is let go twice, or kept.
+    #[test]
+    fn race_of_two_walks_that_drop_the_same_links() -> Result {
+        let mut left = Batch::new(|f: &Arc<Fences>| {
+            (0..LENGTH - 1).all(|index| references(f.fence(index)) == references(f.fence(LENGTH)))
+        });
+
+        assert!(race(
+            || {
+                let chain = half_signalled()?;
+
+                Ok((chain.clone(), chain))
+            },
+            |(f, tail)| {
+                walk_and_signal(&f, &tail, 1);
+                (f, tail)
+            },
+            |(f, tail)| walk_and_signal(&f, &tail, 3),
+            |(f, tail), ()| {
+                ensure!(length(&tail) == 1 && references(&tail) == 1);
+                ensure!(tail.as_chain().is_some_and(|link| link.prev().is_none()));
+                left.add(f)
+            },
+        )
+        .is_ok());
+        assert!(left.settle().is_ok());
         Ok(())
     }
 }

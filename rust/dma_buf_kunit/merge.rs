@@ -17,10 +17,10 @@ mod tests {
         },
         fixture::{
             self,
-            foreign,
             long,
             next, //
         },
+        foreign::foreign,
         race::{
             ensure,
             race, //

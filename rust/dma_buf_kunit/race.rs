@@ -75,7 +75,8 @@ pub(crate) fn spin_until(mut holds: impl FnMut() -> bool) {
         core::hint::spin_loop();
         spins += 1;
         if spins % 4096 == 0 {
-            fsleep(Delta::from_micros(1));
+            // Up to 10 us would be spun away, too.
+            fsleep(Delta::from_micros(20));
         }
     }
 }

@@ -13,13 +13,15 @@ mod tests {
             Fences, //
         },
         fixture::{
-            foreign,
-            foreign_hasty,
-            foreign_waiting,
             interrupted,
             long,
             next,
             not_before, //
+        },
+        foreign::{
+            foreign,
+            foreign_hasty,
+            foreign_waiting, //
         },
         resv::{
             add,

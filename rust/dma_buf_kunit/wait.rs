@@ -10,16 +10,22 @@ mod tests {
     use crate::{
         fixture::{
             self,
-            foreign_waiting,
             interrupted,
             long,
             not_before, //
+        },
+        foreign::{
+            foreign_late,
+            foreign_waiting,
+            waited, //
         },
         workqueue::Workqueue, //
     };
     use dma_buf::{
         signalling,
         Fence,
+        FenceArray,
+        Leaf,
         Wait,
         WaitError,
         MAX_WAIT_ANY, //
@@ -186,6 +192,34 @@ mod tests {
         assert_eq!(Error::from(WaitError::TimedOut), ETIME);
         assert_eq!(Error::from(WaitError::Interrupted), ERESTARTSYS);
         signal();
+        Ok(())
+    }
+
+    /// Drivers that give up when the time is over do not make it longer. Eight times
+    /// the time would be too long; once more is for one that is woken early.
+    #[test]
+    fn time_is_that_of_all_leaves_together() -> Result {
+        let timeout = msecs_to_jiffies(50);
+        let mut leaves = KVec::new();
+        let mut signals = KVec::new();
+
+        for _ in 0..8 {
+            let (late, signal) = foreign_late()?;
+
+            leaves.push(Leaf::from_fence(late).map_err(|_| EINVAL)?, GFP_KERNEL)?;
+            signals.push(signal, GFP_KERNEL)?;
+        }
+        let array = FenceArray::new(leaves)?;
+        let before = waited();
+        assert_eq!(
+            Wait::new().timeout(timeout).on_leaves(&array),
+            Err(WaitError::Driver(EDEADLK))
+        );
+        assert!((timeout..2 * timeout).contains(&(waited() - before)));
+        for signal in signals {
+            signal();
+        }
+        assert_eq!(Wait::new().timeout(0).on(&array), Ok(1));
         Ok(())
     }
 

@@ -9,6 +9,7 @@ use crate::side::{
     Plain,
     Side, //
 };
+use core::ptr;
 use dma_buf::{
     dedup,
     merge,
@@ -99,10 +100,15 @@ impl Operation for Half {
     fn prepare(_n: u32, leaves: u32) -> Result<Self> {
         let mut pending = Pending::new(leaves as usize)?;
 
-        for _ in 0..leaves / 2 {
-            if let Some(driver) = pending.drivers.pop() {
-                driver.signal(Ok(()));
-            }
+        // As in C: those in even places, whatever context that is.
+        for leaf in pending.leaves.iter().step_by(2) {
+            let index = pending
+                .drivers
+                .iter()
+                .position(|driver| ptr::eq(driver.as_fence(), &***leaf));
+            let driver = pending.drivers.remove(index.ok_or(EINVAL)?);
+
+            driver.map_err(|_| EINVAL)?.signal(Ok(()));
         }
         checked(&pending.leaves, leaves as usize / 2)?;
         Ok(Self(pending))

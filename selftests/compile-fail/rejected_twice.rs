@@ -7,9 +7,16 @@ use dma_buf::{
     Complete, //
 };
 
+fn given_back<T>(error: CallbackError<T>) -> T {
+    match error {
+        CallbackError::AlreadySignaled(callback)
+        | CallbackError::Busy(callback)
+        | CallbackError::Nested(callback) => callback,
+    }
+}
+
 fn case(error: CallbackError<Complete>) {
-    let (CallbackError::AlreadySignaled(_first) | CallbackError::Busy(_first)) = error;
+    let _first = given_back(error);
     #[cfg(fault)]
-    let (CallbackError::AlreadySignaled(_second) | CallbackError::Busy(_second)) = error;
-    //~^ E0382 use of moved value
+    let _second = given_back(error); //~ E0382 use of moved value: `error`
 }

@@ -21,6 +21,8 @@ enum foreign_shape {
 	FOREIGN_CHAINS,
 	/* all of it: an array in a link that comes after an array of chains in ... */
 	FOREIGN_MIXED,
+	/* an array of n times the same array of n times the same leaf */
+	FOREIGN_SAME,
 };
 
 struct foreign_device *foreign_create(unsigned int rings);

@@ -155,6 +155,25 @@ static struct dma_fence *mixed(struct foreign_device *dev, unsigned int n)
 	return fence;
 }
 
+static struct dma_fence *same(struct foreign_device *dev, unsigned int n)
+{
+	struct dma_fence **members = kmalloc_objs(*members, n);
+	struct dma_fence *fence;
+	unsigned int level, i;
+
+	if (!members)
+		return NULL;
+	fence = foreign_submit(dev);
+	for (level = 0; level < 2; level++) {
+		for (i = 0; i < n; i++)
+			members[i] = dma_fence_get(fence);
+		dma_fence_put(fence);
+		fence = foreign_array(members, n);
+	}
+	kfree(members);
+	return fence;
+}
+
 struct dma_fence *foreign_nest(struct foreign_device *dev,
 			       enum foreign_shape shape, unsigned int n)
 {
@@ -171,6 +190,8 @@ struct dma_fence *foreign_nest(struct foreign_device *dev,
 		return chains(dev, n);
 	case FOREIGN_MIXED:
 		return mixed(dev, n);
+	case FOREIGN_SAME:
+		return same(dev, n);
 	}
 	return NULL;
 }

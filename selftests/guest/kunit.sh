@@ -3,7 +3,8 @@
 # kunit.sh "MODULE [SUITES [PARAMETER=VALUE]...]"...: in the guest, loads KUnit
 # modules one after the other and prints the results that KUnit keeps in debugfs,
 # never what is in the log. SUITES is a pattern, KUnit's filter_glob: of suites, or
-# suites.cases. With KEEP set, a module stays.
+# suites.cases. With a minus before it these are not run, only looked up. With KEEP
+# set, a module stays.
 #
 # A suite of the kernel's (dma-buf-x) must have had the same cases as ours through
 # the Rust API (rust_dma_buf_x), and lockdep must still be on in the end.
@@ -27,6 +28,37 @@ result() {
 	fi
 }
 
+# finished: keeps the results of the suites that were not there in /tmp/before, and
+# prints their names
+finished() {
+	for suite in "$results"/*; do
+		suite=${suite##*/}
+		[ -f $results/"$suite"/results ] || continue
+		! grep -qxF "$suite" /tmp/before || continue
+		cat $results/"$suite"/results >$kept/"$suite"
+		echo "$suite"
+	done
+}
+
+# look_up MODULE SUITES: which cases there are. KUnit skips all that are of another
+# module, which all are, and has them in its results.
+look_up() {
+	bad=0
+	parameters=/sys/module/kunit/parameters
+	ls $results >/tmp/before 2>/dev/null
+	printf %s "$2" >$parameters/filter_glob || bad=1
+	printf module=none >$parameters/filter || bad=1
+	printf skip >$parameters/filter_action || bad=1
+	insmod "$1" || bad=1
+	finished >/tmp/finished
+	[ -s /tmp/finished ] || bad=1
+	rmmod "$(basename "$1" .ko)" || bad=1
+	# Empty again: it takes a byte to write nothing.
+	printf '\0' >$parameters/filter || bad=1
+	printf '\0' >$parameters/filter_action || bad=1
+	result $bad "looked up $2"
+}
+
 # run MODULE [SUITES [PARAMETER=VALUE]...]
 run() {
 	module=$1
@@ -41,17 +73,14 @@ run() {
 	echo "  KTAP version 1"
 	echo "  # Subtest: $name"
 	insmod "$module" "$@" || bad=1
-	for suite in "$results"/*; do
-		suite=${suite##*/}
-		[ -f $results/"$suite"/results ] || continue
-		! grep -qxF "$suite" /tmp/before || continue
+	finished >/tmp/finished
+	while read -r suite; do
 		suites=$((suites + 1))
-		cat $results/"$suite"/results >$kept/"$suite"
 		# A document for each suite; its version and plan are ours to give.
 		sed -e '1,/^1\.\.1$/d' -e "s/^ok [0-9]*/ok $suites/; s/^not ok [0-9]*/not ok $suites/" \
 			-e 's/^/  /' $kept/"$suite"
 		! grep -q '^not ok' $kept/"$suite" || bad=1
-	done
+	done </tmp/finished
 	echo "  1..$suites"
 	[ $suites -gt 0 ] || bad=1
 	[ "${KEEP:-}" ] || [ ! -e /sys/module/"$name" ] || rmmod "$name" || bad=1
@@ -93,7 +122,10 @@ for words; do
 	# shellcheck disable=SC2086 # a module, its suites, its parameters
 	set -- $words
 	set +f
-	run "$@"
+	case ${2:-} in
+	-*) look_up "$1" "${2#-}" ;;
+	*) run "$@" ;;
+	esac
 done
 set -- $kept/dma-buf-*
 [ ! -e "$1" ] || parity "$@"

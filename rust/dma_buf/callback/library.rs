@@ -7,29 +7,30 @@
 //! module for each registration would cost more than the registration; so there is
 //! one for all, and whether it is needed is looked at when a module goes.
 //!
-//! That is soon enough. Who registers and cancels is a module that depends on this
-//! one, until its dependency ends, which is after its `MODULE_STATE_GOING`. So the
-//! last of them to go looks when nobody else registers or cancels any more, and what
-//! is counted then is for ever.
+//! That is soon enough. Who makes registrations and drops them is a module that
+//! depends on this one, until its dependency ends, which is after its
+//! `MODULE_STATE_GOING`. So the last of them to go looks when nobody else makes or
+//! drops any more, and what is counted then is for ever.
 
 use kernel::sync::atomic::{
     Atomic,
     Relaxed, //
 };
 
-/// The registrations that are not idle, of all modules.
+/// The registrations that exist, of all modules. Idle ones, too: counting them each
+/// time that they are used would cost as much as looking at the fence does.
 static REGISTRATIONS: Atomic<i64> = Atomic::new(0);
 
 /// This module has a reference to itself. Only used by [`keep_library`].
 static KEPT: Atomic<bool> = Atomic::new(false);
 
-/// Counts a registration, before its fence can call it.
+/// Counts a registration, before a fence can call it.
 #[inline]
 pub(super) fn begin() {
     REGISTRATIONS.add(1, Relaxed);
 }
 
-/// Uncounts a registration, when no fence calls it any more.
+/// Uncounts a registration that goes, when no fence calls it any more.
 #[inline]
 pub(super) fn end() {
     REGISTRATIONS.add(-1, Relaxed);

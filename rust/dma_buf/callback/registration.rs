@@ -58,6 +58,7 @@ use kernel::{
 ///
 /// # Invariants
 ///
+/// - It is counted by [`library::begin`].
 /// - While `fence` is none, the registration is idle, and nobody else uses it.
 /// - While it is some, `entry` was added to that fence, and has been removed from
 ///   its list or not; `callback` is initialised, and is not changed.
@@ -78,11 +79,14 @@ unsafe impl<T: FenceCallback> Sync for FenceCallbackRegistration<T> {}
 impl<T: FenceCallback> FenceCallbackRegistration<T> {
     /// An idle registration.
     pub fn new() -> impl PinInit<Self> {
-        // INVARIANT: Idle.
+        // INVARIANT: Idle, and counted: nothing fails after that.
         pin_init!(Self {
             entry: Opaque::uninit(),
             callback: UnsafeCell::new(MaybeUninit::uninit()),
-            fence: None,
+            fence: {
+                library::begin();
+                None
+            },
         })
     }
 
@@ -92,8 +96,14 @@ impl<T: FenceCallback> FenceCallbackRegistration<T> {
     /// [`Fence::enable_signaling`] does. Any context, but never with a fence's
     /// lock held.
     ///
+    /// Fails with [`CallbackError::Nested`] for an array with a container in it, and
+    /// for a link with more than an array of leaves in it, unless somebody has had
+    /// signalling enabled before. The links before it are not looked at: a foreign
+    /// timeline is to be [flattened first](crate#containers).
+    ///
     /// C function: `dma_fence_add_callback()`
-    #[inline]
+    // A call would cost more than what there is to do for a leaf.
+    #[inline(always)]
     pub fn register(
         self: Pin<&mut Self>,
         fence: &Fence,
@@ -102,6 +112,9 @@ impl<T: FenceCallback> FenceCallbackRegistration<T> {
         if self.fence.is_some() {
             return Err(CallbackError::Busy(callback));
         }
+        if fence.is_to_be_flattened() {
+            return Err(CallbackError::Nested(callback));
+        }
         // SAFETY: Nothing is moved out of the pinned field, `entry`.
         let this = unsafe { self.get_unchecked_mut() };
 
@@ -109,7 +122,6 @@ impl<T: FenceCallback> FenceCallbackRegistration<T> {
         // SAFETY: The place is valid, and what is there needs no dropping: it was
         // just seen to be none.
         unsafe { (&raw mut this.fence).write(Some(fence.into())) };
-        library::begin();
 
         // SAFETY: The fence is valid, as will be the entry until it is removed,
         // as the registration is pinned and its drop removes it; if that never
@@ -122,7 +134,6 @@ impl<T: FenceCallback> FenceCallbackRegistration<T> {
             return Ok(());
         }
 
-        library::end();
         this.fence = None;
         // SAFETY: It was put there above, and the entry was not added, so nobody
         // else uses it. It is idle now, so this moves out what nobody reads again.
@@ -148,7 +159,6 @@ impl<T: FenceCallback> FenceCallbackRegistration<T> {
         let removed =
             unsafe { bindings::dma_fence_remove_callback(fence.as_raw(), this.entry.get()) };
 
-        library::end();
         // SAFETY: By the type invariants it is initialised, and now that the entry
         // is on no list and the fence's lock was let go, nobody else uses it. As
         // `fence` is none, this is the last time that it is read.
@@ -173,6 +183,7 @@ impl<T: FenceCallback> FenceCallbackRegistration<T> {
 impl<T: FenceCallback> PinnedDrop for FenceCallbackRegistration<T> {
     fn drop(self: Pin<&mut Self>) {
         let _ = self.cancel();
+        library::end();
     }
 }
 

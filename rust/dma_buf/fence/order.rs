@@ -83,7 +83,8 @@ impl Fence {
     }
 
     /// The later one of two fences, if it is pending; `None` if they have no
-    /// context in common. Asks its driver as [`Self::is_signaled`] does.
+    /// context in common. Asks its driver as [`Self::is_signaled`] does, with the
+    /// [same care](crate#containers) for containers of foreign drivers.
     ///
     /// Context: any, but never with a fence's lock held.
     ///

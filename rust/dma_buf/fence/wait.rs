@@ -4,6 +4,8 @@
 //!
 //! C functions: `dma_fence_wait_timeout()`, `dma_fence_wait_any_timeout()`
 
+mod leaves;
+
 use super::Fence;
 use crate::{
     bindings,
@@ -27,7 +29,8 @@ pub enum WaitError {
     /// The fence's driver, which waits in its own way, gave up with this error.
     /// The fence is to be taken for signalled.
     Driver(Error),
-    /// The wait was not possible; nobody waited.
+    /// The wait was not possible. Nobody waited, but for [`Wait::on_leaves`], which
+    /// may find out on its way.
     Invalid(Error),
 }
 
@@ -158,6 +161,9 @@ impl Wait {
     }
 
     /// Waits for a fence to signal. On success, says how many jiffies were left.
+    ///
+    /// As a whole: what a foreign driver nests is better [flattened
+    /// first](crate#containers), or waited for by [`Self::on_leaves`].
     #[inline]
     pub fn on(self, fence: &Fence) -> Result<Jiffies, WaitError> {
         self.annotate();
@@ -178,7 +184,7 @@ impl Wait {
     ///
     /// Allocates with `GFP_KERNEL` unless the time is 0. Fails with
     /// [`WaitError::Invalid`]: `EINVAL` without fences, `E2BIG` for more than
-    /// [`MAX_WAIT_ANY`], `ENOMEM`.
+    /// [`MAX_WAIT_ANY`], `ENOMEM`. Each as a whole: see [`Self::on`].
     pub fn on_any(self, fences: &[&Fence]) -> Result<usize, WaitError> {
         if fences.is_empty() {
             return Err(WaitError::Invalid(EINVAL));
@@ -205,36 +211,6 @@ impl Wait {
             return Err(WaitError::Invalid(ENOMEM));
         }
         Self::outcome(ret).map(|_| index as usize)
-    }
-
-    /// Waits for each leaf of a fence to signal. On success, says how many jiffies
-    /// were left.
-    ///
-    /// For what may be nested deeper than the kernel allows, by a driver that
-    /// ignores its warning: waiting for that as a whole recurses in the kernel, and
-    /// has it take locks of one class inside each other.
-    ///
-    /// If a driver gives up, the others are waited for all the same, and then it
-    /// fails with [`WaitError::Driver`]. Fails as [`Leaves::next`] does, too, with
-    /// [`WaitError::Invalid`], perhaps after it has waited.
-    ///
-    /// [`Leaves::next`]: crate::Leaves::next
-    pub fn on_leaves(mut self, fence: &Fence) -> Result<Jiffies, WaitError> {
-        let mut leaves = fence.leaves();
-        let mut left = self.timeout.max(1) as Jiffies;
-        let mut failed = None;
-
-        while let Some(leaf) = leaves.next().map_err(WaitError::Invalid)? {
-            match self.on(leaf) {
-                Ok(jiffies) => {
-                    left = jiffies;
-                    self = self.left(left);
-                }
-                Err(WaitError::Driver(error)) => failed = failed.or(Some(error)),
-                Err(error) => return Err(error),
-            }
-        }
-        failed.map_or(Ok(left), |error| Err(WaitError::Driver(error)))
     }
 
     #[inline]
