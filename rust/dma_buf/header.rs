@@ -9,7 +9,7 @@
 
 use crate::{
     bindings,
-    registry::note_deferred,
+    registry::call_rcu,
     timeline::Timeline, //
 };
 use core::{
@@ -155,12 +155,11 @@ impl Header {
                 // other event is past, so nobody else uses the link. The memory
                 // stays valid as the callback owns our reference.
                 unsafe {
-                    note_deferred(drop_data.map_or(0, |f| f as usize));
                     let rcu = (*this.as_ptr())
                         .link
                         .get()
                         .cast::<bindings::callback_head>();
-                    bindings::call_rcu(rcu, drop_data);
+                    call_rcu(rcu, drop_data, drop_data.map_or(0, |f| f as usize));
                 }
                 return;
             }
