@@ -134,12 +134,16 @@ unsafe impl AlwaysRefCounted for Fence {
 
 impl Fence {
     /// The C side of the fence.
+    ///
+    /// Context: any.
     #[inline]
     pub fn as_raw(&self) -> *mut bindings::dma_fence {
         self.inner.get()
     }
 
     /// Borrows a fence of the C side.
+    ///
+    /// Context: any.
     ///
     /// # Safety
     ///
@@ -152,6 +156,8 @@ impl Fence {
 
     /// Takes over a reference from the C side.
     ///
+    /// Context: any.
+    ///
     /// # Safety
     ///
     /// `ptr` points to an initialised fence; the caller owns a reference and
@@ -163,6 +169,8 @@ impl Fence {
     }
 
     /// The number of the context that the fence belongs to.
+    ///
+    /// Context: any, also a callback.
     #[inline]
     pub fn context(&self) -> u64 {
         // SAFETY: Set before the fence could be seen.
@@ -170,6 +178,8 @@ impl Fence {
     }
 
     /// The fence's sequence number within its context.
+    ///
+    /// Context: any, also a callback.
     #[inline]
     pub fn seqno(&self) -> u64 {
         // SAFETY: Set before the fence could be seen.

@@ -77,6 +77,8 @@ unsafe impl<T: FenceCallback> Sync for FenceCallbackRegistration<T> {}
 
 impl<T: FenceCallback> FenceCallbackRegistration<T> {
     /// An idle registration.
+    ///
+    /// Any context.
     pub fn new() -> impl PinInit<Self> {
         // INVARIANT: Idle.
         pin_init!(Self {
