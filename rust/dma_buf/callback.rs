@@ -95,6 +95,25 @@ pub unsafe trait FenceCallback: Send + Sync + Sized + 'static {
 }
 
 /// Why a callback was not registered; gives it back.
+///
+/// # Examples
+///
+/// ```
+/// use dma_buf::{CallbackError, Complete, Fence, FenceCallbackRegistration};
+/// use kernel::{prelude::*, sync::{Arc, Completion}};
+///
+/// let done = Arc::pin_init(Completion::new(), GFP_KERNEL)?;
+/// let mut callback = KBox::pin_init(FenceCallbackRegistration::new(), GFP_KERNEL)?;
+///
+/// match callback.as_mut().register(&Fence::stub(), Complete(done.clone())) {
+///     Ok(()) => {}
+///     // Nobody will call it: what it was to do is done here.
+///     Err(CallbackError::AlreadySignaled(Complete(done))) => done.complete_all(),
+///     Err(error) => return Err(error.into()),
+/// }
+/// done.wait_for_completion();
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Debug)]
 pub enum CallbackError<T> {
     /// The fence had signalled already.

@@ -95,11 +95,15 @@ impl<T: FenceContextOps> DriverFenceAllocation<T> {
     }
 
     /// The data.
+    ///
+    /// Any context.
     pub fn data(&self) -> &T::FenceData {
         &self.inner.data
     }
 
     /// The data, which nobody else sees yet.
+    ///
+    /// Any context.
     pub fn data_mut(&mut self) -> &mut T::FenceData {
         &mut self.inner.data
     }
@@ -208,6 +212,8 @@ impl<T: FenceContextOps> DriverFence<T> {
     }
 
     /// The shared side, borrowed.
+    ///
+    /// Any context.
     #[inline]
     pub fn as_fence(&self) -> &Fence {
         // SAFETY: The fence starts the header, which starts the data, and the
@@ -216,12 +222,18 @@ impl<T: FenceContextOps> DriverFence<T> {
     }
 
     /// A reference to the shared side, to give away.
+    ///
+    /// Any context.
+    ///
+    /// C function: `dma_fence_get()`
     #[inline]
     pub fn fence(&self) -> ARef<Fence> {
         self.as_fence().into()
     }
 
     /// [`Self::fence`], which is a leaf.
+    ///
+    /// Any context.
     #[inline]
     pub fn leaf(&self) -> ARef<Leaf> {
         // SAFETY: Its operations are this crate's.
@@ -229,6 +241,8 @@ impl<T: FenceContextOps> DriverFence<T> {
     }
 
     /// The driver's data.
+    ///
+    /// Any context.
     #[inline]
     pub fn data(&self) -> &T::FenceData {
         // SAFETY: The data lives until the handle has gone, at least.
@@ -236,6 +250,8 @@ impl<T: FenceContextOps> DriverFence<T> {
     }
 
     /// The fence's sequence number.
+    ///
+    /// Any context.
     #[inline]
     pub fn seqno(&self) -> u64 {
         self.as_fence().seqno()
@@ -257,6 +273,8 @@ impl<T: FenceContextOps> DriverFence<T> {
     }
 
     /// [`Self::signal`] at a time of the driver's, say one that hardware stamped.
+    ///
+    /// Any context, as there.
     ///
     /// C function: `dma_fence_signal_timestamp()`
     #[inline]

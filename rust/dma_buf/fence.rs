@@ -139,12 +139,16 @@ unsafe impl AlwaysRefCounted for Fence {
 
 impl Fence {
     /// The C side of the fence.
+    ///
+    /// Context: any.
     #[inline]
     pub fn as_raw(&self) -> *mut bindings::dma_fence {
         self.inner.get()
     }
 
     /// Borrows a fence of the C side.
+    ///
+    /// Context: any.
     ///
     /// # Safety
     ///
@@ -157,6 +161,8 @@ impl Fence {
 
     /// Takes over a reference from the C side.
     ///
+    /// Context: any.
+    ///
     /// # Safety
     ///
     /// `ptr` points to an initialised fence; the caller owns a reference and
@@ -168,6 +174,8 @@ impl Fence {
     }
 
     /// The number of the context that the fence belongs to.
+    ///
+    /// Context: any, also a callback.
     #[inline]
     pub fn context(&self) -> u64 {
         // SAFETY: Set before the fence could be seen.
@@ -175,6 +183,8 @@ impl Fence {
     }
 
     /// The fence's sequence number within its context.
+    ///
+    /// Context: any, also a callback.
     #[inline]
     pub fn seqno(&self) -> u64 {
         // SAFETY: Set before the fence could be seen.

@@ -9,7 +9,7 @@
 
 use crate::{
     bindings,
-    registry::note_deferred,
+    registry::call_rcu,
     timeline::Timeline, //
 };
 use core::{
@@ -58,6 +58,12 @@ pub(crate) const PENDING: i32 = 1;
 ///   read-side section, `timeline` stays valid until that ends.
 /// - The flag is set by the timeline only, with its lock held, and only after
 ///   `outcome`. So what is said of a clear flag is true of a pending `outcome`.
+/// - The fence's operations are cleared by the core a little after it has set the
+///   flag, but under the same hold of the timeline's lock, and before the list gives
+///   up its reference. Only then can the fence's data be left to RCU, and only when
+///   that lock has been let go can the timeline be, which is closed under it first.
+///   So operations seen set inside an RCU read-side section tell that `timeline`
+///   and the data stay until that ends, although the flag may be set.
 /// - `outcome` changes once.
 /// - `link.pending` is in use while the fence is on the list, `link.rcu` after.
 #[repr(C)]
@@ -155,12 +161,11 @@ impl Header {
                 // other event is past, so nobody else uses the link. The memory
                 // stays valid as the callback owns our reference.
                 unsafe {
-                    note_deferred(drop_data.map_or(0, |f| f as usize));
                     let rcu = (*this.as_ptr())
                         .link
                         .get()
                         .cast::<bindings::callback_head>();
-                    bindings::call_rcu(rcu, drop_data);
+                    call_rcu(rcu, drop_data, drop_data.map_or(0, |f| f as usize));
                 }
                 return;
             }

@@ -128,6 +128,8 @@ impl<T: IrqWorkItem> IrqWork<T> {
 
     /// Something to queue the work by that does not depend on its type, for a
     /// callback. It does not keep the work from being dead when the module goes.
+    ///
+    /// Any context.
     pub fn queuer(&self) -> IrqWorkQueuer {
         // SAFETY: The handle has a reference.
         unsafe { IrqWorkQueuer::new(self.inner.as_ptr().cast()) }
@@ -145,12 +147,16 @@ impl<T: IrqWorkItem> IrqWork<T> {
 
     /// Whether the work is queued and has not begun to run.
     ///
+    /// Any context.
+    ///
     /// C function: `irq_work_is_pending()`
     pub fn is_pending(&self) -> bool {
         self.raw().is_pending()
     }
 
     /// Whether the work is queued or running.
+    ///
+    /// Any context.
     ///
     /// C function: `irq_work_is_busy()`
     pub fn is_busy(&self) -> bool {

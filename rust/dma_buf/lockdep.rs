@@ -75,6 +75,8 @@ impl Domain {
 
     /// Runs `f` in a signalling section of the domain, which is also one of the
     /// core's: [`signalling`](crate::signalling).
+    ///
+    /// Any context; in atomic context the annotation is void, as there.
     #[inline]
     pub fn signalling<R>(self, f: impl FnOnce(&crate::Section<'_>) -> R) -> R {
         let _domain = DomainSection::begin(Some(self));

@@ -8,7 +8,7 @@
 //! into a driver is an [`Entry`] in one list, and when a module goes, after its
 //! exit function and before its text is freed, each entry that belongs to it is
 //! made quiet: contexts complete their fences, work types stop calling their
-//! bodies. A grace period and `rcu_barrier()` then see off what still runs.
+//! bodies. Grace periods and `rcu_barrier()` then see off what still runs.
 //!
 //! An entry belongs to the module that its [`EntryOps`] lie in. They are made
 //! by generic code, so they lie where the driver's type was put to use: no
@@ -17,11 +17,12 @@
 //! C headers: [`include/linux/module.h`](srctree/include/linux/module.h),
 //! [`include/linux/notifier.h`](srctree/include/linux/notifier.h)
 
+mod deferral;
 mod departure;
 mod entry;
 mod handle;
 
-pub(crate) use departure::note_deferred;
+pub(crate) use deferral::call_rcu;
 pub(crate) use entry::{
     Entry,
     EntryOps, //

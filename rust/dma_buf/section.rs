@@ -64,8 +64,9 @@ pub fn signalling<R>(f: impl FnOnce(&Section<'_>) -> R) -> R {
     })
 }
 
-/// Reports, once, a wait for a fence inside a section that does not say why it
-/// cannot deadlock.
+/// Reports a wait for a fence inside a section that does not say why it cannot
+/// deadlock: once, or, where C helpers are inlined into Rust, once for each module
+/// that waits so.
 ///
 /// Lockdep does not: it drops the section for the time of a wait, for the sake
 /// of schedulers. On a kernel without lockdep nobody knows of sections.

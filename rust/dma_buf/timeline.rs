@@ -35,7 +35,8 @@
 //! timeline's lock -> fence's lock -> what callbacks take. Never the reverse: an
 //! operation of the driver's, which the core may call with the fence's lock held,
 //! only notes its finding in the fence, and has the `reap` irq_work complete it
-//! in order. So the core itself never signals a fence of ours.
+//! in order. So the core itself never signals a fence of ours. And `reap` asks the
+//! driver about those before it with no lock held, not even the timeline's.
 
 mod complete;
 mod drain;
@@ -44,7 +45,10 @@ mod publish;
 mod reap;
 mod watchdog;
 
-pub(crate) use ops::TimelineOps;
+pub(crate) use ops::{
+    PollFn,
+    TimelineOps, //
+};
 
 use crate::{
     bindings,
@@ -113,7 +117,8 @@ pub(crate) struct Timeline {
     /// be taken.
     #[pin]
     reap: Opaque<bindings::irq_work>,
-    /// Only used with `lock` held, while not closed.
+    /// Only used with `lock` held, while not closed. What it points to stays for a
+    /// grace period after that.
     ops: &'static TimelineOps,
     /// That of `ops`. On a closed timeline nothing is on the list to call it for.
     drop_data: bindings::rcu_callback_t,

@@ -59,6 +59,8 @@ unsafe impl Sync for WaitQueue {}
 impl WaitQueue {
     /// A wait queue on which nobody waits.
     ///
+    /// Any context.
+    ///
     /// C function: `init_waitqueue_head()`
     #[inline(never)]
     pub fn new() -> impl PinInit<Self> {

@@ -127,6 +127,8 @@ impl<T: WorkItem> Work<T> {
     /// [`Self::queue`], after so many jiffies; as late as can be, for more than the
     /// kernel takes. If it is queued, it stays so, for when it was to run.
     ///
+    /// Any context.
+    ///
     /// C function: `queue_delayed_work()`
     pub fn queue_after(&self, delay: Jiffies) -> bool {
         // SAFETY: The handle has a reference.
@@ -135,6 +137,8 @@ impl<T: WorkItem> Work<T> {
 
     /// Something to queue the work by that does not depend on its type, for a
     /// callback. It does not keep the work from being dead when the module goes.
+    ///
+    /// Any context.
     pub fn queuer(&self) -> WorkQueuer {
         // SAFETY: The handle has a reference.
         unsafe { WorkQueuer::new(self.inner.as_ptr().cast()) }

@@ -195,7 +195,7 @@ mod tests {
         Ok(())
     }
 
-    /// The kernel's log has one line about it, not two; see the suite's script.
+    /// What the kernel's log has about it is looked at by the suite `lockdep`.
     #[test]
     fn fence_dropped_unsignalled_is_cancelled_in_its_turn() -> Result {
         let context = FenceContext::new(c"mock", c"dropped on purpose", Mock)?;
@@ -281,6 +281,23 @@ mod tests {
         // The last one of a context that goes while its timer is set.
         let _three = next(&context)?;
         drop(context);
+        Ok(())
+    }
+
+    /// The sum of now and that would lie in the past.
+    #[test]
+    fn longest_bound_is_long() -> Result {
+        let options = ContextOptions::new().bound(Delta::from_nanos(i64::MAX))?;
+        let context = FenceContext::with_options(c"mock", c"bound", options, Mock)?;
+        let (one, two) = (next(&context)?, next(&context)?);
+        let fences = [one.fence(), two.fence()];
+
+        fsleep(Delta::from_millis(5));
+        assert!(one.signal(Ok(())));
+        assert_eq!(fences[0].status(), Status::Signaled);
+        fsleep(Delta::from_millis(5));
+        assert_eq!(fences[1].status(), Status::Pending);
+        assert!(two.signal(Ok(())));
         Ok(())
     }
 

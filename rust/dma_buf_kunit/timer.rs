@@ -121,6 +121,21 @@ mod tests {
         Ok(())
     }
 
+    /// The sum of now and that would lie in the past.
+    #[test]
+    fn longest_delay_is_long() -> Result {
+        let (timer, runs, _, drops) = timer(0)?;
+
+        timer.start(Delta::from_nanos(i64::MAX));
+        fsleep(Delta::from_millis(5));
+        assert!(timer.cancel());
+        timer.start(Delta::from_nanos(i64::MAX));
+        drop(timer);
+        assert!(once(&drops));
+        assert_eq!(runs.get(), 0);
+        Ok(())
+    }
+
     #[test]
     fn cancelled_or_dropped_it_does_not_run() -> Result {
         let (timer, runs, _, drops) = timer(0)?;

@@ -37,7 +37,8 @@ mod tests {
         time::{
             delay::fsleep,
             msecs_to_jiffies,
-            Delta, //
+            Delta,
+            Jiffies, //
         }, //
     };
 
@@ -111,6 +112,21 @@ mod tests {
         assert_eq!(runs.get(), 2);
         drop(work);
         assert!(once(&drops));
+        Ok(())
+    }
+
+    /// More than the kernel takes would lie in the past.
+    #[test]
+    fn longest_delay_is_long() -> Result {
+        let (work, runs, _, drops) = work(0)?;
+
+        assert!(work.queue_after(Jiffies::MAX));
+        fsleep(Delta::from_millis(50));
+        assert_eq!(runs.get(), 0);
+        assert!(work.cancel());
+        drop(work);
+        assert!(once(&drops));
+        assert_eq!(runs.get(), 0);
         Ok(())
     }
 

@@ -13,11 +13,13 @@ use dma_buf::{
     Forward,
     LockClass,
     QueueIrqWork,
-    Wait, //
+    Wait,
+    MAX_LOCKDEP_NAMES, //
 };
 use kernel::{
     new_mutex,
     prelude::*,
+    str::CString,
     sync::{
         aref::ARef,
         Arc,
@@ -157,6 +159,45 @@ pub(crate) fn run(case: u32) -> Result {
                 .register(driver.as_fence(), Touch(other.fence()))?;
             driver.signal(Ok(()));
             other.signal(Ok(()));
+        }
+        // Fences dropped unsignalled: of each context, the log has one line, but not
+        // of one whose fences had been completed.
+        12 => {
+            for (name, complete) in [(c"one", false), (c"two", false), (c"none", true)] {
+                let context = FenceContext::new(c"misuse", name, Mock)?;
+                let next = || {
+                    context
+                        .new_fence_allocation(())
+                        .map(|m| context.new_fence(m))
+                };
+                let fences = [next()?, next()?, next()?];
+
+                if complete {
+                    context.signal_up_to(3);
+                }
+                drop(fences);
+            }
+        }
+        // More names than there is room for; one that is known needs none.
+        13 => {
+            for n in 0..MAX_LOCKDEP_NAMES {
+                let name = CString::try_from_fmt(fmt!("misuse_{n}"))?;
+
+                if n % 2 == 0 {
+                    Domain::new(&name)?;
+                } else {
+                    LockClass::new(&name)?;
+                }
+            }
+            Domain::new(c"misuse_0")?;
+            LockClass::new(c"misuse_1")?;
+            // Of the other kind, that is another name.
+            if LockClass::new(c"misuse_0").map(|_| ()) != Err(ENOSPC)
+                || Domain::new(c"misuse_1").map(|_| ()) != Err(ENOSPC)
+                || Domain::new(c"misuse_more").map(|_| ()) != Err(ENOSPC)
+            {
+                return Err(EINVAL);
+            }
         }
         _ => return Err(EINVAL),
     }

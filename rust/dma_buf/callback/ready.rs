@@ -70,6 +70,37 @@ ready_callback!(
 ready_callback!(
     /// Queues a [`Work`](crate::Work): process context. One that is queued with a
     /// delay stays so, and runs when that is over.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use dma_buf::{CallbackError, Fence, FenceCallbackRegistration};
+    /// use dma_buf::{QueueWork, Section, Work, WorkItem};
+    /// use kernel::{prelude::*, sync::{Arc, Completion}};
+    ///
+    /// struct Next(Arc<Completion>);
+    ///
+    /// impl WorkItem for Next {
+    ///     fn run(&self, _section: &Section<'_>) {
+    ///         // May sleep: hand the next job to the hardware.
+    ///         self.0.complete_all();
+    ///     }
+    /// }
+    ///
+    /// let done = Arc::pin_init(Completion::new(), GFP_KERNEL)?;
+    /// let next = Work::new(Next(done.clone()))?;
+    /// let mut callback = KBox::pin_init(FenceCallbackRegistration::new(), GFP_KERNEL)?;
+    ///
+    /// // When the fence signals, or now if it has.
+    /// if let Err(CallbackError::AlreadySignaled(QueueWork(queuer))) = callback
+    ///     .as_mut()
+    ///     .register(&Fence::stub(), QueueWork(next.queuer()))
+    /// {
+    ///     queuer.queue();
+    /// }
+    /// done.wait_for_completion();
+    /// # Ok::<(), Error>(())
+    /// ```
     QueueWork(WorkQueuer),
     // Takes the workqueue's own locks, with interrupts off.
     |this| {
@@ -80,6 +111,52 @@ ready_callback!(
 ready_callback!(
     /// Queues an [`IrqWork`](crate::IrqWork): what is not allowed in a callback,
     /// signalling another fence above all, is in its body.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use dma_buf::{DriverFence, FenceCallbackRegistration, IrqWork, IrqWorkItem};
+    /// use dma_buf::{QueueIrqWork, Section};
+    /// use kernel::{new_spinlock_irq, prelude::*, sync::SpinLockIrq};
+    /// # use dma_buf::{FenceContext, FenceContextOps};
+    /// # struct Ring;
+    /// # #[vtable]
+    /// # impl FenceContextOps for Ring {
+    /// #     type FenceData = ();
+    /// # }
+    /// # let ring = FenceContext::new(c"mygpu", c"ring 0", Ring)?;
+    /// # let other = FenceContext::new(c"mygpu", c"ring 1", Ring)?;
+    ///
+    /// /// Signals a fence when another one has signalled.
+    /// #[pin_data]
+    /// struct Pass {
+    ///     #[pin]
+    ///     job: SpinLockIrq<Option<DriverFence<Ring>>>,
+    /// }
+    ///
+    /// impl IrqWorkItem for Pass {
+    ///     fn run(&self, _section: &Section<'_>) {
+    ///         let job = self.job.lock().take();
+    ///
+    ///         job.map(|job| job.signal(Ok(())));
+    ///     }
+    /// }
+    ///
+    /// let first = ring.new_fence(ring.new_fence_allocation(())?);
+    /// let second = other.new_fence(other.new_fence_allocation(())?);
+    /// let fence = second.fence();
+    /// let pass = IrqWork::new(pin_init!(Pass {
+    ///     job <- new_spinlock_irq!(Some(second)),
+    /// }))?;
+    /// let mut callback = KBox::pin_init(FenceCallbackRegistration::new(), GFP_KERNEL)?;
+    ///
+    /// callback
+    ///     .as_mut()
+    ///     .register(first.as_fence(), QueueIrqWork(pass.queuer()))?;
+    /// first.signal(Ok(()));
+    /// fence.wait()?;
+    /// # Ok::<(), Error>(())
+    /// ```
     QueueIrqWork(IrqWorkQueuer),
     // Lock-free.
     |this| {

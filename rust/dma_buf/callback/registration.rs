@@ -78,6 +78,8 @@ unsafe impl<T: FenceCallback> Sync for FenceCallbackRegistration<T> {}
 
 impl<T: FenceCallback> FenceCallbackRegistration<T> {
     /// An idle registration.
+    ///
+    /// Any context.
     pub fn new() -> impl PinInit<Self> {
         // INVARIANT: Idle, and counted: nothing fails after that.
         pin_init!(Self {

@@ -22,7 +22,22 @@ use kernel::{
 /// held elsewhere with interrupts on, nor use the context or a handle of the
 /// fence to signal.
 ///
-/// Nor may they take a lock under which a fence of the context is published,
+/// # Order
+///
+/// Fences of a context signal in order, and whoever waits mostly has only the latest:
+/// a reservation object, or a merge, forgets those before it. So whatever is asked
+/// of a fence is asked for all before it, too:
+///
+/// - One that is found complete waits for those before it. If the driver implements
+///   [`signaled`](Self::signaled), they are asked about at once, from the first that
+///   has not signalled to the first that is not complete; and whoever asks about the
+///   later one again has that repeated.
+/// - Enabling a fence obliges the driver to complete it and all before it, which may
+///   never be enabled themselves.
+///
+/// # Locks
+///
+/// Nor may the operations take a lock under which a fence of the context is published,
 /// signalled, cancelled or dropped. That takes the timeline's lock, and signalling
 /// takes the fence's inside; an operation is called with the fence's, so its own
 /// would close the circle. Publish and signal when such a lock has been let go, or
@@ -70,9 +85,10 @@ pub trait FenceContextOps: Send + Sync + Sized + 'static {
 
     /// Somebody waits: have the hardware tell when it is done.
     ///
-    /// Called once at most for a fence, with its lock held. Returns the result
-    /// if the work turns out to be complete; the fence then signals soon, in its
-    /// turn.
+    /// Called once at most for a fence, with its lock held. From here on the driver
+    /// sees to it that this fence, and all before it in the context, are completed
+    /// without being asked. Returns the result if the work of this one turns out to
+    /// be complete; the fence then signals soon, in its turn.
     ///
     /// C: `dma_fence_ops::enable_signaling`
     fn enable_signaling(&self, _data: &Self::FenceData, _seqno: u64) -> Option<Result> {
@@ -81,8 +97,9 @@ pub trait FenceContextOps: Send + Sync + Sized + 'static {
 
     /// Whether the work is complete, and with what result.
     ///
-    /// Called whenever somebody asks, perhaps with the fence's lock held. The
-    /// fence then signals soon, in its turn.
+    /// Called whenever somebody asks, perhaps with the fence's lock held; and from an
+    /// irq_work, with no lock held, when a fence after this one was found complete.
+    /// The fence then signals soon, in its turn.
     ///
     /// C: `dma_fence_ops::signaled`
     fn signaled(&self, _data: &Self::FenceData, _seqno: u64) -> Option<Result> {

@@ -17,21 +17,27 @@ use crate::{
     },
     header::{
         FenceData,
-        Header, //
+        Header,
+        PENDING, //
     },
     registry::Handle,
     timeline::{
+        PollFn,
         Timeline,
         TimelineOps, //
     }, //
 };
-use core::any::TypeId;
+use core::{
+    any::TypeId,
+    ptr::NonNull, //
+};
 use kernel::{
     ffi::c_void,
     sync::{
         atomic::{
             Acquire,
-            Atomic, //
+            Atomic,
+            Relaxed, //
         },
         rcu, //
     }, //
@@ -61,6 +67,11 @@ impl<T: FenceContextOps> FenceContext<T> {
             },
         },
         drop_data: DriverFence::<T>::DROP_DATA,
+        poll: if T::HAS_SIGNALED {
+            Some(Self::poll as PollFn)
+        } else {
+            None
+        },
         type_id: TypeId::of::<T>,
         anchor: Handle::<Inner<T>>::free,
     };
@@ -69,15 +80,15 @@ impl<T: FenceContextOps> FenceContext<T> {
     ///
     /// # Safety
     ///
-    /// Called by the core, inside an RCU read-side section, on a fence that was
-    /// pending inside it.
+    /// Called inside an RCU read-side section, on a fence whose operations were set
+    /// inside it.
     unsafe fn with<R>(
         fence: *mut bindings::dma_fence,
         f: impl FnOnce(&T, &T::FenceData, &Header) -> R,
     ) -> R {
-        // SAFETY: The operations are only set in fences of this type, and both
-        // the fence's data and its context live for a grace period after it has
-        // signalled.
+        // SAFETY: The operations are only set in fences of this type. As they were
+        // set inside this section, by the invariants of `Header` both the fence's
+        // data and its context stay until it ends.
         unsafe {
             let fence = &*fence.cast::<FenceData<T::FenceData>>();
             let inner = fence.header.timeline.cast::<Inner<T>>().as_ref();
@@ -116,14 +127,33 @@ impl<T: FenceContextOps> FenceContext<T> {
         // SAFETY: By the function's contract; the sequence number never changes.
         unsafe {
             Self::with(fence, |this, data, header| {
-                if let Some(result) = this.signaled(data, (*fence).seqno) {
-                    header
-                        .timeline
-                        .as_ref()
-                        .note_complete(header, errno(result));
+                let timeline = header.timeline.as_ref();
+
+                if header.outcome.load(Relaxed) != PENDING {
+                    // It waits for those before it, which may be complete by now.
+                    timeline.queue_reap();
+                } else if let Some(result) = this.signaled(data, (*fence).seqno) {
+                    timeline.note_complete(header, errno(result));
                 }
             });
             Fence::from_raw(fence).test_signaled_flag()
+        }
+    }
+
+    /// [`TimelineOps::poll`].
+    ///
+    /// # Safety
+    ///
+    /// As for [`PollFn`], on a fence of this type.
+    unsafe fn poll(header: NonNull<Header>) -> Option<i32> {
+        let fence = Header::as_fence(header);
+
+        // SAFETY: By the function's contract: what is on the list has its operations.
+        // The sequence number never changes.
+        unsafe {
+            Self::with(fence, |this, data, _| {
+                this.signaled(data, (*fence).seqno).map(errno)
+            })
         }
     }
 
@@ -145,7 +175,7 @@ impl<T: FenceContextOps> FenceContext<T> {
     }
 
     /// The driver's data of a fence, if it is one of this type of context, made
-    /// in this module, and is pending.
+    /// in this module, and has not signalled or is just doing so.
     ///
     /// # Safety
     ///
@@ -167,8 +197,9 @@ impl<T: FenceContextOps> FenceContext<T> {
         }
 
         // SAFETY: It has operations for this type, so its context and its data are of
-        // this type. They were still set inside this RCU read-side section, so it was
-        // pending inside it, and its timeline is valid.
+        // this type. They were still set inside this RCU read-side section, so by the
+        // invariants of `Header` both stay until it ends, though it may be signalling
+        // by now.
         unsafe {
             let header = &*fence.cast::<Header>();
 

@@ -56,7 +56,7 @@ pub(crate) unsafe fn put_two(fence: *mut bindings::dma_fence) {
 /// - `fence` is valid, has its lock inside, has not signalled, and nobody else
 ///   signals it.
 /// - `error` is 0 or an error code.
-/// - Interrupts are off.
+/// - Interrupts are off, unless a lock such as the fence's sleeps (`PREEMPT_RT`).
 #[inline]
 pub(crate) unsafe fn signal_own(fence: *mut bindings::dma_fence, error: i32, timestamp: i64) {
     // SAFETY: The lock is inside the fence, which is valid.

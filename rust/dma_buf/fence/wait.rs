@@ -164,6 +164,10 @@ impl Wait {
     ///
     /// As a whole: what a foreign driver nests is better [flattened
     /// first](crate#containers), or waited for by [`Self::on_leaves`].
+    ///
+    /// Process context, may sleep.
+    ///
+    /// C function: `dma_fence_wait_timeout()`
     #[inline]
     pub fn on(self, fence: &Fence) -> Result<Jiffies, WaitError> {
         self.annotate();
@@ -182,7 +186,8 @@ impl Wait {
 
     /// Waits for any of these fences to signal, and says which has.
     ///
-    /// Allocates with `GFP_KERNEL` unless the time is 0. Fails with
+    /// Process context, may sleep, and allocates with `GFP_KERNEL` unless the time is
+    /// 0. Fails with
     /// [`WaitError::Invalid`]: `EINVAL` without fences, `E2BIG` for more than
     /// [`MAX_WAIT_ANY`], `ENOMEM`. Each as a whole: see [`Self::on`].
     pub fn on_any(self, fences: &[&Fence]) -> Result<usize, WaitError> {
@@ -256,6 +261,7 @@ impl Wait {
 impl Fence {
     /// Waits, uninterruptibly and without end.
     ///
+    /// Process context, may sleep; not in a signalling section, see [`Wait::ordered`].
     /// Fails only if the fence's driver does: [`WaitError::Driver`].
     ///
     /// C function: `dma_fence_wait()`
@@ -263,14 +269,19 @@ impl Fence {
         Wait::new().on(self).map(|_| ())
     }
 
-    /// Waits without end, until a signal comes for the task.
+    /// Waits without end, until a signal comes for the task: [`WaitError::Interrupted`].
+    ///
+    /// Process context, may sleep, as for [`Self::wait`].
     ///
     /// C function: `dma_fence_wait()`
     pub fn wait_interruptible(&self) -> Result<(), WaitError> {
         Wait::new().interruptible().on(self).map(|_| ())
     }
 
-    /// Waits uninterruptibly for so many jiffies, and says how many were left.
+    /// Waits uninterruptibly for so many jiffies, and says how many were left; 0 only
+    /// looks. When they are over, fails with [`WaitError::TimedOut`].
+    ///
+    /// Process context, may sleep, as for [`Self::wait`].
     ///
     /// C function: `dma_fence_wait_timeout()`
     pub fn wait_timeout(&self, timeout: Jiffies) -> Result<Jiffies, WaitError> {
@@ -278,6 +289,10 @@ impl Fence {
     }
 
     /// [`Self::wait_timeout`], until a signal comes for the task.
+    ///
+    /// Process context, may sleep, as for [`Self::wait`].
+    ///
+    /// C function: `dma_fence_wait_timeout()`
     pub fn wait_interruptible_timeout(&self, timeout: Jiffies) -> Result<Jiffies, WaitError> {
         Wait::new().interruptible().timeout(timeout).on(self)
     }

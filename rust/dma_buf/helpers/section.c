@@ -13,6 +13,9 @@
  * if it has nothing to do. It also has nothing to do once lockdep is off, when
  * every lock counts as held.
  *
+ * "Once" is for each copy of this: one, or one for each module where helpers are
+ * inlined into Rust, as bitcode.
+ *
  * checkpatch: IN_ATOMIC: the annotation itself asks just that
  */
 void dma_buf_rs_report_wait_in_section(void)

@@ -127,6 +127,35 @@ impl RawIrqWork {
 /// A reference by which anybody can queue an [`IrqWork`](super::IrqWork), of whatever
 /// type; see [`IrqWork::queuer`](super::IrqWork::queuer).
 ///
+/// Dropped in any context: the item's own drop comes later, if this was the last that
+/// kept it.
+///
+/// # Examples
+///
+/// ```
+/// use dma_buf::{IrqWork, IrqWorkItem, IrqWorkQueuer, Section};
+/// use kernel::{prelude::*, sync::{Arc, Completion}};
+///
+/// struct Retire(Arc<Completion>);
+///
+/// impl IrqWorkItem for Retire {
+///     fn run(&self, _section: &Section<'_>) {
+///         self.0.complete_all();
+///     }
+/// }
+///
+/// /// Knows nothing of what will run.
+/// fn interrupt(queuer: &IrqWorkQueuer) {
+///     queuer.queue();
+/// }
+///
+/// let done = Arc::pin_init(Completion::new(), GFP_KERNEL)?;
+/// let queuer = IrqWork::new(Retire(done.clone()))?.queuer();
+/// interrupt(&queuer);
+/// done.wait_for_completion();
+/// # Ok::<(), Error>(())
+/// ```
+///
 /// # Invariants
 ///
 /// Owns a reference to the entry in `raw`.
@@ -151,6 +180,10 @@ impl IrqWorkQueuer {
     }
 
     /// [`IrqWork::queue`](super::IrqWork::queue).
+    ///
+    /// Any context, NMI included.
+    ///
+    /// C function: `irq_work_queue()`
     #[inline]
     pub fn queue(&self) -> bool {
         // SAFETY: By the type invariant.

@@ -3,6 +3,7 @@
 //! A module goes: what belongs to it is made quiet.
 
 use super::{
+    deferral,
     Entry,
     REGISTRY, //
 };
@@ -10,13 +11,11 @@ use crate::{
     bindings,
     callback::keep_library, //
 };
-use core::ptr;
+use core::ptr::NonNull;
 use kernel::{
     prelude::*,
     sync::{
         atomic::{
-            Acquire,
-            Atomic,
             Relaxed,
             Release, //
         },
@@ -31,12 +30,6 @@ global_lock! {
     unsafe(uninit) static DEPARTURE: Mutex<()> = ();
 }
 
-/// The module that is going, or null.
-static GOING: Atomic<*mut bindings::module> = Atomic::new(ptr::null_mut());
-
-/// Meanwhile, something of the module's has been left to RCU.
-static DEFERRED: Atomic<bool> = Atomic::new(false);
-
 /// # Safety
 ///
 /// Only to be called once, from this module's init.
@@ -45,41 +38,13 @@ pub(super) unsafe fn init() {
     unsafe { DEPARTURE.init() };
 }
 
-/// Notes that a function of a driver's, or a use of operations at that address,
-/// has been left to RCU.
-///
-/// A driver's destructor may drop another fence, whose data is then dropped a
-/// grace period later, and so on: one barrier is over before that chain is.
-///
-/// Any context.
-#[inline]
-pub(crate) fn note_deferred(function: usize) {
-    if !GOING.load(Relaxed).is_null() {
-        note_deferred_slow(function);
-    }
-}
-
-#[cold]
-#[inline(never)]
-fn note_deferred_slow(function: usize) {
-    // A module is freed a grace period after it has been taken from `GOING`.
-    let _rcu = rcu::read_lock();
-    let module = GOING.load(Acquire);
-
-    // SAFETY: As just said, it is valid.
-    if !module.is_null() && unsafe { bindings::dma_buf_rs_within_module(function, module) } {
-        DEFERRED.store(true, Release);
-    }
-}
-
 /// Makes everything quiet that belongs to `module`.
 ///
 /// Process context, may sleep.
 pub(super) fn quiesce(module: *mut bindings::module) {
     let _one = DEPARTURE.lock();
 
-    GOING.store(module, Release);
-
+    deferral::begin(module);
     loop {
         // A body that still runs may register something new, hence the loop; nothing
         // that is dead runs again.
@@ -90,45 +55,55 @@ pub(super) fn quiesce(module: *mut bindings::module) {
             wait_for_all(module);
         }
 
-        // What was dropped is freed, with all that it drops in turn: when nothing
-        // more has been left to RCU by the end of a barrier, nothing is.
-        DEFERRED.store(false, Release);
-        rcu::rcu_barrier();
-        if DEFERRED.load(Acquire) {
-            continue;
-        }
-
-        // What is left was leaked. Its operations are about to vanish, and another
-        // module may be loaded to where they were. But what a drop has just made
-        // must be stopped first.
-        let new = REGISTRY.find(module, |entry| {
-            if !entry.dead.load(Relaxed) {
-                return true;
-            }
-            entry.gone.store(true, Release);
-            // SAFETY: The entry is linked, and `find` holds the lock.
-            unsafe { bindings::dma_buf_rs_list_del_init(entry.link.get()) };
-            false
-        });
-        // Unless somebody, who may be another module, has just dropped it.
-        if new.is_none() && !DEFERRED.load(Acquire) {
+        // What was dropped is freed, with all that it drops in turn, and that may be
+        // or make something new. Only when no entry is left is nothing of the
+        // driver's called any more; unless somebody, who may be another module, has
+        // just dropped the last one, which is then being freed.
+        if deferral::settle() && !retire_all(module) && !deferral::is_noted() {
             break;
         }
     }
-
-    GOING.store(ptr::null_mut(), Release);
-    // For one that was not on the list any more, or came to it in between.
-    rcu::synchronize_rcu();
-    rcu::rcu_barrier();
+    deferral::end();
 
     keep_library();
+}
+
+/// Gives up what is left of `module`'s, which was leaked: its operations are about to
+/// vanish, and another module may be loaded to where they were. Says whether there
+/// was anything.
+///
+/// Then [`deferral::settle`] is due: one that is being freed just now may have seen
+/// that it is not gone. And what is not dead yet, or not idle, is left for the next
+/// time.
+fn retire_all(module: *mut bindings::module) -> bool {
+    let mut any = false;
+
+    REGISTRY.find(module, |entry| {
+        any = true;
+        // A drop has just made it: it must be stopped first.
+        if !entry.dead.load(Relaxed) {
+            return true;
+        }
+        // The last reference may have gone when it could not be waited for any more,
+        // and a timer be set, which would never be stopped. It is dead, so that does
+        // not happen again.
+        // SAFETY: The entry is linked, so it is valid, and the operations are there.
+        if !unsafe { (entry.ops.is_busy)(NonNull::from(entry)) } {
+            entry.gone.store(true, Release);
+            // SAFETY: The entry is linked, and `find` holds the lock.
+            unsafe { bindings::dma_buf_rs_list_del_init(entry.link.get()) };
+        }
+        false
+    });
+    any
 }
 
 /// Marks what belongs to `module` as dead, and stops it; says whether there was
 /// anything. Each entry keeps the reference that is taken for it.
 ///
-/// An entry without references is on its way to being freed, which is waited for; but
-/// an irq_work may not have run yet.
+/// An entry without references is on its way to being freed, and nobody is asked to
+/// wait for what it has queued or set: that is stopped, or waited for, before it is
+/// freed, or before [`retire_all`] gives it up.
 fn stop_all(module: *mut bindings::module) -> bool {
     let mut any = false;
 

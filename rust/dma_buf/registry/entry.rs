@@ -3,7 +3,7 @@
 //! The registered part of an object, and how long the object lives.
 
 use super::{
-    note_deferred,
+    call_rcu,
     REGISTRY, //
 };
 use crate::bindings;
@@ -35,9 +35,10 @@ pub(crate) struct EntryOps {
     /// reference held.
     pub(crate) quiesce: unsafe fn(NonNull<Entry>),
     /// Whether the kernel still uses the object, although no reference is left
-    /// and a grace period has passed. It is then asked again after another.
+    /// and a grace period has passed, or it was stopped that long ago. It is then
+    /// asked again after another. What can be stopped without waiting, is.
     ///
-    /// Softirq.
+    /// Softirq, or process context with the registry's lock held.
     pub(crate) is_busy: unsafe fn(NonNull<Entry>) -> bool,
     /// Frees the object, of which no reference is left, a grace period after the
     /// last one went.
@@ -166,11 +167,24 @@ impl Entry {
         if count >= MAX_REFS {
             this.saturate();
         } else if count == 1 {
-            note_deferred(core::ptr::from_ref(this.ops).addr());
             // SAFETY: That was the last reference, so nobody else queues this
             // head, and the object stays until the callback frees it.
-            unsafe { bindings::call_rcu(this.rcu.get(), Some(Self::reclaim)) };
+            unsafe { this.reclaim_later() };
         }
+    }
+
+    /// Has [`Self::reclaim`] run after a grace period.
+    ///
+    /// # Safety
+    ///
+    /// No reference is left, and nobody else does this until it has run.
+    #[inline]
+    unsafe fn reclaim_later(&self) {
+        let driver = core::ptr::from_ref(self.ops).addr();
+
+        // SAFETY: By the function's contract the head is free, and nothing but the
+        // callback frees what it is part of.
+        unsafe { call_rcu(self.rcu.get(), Some(Self::reclaim), driver) };
     }
 
     /// The RCU callback behind [`Self::put`].
@@ -207,9 +221,8 @@ impl Entry {
         // grace period later.
         if !idle || !this.idle.xchg(true, Relaxed) {
             this.idle.store(idle, Relaxed);
-            note_deferred(core::ptr::from_ref(this.ops).addr());
             // SAFETY: As in `put`; this callback is the head's only user.
-            unsafe { bindings::call_rcu(rcu, Some(Self::reclaim)) };
+            unsafe { this.reclaim_later() };
             return;
         }
 

@@ -5,6 +5,7 @@
 use super::Timeline;
 use crate::{
     bindings,
+    header::Header,
     registry::Entry, //
 };
 use core::{
@@ -12,6 +13,12 @@ use core::{
     ptr::NonNull, //
 };
 use kernel::ffi::c_char;
+
+/// Asks the driver about a fence: `None` if it is not complete, or else its result.
+///
+/// To be called inside an RCU read-side section in which the fence was seen on the
+/// list of a timeline that is not closed.
+pub(crate) type PollFn = unsafe fn(NonNull<Header>) -> Option<i32>;
 
 /// What a timeline needs to know of the driver's types.
 ///
@@ -25,6 +32,9 @@ pub(crate) struct TimelineOps {
     pub(crate) fence: bindings::dma_fence_ops,
     /// Drops a fence's data; `None` if it needs no dropping.
     pub(crate) drop_data: bindings::rcu_callback_t,
+    /// Asks the driver whether a fence is complete, and with what result, 0 or an
+    /// error code; `None` if the driver cannot tell.
+    pub(crate) poll: Option<PollFn>,
     /// Together, these tell for whose types the operations are. A type's id is
     /// unique among crates of different names, which those that one module is
     /// linked from have. The anchor is a function instantiated for the type, so
@@ -47,6 +57,7 @@ pub(super) static CLOSED_OPS: TimelineOps = TimelineOps {
         set_deadline: None,
     },
     drop_data: None,
+    poll: None,
     // No driver's type.
     type_id: TypeId::of::<TimelineOps>,
     anchor: TimelineOps::no_anchor,

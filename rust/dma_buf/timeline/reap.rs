@@ -2,8 +2,15 @@
 
 //! What a driver's operation has found complete is signalled from an irq_work: the
 //! operation may be called with the fence's lock held.
+//!
+//! It may be the only operation that anybody calls: a reservation object keeps only
+//! the latest fence of a context, so nobody asks about those before it, for which it
+//! has to wait. So the irq_work does.
 
-use super::Timeline;
+use super::{
+    PollFn,
+    Timeline, //
+};
 use crate::{
     bindings,
     header::{
@@ -13,22 +20,38 @@ use crate::{
     lockdep::DomainSection,
     section::Annotation, //
 };
-use core::mem::offset_of;
-use kernel::sync::atomic::Full;
+use core::{
+    mem::offset_of,
+    ops::ControlFlow,
+    ptr::NonNull, //
+};
+use kernel::sync::{
+    atomic::{
+        Full,
+        Relaxed, //
+    },
+    rcu, //
+};
 
 impl Timeline {
     /// Notes that an operation of the driver's found the fence to be complete,
     /// and has that acted upon.
     ///
-    /// Callable with the fence's lock held.
+    /// Callable with the fence's lock held, in an operation.
     pub(crate) fn note_complete(&self, header: &Header, error: i32) {
-        if header.outcome.cmpxchg(PENDING, error, Full).is_ok() {
-            // SAFETY: The work is initialised. The caller is an operation of a
-            // pending fence, inside an RCU read-side section, so this happens
-            // before the grace period after which the timeline is freed, unless
-            // the work is still busy.
-            unsafe { bindings::irq_work_queue(self.reap.get()) };
-        }
+        // Whoever came first, it has not signalled.
+        let _ = header.outcome.cmpxchg(PENDING, error, Full);
+        self.queue_reap();
+    }
+
+    /// Has what is complete looked for, and signalled.
+    ///
+    /// Callable with the fence's lock held, in an operation.
+    pub(crate) fn queue_reap(&self) {
+        // SAFETY: The work is initialised. The caller is an operation, inside an RCU
+        // read-side section, so this happens before the grace period after which the
+        // timeline is freed, unless the work is still busy.
+        unsafe { bindings::irq_work_queue(self.reap.get()) };
     }
 
     /// The body of the `reap` irq_work.
@@ -42,11 +65,51 @@ impl Timeline {
         // work is busy.
         let this = unsafe { &*work.byte_sub(offset_of!(Timeline, reap)).cast::<Timeline>() };
 
+        // Before RCU is read-locked, see `Timeline::complete`.
         let _domain = DomainSection::begin(this.options.domain);
         let _section = Annotation::begin();
-        let guard = this.lock.lock();
+        let _rcu = rcu::read_lock();
 
-        this.drain(&guard);
+        while let Some((header, poll)) = this.drain_and_next() {
+            // SAFETY: It was on the list inside this RCU read-side section, and the
+            // timeline not closed, so the driver's text stays as well.
+            let Some(error) = (unsafe { poll(header) }) else {
+                break;
+            };
+            // SAFETY: As above, it is valid: it is freed a grace period after it has
+            // signalled. If it has by now, it had been completed.
+            let _ = unsafe { header.as_ref() }
+                .outcome
+                .cmpxchg(PENDING, error, Full);
+        }
+    }
+
+    /// Signals what is complete, and returns the next one to ask the driver about, if
+    /// it can be asked: the first that is not, as all others wait for that.
+    ///
+    /// To be called inside an RCU read-side section.
+    fn drain_and_next(&self) -> Option<(NonNull<Header>, PollFn)> {
+        let guard = self.lock.lock();
+
+        self.drain(&guard);
+        // SAFETY: The lock is held.
+        if unsafe { (*self.inner.get()).closed } {
+            return None;
+        }
+        let poll = self.ops.poll?;
+        let mut next = None;
+
+        // Mostly the first; but one that is complete may wait for others with the
+        // same number.
+        self.for_each_pending(|header| {
+            // SAFETY: What is on the list is valid.
+            if unsafe { header.as_ref() }.outcome.load(Relaxed) != PENDING {
+                return ControlFlow::Continue(());
+            }
+            next = Some((header, poll));
+            ControlFlow::Break(())
+        });
+        next
     }
 
     /// Whether the kernel still uses the timeline: its irq_work is queued or

@@ -155,6 +155,35 @@ impl RawWork {
 /// A reference by which anybody can queue a [`Work`](super::Work), of whatever type;
 /// see [`Work::queuer`](super::Work::queuer).
 ///
+/// Dropped in any context: the item's own drop comes later, if this was the last that
+/// kept it.
+///
+/// # Examples
+///
+/// ```
+/// use dma_buf::{Section, Work, WorkItem, WorkQueuer};
+/// use kernel::{prelude::*, sync::{Arc, Completion}};
+///
+/// struct Retire(Arc<Completion>);
+///
+/// impl WorkItem for Retire {
+///     fn run(&self, _section: &Section<'_>) {
+///         self.0.complete_all();
+///     }
+/// }
+///
+/// /// Knows nothing of what will run.
+/// fn interrupt(queuer: &WorkQueuer) {
+///     queuer.queue();
+/// }
+///
+/// let done = Arc::pin_init(Completion::new(), GFP_KERNEL)?;
+/// let queuer = Work::new(Retire(done.clone()))?.queuer();
+/// interrupt(&queuer);
+/// done.wait_for_completion();
+/// # Ok::<(), Error>(())
+/// ```
+///
 /// # Invariants
 ///
 /// Owns a reference to the entry in `raw`.
@@ -179,6 +208,10 @@ impl WorkQueuer {
     }
 
     /// [`Work::queue`](super::Work::queue): work that is queued with a delay stays so.
+    ///
+    /// Any context.
+    ///
+    /// C function: `queue_work()`
     pub fn queue(&self) -> bool {
         // SAFETY: By the type invariant.
         unsafe { RawWork::queue(self.raw, 0) }

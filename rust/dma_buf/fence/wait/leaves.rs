@@ -27,8 +27,8 @@ impl Wait {
     /// The time is that of all leaves together: when it is over, those that are left
     /// are only looked at.
     ///
-    /// If a driver gives up, the others are waited for all the same, and then it
-    /// fails with [`WaitError::Driver`]. Fails as [`Leaves::next`] does, too, with
+    /// Process context, may sleep. If a driver gives up, the others are waited for all
+    /// the same, and then it fails with [`WaitError::Driver`]. Fails as [`Leaves::next`] does, too, with
     /// [`WaitError::Invalid`], perhaps after it has waited.
     ///
     /// [`Leaves::next`]: crate::Leaves::next
