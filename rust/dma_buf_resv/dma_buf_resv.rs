@@ -21,9 +21,9 @@ mod resv_order;
 #[path = "../dma_buf_kunit/thread.rs"]
 mod thread;
 mod wait;
+mod worker;
 #[path = "../dma_buf_kunit/workqueue.rs"]
 mod workqueue;
-mod worker;
 
 use kernel::prelude::*;
 

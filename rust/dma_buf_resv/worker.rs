@@ -125,9 +125,7 @@ impl Shared {
             objects.push(Object::new()?, GFP_KERNEL)?;
         }
         let first = objects[0].clone();
-        let objects = core::array::from_fn(|index| {
-            objects.get(index).unwrap_or(&first).clone()
-        });
+        let objects = core::array::from_fn(|index| objects.get(index).unwrap_or(&first).clone());
 
         Arc::pin_init(
             pin_init!(Self {
