@@ -24,7 +24,10 @@ use kernel::{
 
 /// A buffer of any driver's, shared through a file.
 ///
-/// What this crate does with it is to lend its reservation object.
+/// What this crate does with it is to lend its reservation object. References are
+/// counted by its file; the last one may be dropped in any context.
+///
+/// C functions: `get_dma_buf()`, `dma_buf_put()`
 ///
 /// # Examples
 ///

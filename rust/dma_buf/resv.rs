@@ -29,9 +29,10 @@
 //!
 //! # Lifetime
 //!
-//! A guard keeps the object that it locks, by owning a handle to it: forgotten, it
-//! leaves the object locked for ever, in memory that stays. As with any mutex, the
-//! task that holds the lock must not end before it is unlocked.
+//! A guard keeps the object that it locks, by owning a handle to it, and the task that
+//! has it locked, as others who want the lock look at both: forgotten, it leaves the
+//! object locked for ever, in memory that stays. [`Resv::with_lock`] cannot be forgotten,
+//! needs neither, and so is the cheaper way.
 //!
 //! # In a signalling section
 //!
@@ -77,7 +78,9 @@ pub use slots::{
 pub use usage::Usage;
 
 use crate::bindings;
+use core::ptr::null_mut;
 use kernel::{
+    error::to_result,
     prelude::*,
     types::Opaque, //
 };
@@ -179,12 +182,87 @@ impl Resv {
         unsafe { bindings::dma_buf_rs_dma_resv_is_locked(self.as_raw()) }
     }
 
+    /// Runs `f` with the lock held.
+    ///
+    /// Process context, may sleep; not in a signalling section, and with no other
+    /// reservation object locked.
+    ///
+    /// C functions: `dma_resv_lock()`, `dma_resv_unlock()`
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use dma_buf::{Leaf, Resv, ResvLocked, Usage};
+    /// use kernel::prelude::*;
+    ///
+    /// fn attach(resv: &Resv, job: &Leaf) -> Result {
+    ///     resv.with_lock(|resv| {
+    ///         resv.reserve_one()?.add(job, Usage::Write);
+    ///         Ok(())
+    ///     })
+    /// }
+    /// # use kernel::sync::Arc;
+    /// # attach(&*Arc::pin_init(Resv::new(), GFP_KERNEL)?, &Leaf::stub())?;
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[inline]
+    pub fn with_lock<R>(&self, f: impl FnOnce(&mut LockedResv<'_>) -> R) -> R {
+        // SAFETY: The object is valid. Without a context it cannot fail.
+        unsafe { bindings::dma_buf_rs_dma_resv_lock(self.as_raw(), null_mut()) };
+        // SAFETY: It is locked.
+        unsafe { self.and_unlock(f) }
+    }
+
+    /// [`Self::with_lock`], unless a signal comes for the task before; then it fails with
+    /// `EINTR`.
+    ///
+    /// C functions: `dma_resv_lock_interruptible()`, `dma_resv_unlock()`
+    #[inline]
+    pub fn with_lock_interruptible<R>(
+        &self,
+        f: impl FnOnce(&mut LockedResv<'_>) -> R,
+    ) -> Result<R> {
+        // SAFETY: The object is valid.
+        to_result(unsafe {
+            bindings::dma_buf_rs_dma_resv_lock_interruptible(self.as_raw(), null_mut())
+        })?;
+        // SAFETY: It is locked.
+        Ok(unsafe { self.and_unlock(f) })
+    }
+
+    /// [`Self::with_lock`], if nobody holds it. Does not sleep for it: also with other
+    /// reservation objects locked.
+    ///
+    /// C functions: `dma_resv_trylock()`, `dma_resv_unlock()`
+    #[inline]
+    pub fn with_try_lock<R>(&self, f: impl FnOnce(&mut LockedResv<'_>) -> R) -> Option<R> {
+        // SAFETY: The object is valid.
+        if !unsafe { bindings::dma_buf_rs_dma_resv_trylock(self.as_raw()) } {
+            return None;
+        }
+        // SAFETY: It is locked.
+        Some(unsafe { self.and_unlock(f) })
+    }
+
+    /// # Safety
+    ///
+    /// The current task has just locked the object.
+    #[inline]
+    unsafe fn and_unlock<R>(&self, f: impl FnOnce(&mut LockedResv<'_>) -> R) -> R {
+        // SAFETY: By the function's contract; what `f` is lent ends with it.
+        let result = f(&mut unsafe { LockedResv::new(self) });
+
+        // SAFETY: As above; that is given up once.
+        unsafe { bindings::dma_buf_rs_dma_resv_unlock(self.as_raw()) };
+        result
+    }
+
     /// Takes the lock for held, as it is in functions that C calls with it.
     ///
     /// # Safety
     ///
-    /// For as long as this is borrowed, the current task holds the lock, and
-    /// nobody else relies on holding it.
+    /// For as long as this is borrowed, the current task holds the lock; there are
+    /// neither slots that somebody else has reserved, nor a walk over the locked list.
     #[inline]
     pub unsafe fn assume_locked(&self) -> LockedResv<'_> {
         // SAFETY: By the function's contract.
@@ -200,8 +278,9 @@ impl PinnedDrop for Resv {
     ///
     /// C function: `dma_resv_fini()`
     fn drop(self: Pin<&mut Self>) {
-        // SAFETY: By the type invariant. Nobody has it locked: a guard owns a handle
-        // to it, and without handles there is no guard, forgotten or not.
+        // SAFETY: By the type invariant. Nobody has it locked: a guard owns a handle to
+        // it, and without handles there is no guard, forgotten or not; a closure that
+        // has it locked borrows it.
         unsafe { bindings::dma_resv_fini(self.as_raw()) };
     }
 }

@@ -290,6 +290,8 @@ mod tests {
         assert_eq!(references(f.fence(0)), before + 3);
         assert_eq!(had.get(), 0);
 
+        // The library's own; what the context's type has in it does not matter.
+        #[allow(improper_ctypes)]
         extern "C" {
             fn dma_buf_rs_ww_acquire_fini(context: *mut bindings::ww_acquire_ctx);
         }

@@ -69,15 +69,15 @@ mod tests {
         for (i, usage) in Usage::ALL.into_iter().enumerate() {
             // With it, also what has signalled.
             assert_eq!(guard.fences(usage).count(), i + 1);
+            let mut found = KVec::with_capacity(8, GFP_KERNEL)?;
             let mut walk = resv.fences_unlocked(usage);
-            let mut found = KVec::new();
             while let Some(index) = walk
                 .next()
                 .map(|fence| (0..4).position(|i| is_same(fence, f.fence(i))).unwrap_or(4))
             {
                 assert_eq!(walk.usage(), Usage::ALL[index]);
                 assert_eq!(walk.is_restarted(), found.is_empty());
-                found.push(index, GFP_KERNEL)?;
+                found.push_within_capacity(index).map_err(|_| E2BIG)?;
             }
             assert!(found.iter().copied().eq((0..=i).filter(|i| *i != 1)));
             assert!(walk.next().is_none() && walk.next().is_none());
@@ -114,11 +114,12 @@ mod tests {
         let mut walk = resv.fences_unlocked(Usage::Read);
 
         assert!(walk.next().is_some());
-        {
-            let _guard = ResvGuard::lock(resv.clone());
+        // Not by waiting for it, as RCU is read-locked.
+        let copied = resv.with_try_lock(|resv| {
             // SAFETY: It is locked, and there are no slots.
-            unsafe { bindings::dma_resv_copy_fences(resv.as_raw(), empty.as_raw()) };
-        }
+            unsafe { bindings::dma_resv_copy_fences(resv.as_raw(), empty.as_raw()) }
+        });
+        assert_eq!(copied, Some(0));
         assert!(walk.next().is_none());
         // What was counted up to here is void.
         assert!(walk.is_restarted());

@@ -4,7 +4,6 @@
 
 use crate::side::{
     fences,
-    fold,
     repeat,
     Operation,
     Plain,
@@ -56,21 +55,17 @@ impl HasResv for Buffer {
 
 /// A buffer with fences, each of a timeline of its own.
 struct State {
-    buffer: Option<Arc<Buffer>>,
+    buffer: Arc<Buffer>,
     leaves: KVec<ARef<Leaf>>,
     drivers: KVec<DriverFence<Plain>>,
     _contexts: KVec<FenceContext<Plain>>,
 }
 
 impl State {
-    fn buffer(&self) -> Result<&Arc<Buffer>> {
-        self.buffer.as_ref().ok_or(EINVAL)
-    }
-
     /// The fences are in the object, and there is room for as many more.
     fn new(count: u32) -> Result<Self> {
         let mut state = Self {
-            buffer: Some(Buffer::new()?),
+            buffer: Buffer::new()?,
             leaves: KVec::new(),
             drivers: KVec::new(),
             _contexts: KVec::new(),
@@ -84,7 +79,7 @@ impl State {
             state.drivers.push(fence, GFP_KERNEL)?;
             state._contexts.push(context, GFP_KERNEL)?;
         }
-        let mut guard = ResvGuard::lock(state.buffer()?.clone());
+        let mut guard = ResvGuard::lock(state.buffer.clone());
         for _ in 0..2 {
             add(&mut guard, &state.leaves)?;
         }
@@ -114,8 +109,8 @@ fn add(guard: &mut ResvGuard<Arc<Buffer>>, leaves: &[ARef<Leaf>]) -> Result {
 
 /// As a driver has it whose jobs have one fence.
 #[inline(never)]
-fn add_one(guard: &mut ResvGuard<Arc<Buffer>>, leaf: &Leaf) -> Result {
-    guard.reserve_one()?.add(leaf, Usage::Read);
+fn add_one(resv: &mut impl ResvLocked, leaf: &Leaf) -> Result {
+    resv.reserve_one()?.add(leaf, Usage::Read);
     Ok(())
 }
 
@@ -141,31 +136,26 @@ macro_rules! operation {
     };
 }
 
-// Whoever has a reference, and no other use for it meanwhile.
 operation!(Lock, bench_rust_resv_lock, |state, n| {
-    let lock = |buffer| ResvGuard::lock(buffer).unlock();
-
-    state.buffer = state.buffer.take().map(|buffer| fold(n, buffer, lock));
+    repeat(n, || state.buffer.resv.with_lock(|_| ()));
 });
 
 operation!(Hold, bench_rust_resv_hold, |state, n| {
-    if let Ok(buffer) = state.buffer() {
-        repeat(n, || drop(ResvGuard::lock(buffer.clone())));
-    }
+    let buffer = &state.buffer;
+    repeat(n, || drop(ResvGuard::lock(buffer.clone())));
 });
 
 operation!(Add, bench_rust_resv_add, |state, n| {
-    if let Ok(buffer) = state.buffer() {
-        let mut guard = ResvGuard::lock(buffer.clone());
-        let mut failed = false;
+    let buffer = &state.buffer;
+    let mut guard = ResvGuard::lock(buffer.clone());
+    let mut failed = false;
 
-        repeat(n, || failed |= add(&mut guard, &state.leaves).is_err());
-        black_box(failed);
-    }
+    repeat(n, || failed |= add(&mut guard, &state.leaves).is_err());
+    black_box(failed);
 });
 
 operation!(AddOne, bench_rust_resv_add_one, |state, n| {
-    if let (Ok(buffer), [leaf]) = (state.buffer(), &state.leaves[..]) {
+    if let (buffer, [leaf]) = (&state.buffer, &state.leaves[..]) {
         let mut guard = ResvGuard::lock(buffer.clone());
         let mut failed = false;
 
@@ -175,71 +165,62 @@ operation!(AddOne, bench_rust_resv_add_one, |state, n| {
 });
 
 operation!(Attach, bench_rust_resv_attach, |state, n| {
-    let [leaf] = &state.leaves[..] else {
-        return;
-    };
-    let mut failed = false;
-    let attach = |buffer| {
-        let mut guard = ResvGuard::lock(buffer);
+    if let (buffer, [leaf]) = (&state.buffer, &state.leaves[..]) {
+        let mut failed = false;
 
-        failed |= add_one(&mut guard, leaf).is_err();
-        guard.unlock()
-    };
-
-    state.buffer = state.buffer.take().map(|buffer| fold(n, buffer, attach));
-    black_box(failed);
+        repeat(n, || {
+            failed |= buffer.resv.with_lock(|resv| add_one(resv, leaf)).is_err();
+        });
+        black_box(failed);
+    }
 });
 
 operation!(Iterate, bench_rust_resv_iterate, |state, n| {
-    if let Ok(buffer) = state.buffer() {
-        let guard = ResvGuard::lock(buffer.clone());
-        let mut count = 0;
+    let buffer = &state.buffer;
+    let guard = ResvGuard::lock(buffer.clone());
+    let mut count = 0;
 
-        repeat(n, || {
-            for (fence, _usage) in guard.fences(Usage::Read) {
-                count += u32::from(fence.test_signaled_flag());
-            }
-        });
-        black_box(count);
-    }
+    repeat(n, || {
+        for (fence, _usage) in guard.fences(Usage::Read) {
+            count += u32::from(fence.test_signaled_flag());
+        }
+    });
+    black_box(count);
 });
 
 operation!(Unlocked, bench_rust_resv_unlocked, |state, n| {
-    if let Ok(buffer) = state.buffer() {
-        let mut count = 0;
+    let buffer = &state.buffer;
+    let mut count = 0;
 
-        repeat(n, || {
-            let mut fences = buffer.resv.fences_unlocked(Usage::Read);
+    repeat(n, || {
+        let mut fences = buffer.resv.fences_unlocked(Usage::Read);
 
-            while let Some(fence) = fences.next() {
-                count += u32::from(fence.test_signaled_flag());
-            }
-        });
-        black_box(count);
-    }
+        while let Some(fence) = fences.next() {
+            count += u32::from(fence.test_signaled_flag());
+        }
+    });
+    black_box(count);
 });
 
 operation!(Test, bench_rust_resv_test, |state, n| {
-    if let Ok(buffer) = state.buffer() {
-        let mut count = 0;
+    let buffer = &state.buffer;
+    let mut count = 0;
 
-        repeat(n, || {
-            count += u32::from(buffer.resv.test_signaled(Usage::Read))
-        });
-        black_box(count);
-    }
+    repeat(n, || {
+        count += u32::from(buffer.resv.test_signaled(Usage::Read))
+    });
+    black_box(count);
 });
 
 operation!(WaitZero, bench_rust_resv_wait, |state, n| {
-    if let Ok(buffer) = state.buffer() {
-        let wait = Wait::new().timeout(0);
-        let mut count = 0;
+    let buffer = &state.buffer;
+    let wait = Wait::new().timeout(0);
+    let mut count = 0;
 
-        repeat(n, || {
-            count += u32::from(wait.on_resv(&buffer.resv, Usage::Read).is_ok())
-        });
-        black_box(count);
-    }
+    repeat(n, || {
+        count += u32::from(wait.on_resv(&buffer.resv, Usage::Read).is_ok())
+    });
+    black_box(count);
 });
 
 /// Buffers that are locked together.

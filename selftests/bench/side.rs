@@ -74,16 +74,6 @@ pub(crate) fn repeat(mut n: u32, mut turn: impl FnMut()) {
     }
 }
 
-/// [`repeat`], with a value that each turn takes and gives back.
-#[inline(always)]
-pub(crate) fn fold<T>(mut n: u32, mut value: T, mut turn: impl FnMut(T) -> T) -> T {
-    while n != 0 {
-        value = turn(value);
-        n = hidden(n - 1);
-    }
-    value
-}
-
 /// The same number, as far as the compiler knows any.
 #[inline(always)]
 fn hidden(mut n: u32) -> u32 {

@@ -17,7 +17,6 @@ fn case(guard: &ResvGuard<Arc<Resv>>) {
     let mut fences = guard.fences(Usage::Read);
 
     require_send(fences.next());
-    require_send(guard.fences_unlocked(Usage::Read));
     #[cfg(fault)]
     require_send(fences); //~ E0277 cannot be sent between threads safely
 }

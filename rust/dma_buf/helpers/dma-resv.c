@@ -17,13 +17,6 @@ int dma_buf_rs_dma_resv_lock_interruptible(struct dma_resv *obj,
 }
 EXPORT_SYMBOL_GPL(dma_buf_rs_dma_resv_lock_interruptible);
 
-void dma_buf_rs_dma_resv_lock_slow(struct dma_resv *obj,
-				   struct ww_acquire_ctx *ctx)
-{
-	dma_resv_lock_slow(obj, ctx);
-}
-EXPORT_SYMBOL_GPL(dma_buf_rs_dma_resv_lock_slow);
-
 int dma_buf_rs_dma_resv_lock_slow_interruptible(struct dma_resv *obj,
 						struct ww_acquire_ctx *ctx)
 {

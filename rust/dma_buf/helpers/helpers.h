@@ -36,8 +36,6 @@ void dma_buf_rs_dma_fence_put_many(struct dma_fence *fence, int count);
 int dma_buf_rs_dma_resv_lock(struct dma_resv *obj, struct ww_acquire_ctx *ctx);
 int dma_buf_rs_dma_resv_lock_interruptible(struct dma_resv *obj,
 					   struct ww_acquire_ctx *ctx);
-void dma_buf_rs_dma_resv_lock_slow(struct dma_resv *obj,
-				   struct ww_acquire_ctx *ctx);
 int dma_buf_rs_dma_resv_lock_slow_interruptible(struct dma_resv *obj,
 						struct ww_acquire_ctx *ctx);
 bool dma_buf_rs_dma_resv_trylock(struct dma_resv *obj);

@@ -16,6 +16,8 @@ use core::{
 use kernel::{
     error::to_result,
     prelude::*,
+    sync::aref::ARef,
+    task::Task,
     types::NotThreadSafe, //
 };
 
@@ -55,6 +57,8 @@ pub struct ResvGuard<H: ResvHandle> {
     /// Asked once: a handle may give another each time.
     resv: ptr::NonNull<Resv>,
     handle: H,
+    /// Who has it locked: others look at the task, also when it has ended.
+    task: ARef<Task>,
     _not_send: NotThreadSafe,
 }
 
@@ -117,6 +121,7 @@ impl<H: ResvHandle> ResvGuard<H> {
         Self {
             resv,
             handle,
+            task: ARef::from(&**kernel::current!()),
             _not_send: NotThreadSafe,
         }
     }
@@ -129,9 +134,11 @@ impl<H: ResvHandle> ResvGuard<H> {
         let this = ManuallyDrop::new(self);
 
         // SAFETY: By the type invariant; `this` is not dropped, so the lock is given up
-        // once, and the handle, which keeps the object until then, moved out once.
+        // once, and the handle, which keeps the object until then, moved out once, as the
+        // task is.
         unsafe {
             bindings::dma_buf_rs_dma_resv_unlock(this.resv.as_ptr().cast());
+            drop(ptr::read(&this.task));
             ptr::read(&this.handle)
         }
     }
@@ -162,6 +169,9 @@ impl<H: ResvHandle> Deref for ResvGuard<H> {
 }
 
 impl<H: ResvHandle> Drop for ResvGuard<H> {
+    /// Context: that of locking.
+    ///
+    /// C function: `dma_resv_unlock()`
     #[inline]
     fn drop(&mut self) {
         // SAFETY: By the type invariant; the handle is dropped after this.

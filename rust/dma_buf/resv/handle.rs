@@ -13,7 +13,9 @@ use kernel::sync::{
 
 /// What has a reservation object: a driver's buffer, say, or a [`Resv`] itself.
 ///
-/// Several may have the same one, such as all buffers of an address space.
+/// Several may have the same one, such as all buffers of an address space. What is of a
+/// type of another crate, a GEM object, say, is put into one of the driver's own, which
+/// takes its reservation object by [`Resv::from_raw`].
 pub trait HasResv {
     /// The reservation object.
     fn resv(&self) -> &Resv;
@@ -41,7 +43,7 @@ pub unsafe trait ResvHandle {
 // SAFETY: As long as there is an `Arc`, what it points to stays there, and is only
 // shared; so a borrow of it may be taken to last as long as the `Arc` does. Being
 // `'static`, it does not borrow anything that ends before.
-unsafe impl<T: HasResv + 'static> ResvHandle for Arc<T> {
+unsafe impl<T: HasResv + ?Sized + 'static> ResvHandle for Arc<T> {
     #[inline]
     fn resv(&self) -> &Resv {
         (**self).resv()

@@ -13,8 +13,15 @@ use crate::{
         Fence, //
     }, //
 };
-use core::marker::PhantomData;
-use kernel::types::NotThreadSafe;
+use core::{
+    marker::PhantomData,
+    mem::replace,
+    ptr::null_mut, //
+};
+use kernel::{
+    sync::rcu,
+    types::NotThreadSafe, //
+};
 
 /// A cursor at the beginning of a list.
 #[inline]
@@ -85,8 +92,86 @@ const NO_LIST: *mut bindings::dma_resv_list = core::ptr::without_provenance_mut(
 
 /// A walk over the fences of an object that are pending, without its lock.
 ///
+/// The kernel knows by the list's address whether the list is another one than before.
+/// That is only true while the old one's memory cannot be used for a new one, so for an
+/// RCU read-side section.
+///
+/// # Invariants
+///
+/// The cursor is for an object that is valid for `'a`; it has no fence, or a reference
+/// to its fence.
+pub(super) struct Walk<'a> {
+    cursor: bindings::dma_resv_iter,
+    _resv: PhantomData<&'a Resv>,
+}
+
+impl<'a> Walk<'a> {
+    #[inline]
+    pub(super) fn new(resv: &'a Resv, usage: Usage) -> Self {
+        // INVARIANT: The object is borrowed, and there is no fence yet.
+        Self {
+            cursor: begin(resv, usage, NO_LIST),
+            _resv: PhantomData,
+        }
+    }
+
+    /// The next fence, which is kept until the following call.
+    ///
+    /// # Safety
+    ///
+    /// Since the last call, if there was one after [`Self::restart`], the current task
+    /// has been in the same RCU read-side section.
+    #[inline]
+    pub(super) unsafe fn next(&mut self) -> Option<&Fence> {
+        // SAFETY: By the type invariant and the function's contract.
+        let fence = unsafe { bindings::dma_resv_iter_next_unlocked(&mut self.cursor) };
+
+        // When the list has gone, as it does if a foreign driver copies fences of an object
+        // without any, the core gives the fence before once more, over and over.
+        if self.cursor.fences.is_null() {
+            self.release();
+            return None;
+        }
+        if fence.is_null() {
+            return None;
+        }
+        // SAFETY: By the type invariant there is a reference to it.
+        Some(unsafe { Fence::from_raw(fence) })
+    }
+
+    /// Has the walk start again.
+    #[inline]
+    pub(super) fn restart(&mut self) {
+        self.cursor.fences = NO_LIST;
+    }
+
+    /// Drops the fence that the cursor has.
+    #[inline]
+    fn release(&mut self) {
+        let fence = replace(&mut self.cursor.fence, null_mut());
+
+        if !fence.is_null() {
+            // SAFETY: By the type invariant the reference is ours.
+            unsafe { put(fence) };
+        }
+    }
+}
+
+impl Drop for Walk<'_> {
+    /// C function: `dma_resv_iter_end()`
+    #[inline]
+    fn drop(&mut self) {
+        self.release();
+    }
+}
+
+/// A walk over the fences of an object that are pending, without its lock.
+///
 /// When the list changes meanwhile, the walk starts again, and may give fences that it
-/// has given before: see [`Self::is_restarted`]. [`Resv::get_fences`] gives each once.
+/// has given before: see [`Self::is_restarted`]. [`Resv::get_fences`] takes care of that.
+///
+/// RCU is read-locked as long as there is the walk: nothing may sleep meanwhile. Whoever
+/// has to takes references, by [`Resv::get_fences`].
 ///
 /// # Examples
 ///
@@ -113,19 +198,10 @@ const NO_LIST: *mut bindings::dma_resv_list = core::ptr::without_provenance_mut(
 /// # assert_eq!(pending(&*Arc::pin_init(Resv::new(), GFP_KERNEL)?), 0);
 /// # Ok::<(), Error>(())
 /// ```
-///
-/// # Invariants
-///
-/// The cursor is for an object that is valid for `'a`; it has no fence, or a reference
-/// to its fence.
 pub struct FencesUnlocked<'a> {
-    cursor: bindings::dma_resv_iter,
-    _resv: PhantomData<&'a Resv>,
+    walk: Walk<'a>,
+    _rcu: rcu::Guard,
 }
-
-// SAFETY: The cursor's fence may be used on any CPU; the pointer to the list is only
-// compared.
-unsafe impl Send for FencesUnlocked<'_> {}
 
 impl Resv {
     /// Walks over those fences of this usage, or one before it, that are pending.
@@ -135,10 +211,9 @@ impl Resv {
     /// C function: `dma_resv_iter_begin()`
     #[inline]
     pub fn fences_unlocked(&self, usage: Usage) -> FencesUnlocked<'_> {
-        // INVARIANT: The object is borrowed, and there is no fence yet.
         FencesUnlocked {
-            cursor: begin(self, usage, NO_LIST),
-            _resv: PhantomData,
+            walk: Walk::new(self, usage),
+            _rcu: rcu::read_lock(),
         }
     }
 }
@@ -157,31 +232,14 @@ impl FencesUnlocked<'_> {
     )]
     #[inline]
     pub fn next(&mut self) -> Option<&Fence> {
-        // SAFETY: By the type invariant.
-        let fence = unsafe { bindings::dma_resv_iter_next_unlocked(&mut self.cursor) };
-
-        // When the list has gone, as it does if a foreign driver copies fences of an object
-        // without any, the core gives the fence before once more, over and over.
-        if self.cursor.fences.is_null() {
-            self.release();
-            return None;
-        }
-        if fence.is_null() {
-            return None;
-        }
-        // SAFETY: By the type invariant there is a reference to it.
-        Some(unsafe { Fence::from_raw(fence) })
+        // SAFETY: RCU is read-locked, since before the first call.
+        unsafe { self.walk.next() }
     }
 
-    /// Drops the fence that the cursor has.
+    /// Has the walk start again, as it does by itself when the list changes.
     #[inline]
-    fn release(&mut self) {
-        let fence = core::mem::replace(&mut self.cursor.fence, core::ptr::null_mut());
-
-        if !fence.is_null() {
-            // SAFETY: By the type invariant the reference is ours.
-            unsafe { put(fence) };
-        }
+    pub fn restart(&mut self) {
+        self.walk.restart();
     }
 
     /// The usage of the fence that [`Self::next`] returned last.
@@ -189,7 +247,7 @@ impl FencesUnlocked<'_> {
     /// C function: `dma_resv_iter_usage()`
     #[inline]
     pub fn usage(&self) -> Usage {
-        Usage::from_raw(self.cursor.fence_usage)
+        Usage::from_raw(self.walk.cursor.fence_usage)
     }
 
     /// Whether what [`Self::next`] returned last is the first of a walk that has just
@@ -199,14 +257,13 @@ impl FencesUnlocked<'_> {
     /// C function: `dma_resv_iter_is_restarted()`
     #[inline]
     pub fn is_restarted(&self) -> bool {
-        self.cursor.is_restarted
+        self.walk.cursor.is_restarted
     }
-}
 
-impl Drop for FencesUnlocked<'_> {
-    /// C function: `dma_resv_iter_end()`
+    /// How many fences there were when the walk started, or started again: more than there
+    /// will be, as signalled ones, and those of other usages, are counted, too.
     #[inline]
-    fn drop(&mut self) {
-        self.release();
+    pub(super) fn at_most(&self) -> usize {
+        self.walk.cursor.num_fences as usize
     }
 }

@@ -3,14 +3,15 @@
 //! What can be asked of a reservation object without its lock.
 
 use super::{
+    iter::Walk,
     Resv,
-    Usage, //
+    Usage,
+    MAX_RESV_FENCES, //
 };
 use crate::{
     bindings,
     fence::{
         Fence,
-        Kind,
         Leaf,
         Wait,
         WaitError, //
@@ -20,7 +21,7 @@ use crate::{
     slab, //
 };
 use kernel::{
-    alloc::kvec::PushError,
+    alloc::flags::__GFP_NOWARN,
     prelude::*,
     sync::aref::ARef,
     time::{
@@ -43,28 +44,47 @@ impl Resv {
         unsafe { bindings::dma_resv_test_signaled(self.as_raw(), usage.as_raw()) }
     }
 
-    /// References to those fences of this usage, or one before it, that are pending:
-    /// all that were at one moment, each once.
+    /// References to those fences of this usage, or one before it, that are pending.
+    ///
+    /// That the list changes meanwhile has none of them given twice.
     ///
     /// Process context, may sleep; never with a fence's lock held. Fails with `ENOMEM`.
     ///
     /// C function: `dma_resv_get_fences()`
     pub fn get_fences(&self, usage: Usage) -> Result<KVec<ARef<Fence>>> {
-        let mut fences = slab::pointers(FEW)?;
-        let mut walk = self.fences_unlocked(usage);
+        self.snapshot(usage, slab::pointers(FEW)?, |fence, _| fence)
+    }
 
+    /// What `f` makes of those fences of this usage, or one before it, that are pending,
+    /// in the place of what is in `found`.
+    fn snapshot<T>(
+        &self,
+        usage: Usage,
+        mut found: KVec<T>,
+        f: impl Fn(ARef<Fence>, Usage) -> T,
+    ) -> Result<KVec<T>> {
         loop {
-            let fence = walk.next().map(ARef::from);
+            let mut walk = self.fences_unlocked(usage);
 
-            if walk.is_restarted() {
-                fences.clear();
+            found.clear();
+            loop {
+                let fence = walk.next().map(ARef::from);
+
+                if walk.is_restarted() {
+                    found.clear();
+                }
+                let Some(fence) = fence else {
+                    return Ok(found);
+                };
+                if found.push_within_capacity(f(fence, walk.usage())).is_err() {
+                    break;
+                }
             }
-            let Some(fence) = fence else {
-                return Ok(fences);
-            };
-            if let Err(PushError(fence)) = fences.push_within_capacity(fence) {
-                fences.push(fence, GFP_KERNEL)?;
-            }
+            // Not in the walk, as that is an RCU read-side section.
+            let room = walk.at_most();
+            drop(walk);
+            found.clear();
+            found.reserve(room, GFP_KERNEL | __GFP_NOWARN)?;
         }
     }
 
@@ -86,33 +106,29 @@ impl Resv {
         merge(&fences).map(Some)
     }
 
-    /// The leaves of all fences that are pending, and their usages.
+    /// The leaves of all fences that are pending, and their usages; not more than an
+    /// object holds.
     pub(super) fn pending_leaves(&self) -> Result<KVec<(ARef<Leaf>, Usage)>> {
-        let mut found = KVec::new();
-        let mut walk = self.fences_unlocked(Usage::Bookkeep);
+        let fences = self.snapshot(Usage::Bookkeep, KVec::new(), |fence, usage| (fence, usage))?;
+        let mut found = KVec::with_capacity(fences.len(), GFP_KERNEL | __GFP_NOWARN)?;
 
-        loop {
-            let fence = walk.next().map(ARef::from);
-            let usage = walk.usage();
+        for (fence, usage) in fences {
+            let mut leaves = fence.leaves();
 
-            if walk.is_restarted() {
-                found.clear();
-            }
-            let Some(fence) = fence else {
-                return Ok(found);
-            };
-            if let Kind::Leaf(leaf) = fence.kind() {
+            while let Some(leaf) = leaves.next()? {
+                if found.len() >= MAX_RESV_FENCES {
+                    return Err(E2BIG);
+                }
                 found.push((leaf.into(), usage), GFP_KERNEL)?;
-                continue;
-            }
-            for leaf in fence.leaves().collect()? {
-                found.push((leaf, usage), GFP_KERNEL)?;
             }
         }
+        Ok(found)
     }
 
     /// Waits, uninterruptibly, until all fences of this usage, or one before it, have
     /// signalled; [`Wait::on_resv`] knows other ways.
+    ///
+    /// Process context, may sleep.
     ///
     /// C function: `dma_resv_wait_timeout()`
     pub fn wait(&self, usage: Usage) -> Result<(), WaitError> {
@@ -120,6 +136,8 @@ impl Resv {
     }
 
     /// [`Self::wait`] for so many jiffies; says how many were left.
+    ///
+    /// Process context, may sleep.
     ///
     /// C function: `dma_resv_wait_timeout()`
     pub fn wait_timeout(&self, usage: Usage, timeout: Jiffies) -> Result<Jiffies, WaitError> {
@@ -149,7 +167,10 @@ impl Wait {
     /// have signalled. On success, says how many jiffies were left.
     ///
     /// The lock need not be held, but may be. What is added meanwhile is waited for, too.
-    /// If a driver gives up on a fence, the wait ends with [`WaitError::Driver`].
+    /// If a driver gives up on a fence, the wait ends with [`WaitError::Driver`]. Each is
+    /// waited for as a whole: see [`Self::on`].
+    ///
+    /// Process context, may sleep.
     ///
     /// C function: `dma_resv_wait_timeout()`
     #[inline]
@@ -157,10 +178,12 @@ impl Wait {
         let mut left = self.jiffies().max(1);
 
         self.annotate_all();
-        let mut walk = resv.fences_unlocked(usage);
-        while let Some(fence) = walk.next() {
+        let mut walk = Walk::new(resv, usage);
+        // SAFETY: The walk starts again each time.
+        while let Some(fence) = unsafe { walk.next() } {
             left = self.on_annotated(fence)?;
             self = self.left(left);
+            walk.restart();
         }
         Ok(left)
     }

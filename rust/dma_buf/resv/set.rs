@@ -178,8 +178,8 @@ impl<H: ResvHandle> ResvSet<H> {
 
     /// Puts an object in.
     ///
-    /// Process context, may sleep. Fails with `E2BIG` for more than [`MAX_RESV_SET`],
-    /// `ENOMEM`, and `EBUSY` if a forgotten guard has the set locked.
+    /// Process context, may sleep. Fails, and drops the handle, with `E2BIG` for more than
+    /// [`MAX_RESV_SET`], `ENOMEM`, and `EBUSY` if a forgotten guard has the set locked.
     pub fn push(&mut self, handle: H) -> Result {
         self.unlocked()?;
         if self.members.len() >= MAX_RESV_SET {
@@ -228,8 +228,7 @@ impl<H: ResvHandle> ResvSet<H> {
     /// reservation object locked. Fails with `EBUSY` if a forgotten guard has the set
     /// locked, and for nothing else.
     ///
-    /// C functions: `ww_acquire_init()`, `dma_resv_lock()`, `dma_resv_lock_slow()`,
-    /// `ww_acquire_done()`
+    /// C functions: `ww_acquire_init()`, `dma_resv_lock()`, `ww_acquire_done()`
     #[inline]
     pub fn lock(&mut self) -> Result<LockedSet<'_, H>> {
         self.lock_all::<false>()

@@ -9,7 +9,6 @@ use super::{
 use crate::{
     bindings,
     fence::{
-        put,
         Kind,
         Leaf, //
     },
@@ -21,7 +20,7 @@ use kernel::{
     types::NotThreadSafe, //
 };
 
-/// The most fences that a reservation object holds.
+/// The most pending fences that a reservation object holds.
 ///
 /// The kernel has them in one piece of memory that it doubles, and computes sizes
 /// without looking for overflow.
@@ -35,7 +34,7 @@ pub const MAX_RESV_FENCES: usize = 65536;
 #[inline]
 pub(super) unsafe fn reserve(resv: &Resv, count: usize) -> Result {
     // 0 is too many, too.
-    if count.wrapping_sub(1) >= MAX_RESV_FENCES || may_be_long(resv) {
+    if count.wrapping_sub(1) >= MAX_RESV_FENCES - SHORT || may_be_long(resv) {
         check(resv, count)?;
     }
     // SAFETY: The object is valid, and its lock held. The number is not 0, and
@@ -46,10 +45,13 @@ pub(super) unsafe fn reserve(resv: &Resv, count: usize) -> Result {
     }
 }
 
-/// Whether the list of an object whose lock is held is as long as a page, or longer.
+/// How many fences there are at most in a list that is shorter than a page.
+const SHORT: usize = PAGE_SIZE / size_of::<*const bindings::dma_fence>();
+
+/// Whether the list of an object whose lock is held may be as long as a page, or longer.
 ///
 /// How long it is is the kernel's secret. But its memory comes from `kmalloc()`, of
-/// which a page and more are aligned to a page, and what is less hardly ever is.
+/// which a page and more is aligned to a page, and what is much less mostly is not.
 #[inline]
 fn may_be_long(resv: &Resv) -> bool {
     // SAFETY: The lock is held, so nobody changes the pointer.
@@ -62,24 +64,21 @@ fn may_be_long(resv: &Resv) -> bool {
 #[cold]
 #[inline(never)]
 fn check(resv: &Resv, count: usize) -> Result {
-    let mut cursor = bindings::dma_resv_iter {
-        obj: resv.as_raw(),
-        usage: Usage::Bookkeep.as_raw(),
-        ..Default::default()
-    };
+    let mut pending = 0;
 
     if count == 0 {
         return Err(EINVAL);
     }
-    // SAFETY: The cursor is for a valid object, and has no fence yet. The one that it
-    // has then, or null, goes with it.
-    unsafe {
-        bindings::dma_resv_iter_first_unlocked(&mut cursor);
-        if !cursor.fence.is_null() {
-            put(cursor.fence);
+    // Nobody changes the list, so the walk does not start again.
+    let mut walk = resv.fences_unlocked(Usage::Bookkeep);
+    while walk.next().is_some() {
+        // With those that have signalled, which the kernel throws out when it needs room.
+        if walk.at_most().saturating_add(count) <= MAX_RESV_FENCES {
+            break;
         }
+        pending += 1;
     }
-    if count > MAX_RESV_FENCES.saturating_sub(cursor.num_fences as usize) {
+    if pending + count.min(MAX_RESV_FENCES + 1) > MAX_RESV_FENCES {
         return Err(E2BIG);
     }
     Ok(())

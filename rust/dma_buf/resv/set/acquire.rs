@@ -100,15 +100,17 @@ impl<H: ResvHandle> ResvSet<H> {
         }
         self.is_shared = false;
 
-        if error == DEADLOCK {
+        // With PREEMPT_RT a chain of tasks that wait for each other may be too long, which is
+        // told in the same way. C's function for the slow way of an uninterruptible lock
+        // keeps that to itself; otherwise it is the one here.
+        while error == DEADLOCK {
             // SAFETY: The object is valid, and the one that was contended; nothing is
             // locked with the context.
             error = unsafe {
                 if INTERRUPTIBLE {
                     bindings::dma_buf_rs_dma_resv_lock_slow_interruptible(resv, context)
                 } else {
-                    bindings::dma_buf_rs_dma_resv_lock_slow(resv, context);
-                    0
+                    bindings::dma_buf_rs_dma_resv_lock(resv, context)
                 }
             };
             if error == 0 {

@@ -8,12 +8,15 @@ use super::{
 };
 use crate::{
     fence::Leaf,
+    flat::Flat,
     resv::{
         slots::{
             self,
             Slot, //
         },
+        Fences,
         LockedResv,
+        Resv,
         ResvHandle,
         Usage, //
     }, //
@@ -63,6 +66,26 @@ impl<'a, H: ResvHandle> LockedSet<'a, H> {
     /// The handle that was put in at this place.
     pub fn handle(&self, index: usize) -> Option<&H> {
         self.set.get(index)
+    }
+
+    /// The object that was put in at this place.
+    #[inline]
+    pub fn resv(&self, index: usize) -> Option<&Resv> {
+        let member = self.set.members.get(index)?;
+
+        // SAFETY: The set is borrowed, so the member stays.
+        Some(unsafe { member.resv() })
+    }
+
+    /// The fences of the object that was put in at this place, as
+    /// [`ResvLocked::fences`] gives them.
+    ///
+    /// [`ResvLocked::fences`]: crate::ResvLocked::fences
+    #[inline]
+    pub fn fences(&self, index: usize, usage: Usage) -> Option<Fences<'_>> {
+        // SAFETY: Its lock is held by this, and as this is borrowed, nobody changes the list.
+        self.resv(index)
+            .map(|resv| unsafe { Fences::new(resv, usage) })
     }
 
     /// The object that was put in at this place, to do with what can be done with one
@@ -115,6 +138,9 @@ impl<'a, H: ResvHandle> LockedSet<'a, H> {
 }
 
 impl<H: ResvHandle> Drop for LockedSet<'_, H> {
+    /// Context: that of locking.
+    ///
+    /// C functions: `dma_resv_unlock()`, `ww_acquire_fini()`
     #[inline]
     fn drop(&mut self) {
         // SAFETY: By the type invariant.
@@ -144,6 +170,25 @@ impl<'a, H: ResvHandle> SetSlots<'a, H> {
         member.slots = member.slots.checked_sub(1)?;
         // SAFETY: The lock is held for `'a`, and the room for one more is that slot's now.
         Some(unsafe { Slot::new(member.resv()) })
+    }
+
+    /// Adds a fence, or each leaf of an array, to the object that was put into the set at
+    /// this place.
+    ///
+    /// Fails with `ENOENT` if there is none, and with `ENOSPC`, and adds nothing, if the
+    /// fence has more leaves than there are slots. Context: as [`Slot::add`].
+    pub fn add_leaves(&mut self, index: usize, fence: &Flat, usage: Usage) -> Result {
+        let member = self.members.get(index).ok_or(ENOENT)?;
+
+        if fence.leaf_count() > member.slots {
+            return Err(ENOSPC);
+        }
+        for leaf in fence.iter() {
+            if let Some(slot) = self.slot(index) {
+                slot.add(leaf, usage);
+            }
+        }
+        Ok(())
     }
 
     /// Adds a fence to each object.
