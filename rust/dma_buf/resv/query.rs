@@ -167,8 +167,9 @@ impl Wait {
     /// have signalled. On success, says how many jiffies were left.
     ///
     /// The lock need not be held, but may be. What is added meanwhile is waited for, too.
-    /// If a driver gives up on a fence, the wait ends with [`WaitError::Driver`]. Each is
-    /// waited for as a whole: see [`Self::on`].
+    /// If a driver gives up on a fence, the wait ends with [`WaitError::Driver`]; with `EIO`
+    /// if its own way of waiting has an end before the fence has signalled, and it does not
+    /// say so. Each is waited for as a whole: see [`Self::on`].
     ///
     /// Process context, may sleep.
     ///
@@ -182,6 +183,10 @@ impl Wait {
         // SAFETY: The walk starts again each time.
         while let Some(fence) = unsafe { walk.next() } {
             left = self.on_annotated(fence)?;
+            // It would be come upon again, and again.
+            if !fence.is_signaled() {
+                return Err(WaitError::Driver(EIO));
+            }
             self = self.left(left);
             walk.restart();
         }
