@@ -127,12 +127,7 @@ pub trait ResvLocked: Locked {
     /// Context: any in which the lock can be held; never with a fence's lock held.
     ///
     /// C function: `dma_resv_replace_fences()`
-    fn replace_fences(
-        &mut self,
-        context: u64,
-        replacement: &Leaf,
-        usage: Usage,
-    ) -> Result<usize> {
+    fn replace_fences(&mut self, context: u64, replacement: &Leaf, usage: Usage) -> Result<usize> {
         let mut count = 0;
 
         for (fence, old) in self.fences(Usage::Bookkeep) {

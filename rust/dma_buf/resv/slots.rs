@@ -201,8 +201,6 @@ impl<'a> Slot<'a> {
 
         // SAFETY: By the type invariant the lock is held, and there is room for it. It
         // is valid, and no container.
-        unsafe {
-            bindings::dma_resv_add_fence(self.resv.as_raw(), fence.as_raw(), usage.as_raw())
-        };
+        unsafe { bindings::dma_resv_add_fence(self.resv.as_raw(), fence.as_raw(), usage.as_raw()) };
     }
 }
