@@ -23,7 +23,23 @@ use kernel::{
 /// The most fences that a reservation object holds.
 ///
 /// The kernel has them in one piece of memory that it doubles, and computes sizes
-/// without looking for overflow.
+/// without looking for overflow. Those that have signalled do not count, since they
+/// make room as it is needed.
+///
+/// # Examples
+///
+/// ```
+/// use dma_buf::{Leaf, Resv, ResvGuard, ResvLocked, Usage, MAX_RESV_FENCES};
+/// use kernel::{prelude::*, sync::Arc};
+///
+/// let resv = Arc::pin_init(Resv::new(), GFP_KERNEL)?;
+/// let mut guard = ResvGuard::lock(resv);
+///
+/// guard.reserve_one()?.add(&Leaf::stub(), Usage::Read);
+/// assert!(guard.reserve(MAX_RESV_FENCES).is_ok());
+/// assert_eq!(guard.reserve(MAX_RESV_FENCES + 1).err(), Some(E2BIG));
+/// # Ok::<(), Error>(())
+/// ```
 pub const MAX_RESV_FENCES: usize = 65536;
 
 /// Reserves slots in an object whose lock is held. `room` is how many more there may
@@ -38,13 +54,20 @@ pub(super) unsafe fn reserve(resv: &Resv, room: &mut usize, count: usize) -> Res
         return Err(EINVAL);
     }
     if count > *room {
-        *room = MAX_RESV_FENCES.saturating_sub(count_fences(resv));
+        let present = count_fences(resv);
+
+        *room = MAX_RESV_FENCES.saturating_sub(present);
+        // A foreign driver may have added more, so the piece may be of any size.
+        if count > *room && present <= MAX_RESV_FENCES {
+            *room = MAX_RESV_FENCES.saturating_sub(count_pending(resv));
+        }
         if count > *room {
             return Err(E2BIG);
         }
     }
-    // SAFETY: The object is valid, and its lock held. The number is not 0, and
-    // together with what is there small enough for all that is computed of it.
+    // SAFETY: The object is valid, and its lock held. The number is not 0, and with
+    // what is there, twice `MAX_RESV_FENCES` at most: small enough for all that is
+    // computed of it.
     to_result(unsafe { bindings::dma_resv_reserve_fences(resv.as_raw(), count as u32) })?;
     *room -= count;
     Ok(())
@@ -69,6 +92,20 @@ fn count_fences(resv: &Resv) -> usize {
         }
     }
     cursor.num_fences as usize
+}
+
+/// How many fences are pending in an object whose lock is held; looks at each.
+#[cold]
+#[inline(never)]
+fn count_pending(resv: &Resv) -> usize {
+    let mut walk = resv.fences_unlocked(Usage::Bookkeep);
+    let mut count = 0;
+
+    // Nobody changes the list, so this does not start again.
+    while walk.next().is_some() {
+        count += 1;
+    }
+    count
 }
 
 /// Reserved slots: room for so many fences, until they are dropped.
