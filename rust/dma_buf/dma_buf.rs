@@ -61,9 +61,10 @@
 //! [`merge`], [`Fence::leaves`], [`Fence::links`] and [`Wait::on_leaves`] bear any
 //! nesting, as they ask the kernel of leaves, and of arrays of leaves, only. As they
 //! are, fences are handed to it by [`Fence::is_signaled`], [`Fence::status`],
-//! [`Fence::later`], [`Fence::set_deadline`] and [`Fence::find_seqno`], which recurse;
-//! and by [`Fence::enable_signaling`], [`Wait::on`], [`Wait::on_any`] and the poll of a
-//! [`SyncFile`], where lockdep has something to say, too.
+//! [`Fence::later`], [`Fence::describe`], [`Fence::set_deadline`] and
+//! [`Fence::find_seqno`], which recurse; and by [`Fence::enable_signaling`],
+//! [`Wait::on`], [`Wait::on_any`] and the poll of a [`SyncFile`], where lockdep has
+//! something to say, too.
 //! [`FenceCallbackRegistration::register`] and [`Forward::start`] refuse what they see
 //! at one look. The last reference has all in it let go, level by level, inside each
 //! other: that is the kernel's, and whoever drops it cannot tell.

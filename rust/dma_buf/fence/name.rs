@@ -50,7 +50,8 @@ impl Fence {
     }
 
     /// Prints the fence into a file: a line with its numbers, its names and
-    /// whether it has signalled, asking its driver as [`Self::is_signaled`] does.
+    /// whether it has signalled, asking its driver as [`Self::is_signaled`] does, with
+    /// the [same care](crate#containers) for containers of foreign drivers.
     ///
     /// Context: any, but never with a fence's lock held.
     ///
