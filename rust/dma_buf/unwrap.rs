@@ -171,7 +171,8 @@ impl Leaves<'_> {
         clippy::should_implement_trait,
         reason = "what it returns is kept by it"
     )]
-    #[inline]
+    // A call for each leaf costs as much as the leaf does.
+    #[inline(always)]
     pub fn next(&mut self) -> Result<Option<&Leaf>> {
         let mut next = match self.root.take() {
             Some(root) => Some(NonNull::from(root)),
@@ -234,6 +235,8 @@ impl Leaves<'_> {
     }
 
     /// Counts a fence beneath a container that should not be there.
+    #[cold]
+    #[inline(never)]
     fn count(&mut self) -> Result {
         if self.nested == MAX_NESTED {
             self.outer.clear();

@@ -13,7 +13,7 @@ use crate::{
     race::ensure,
     resv::object, //
 };
-use core::mem::forget;
+use core::mem::ManuallyDrop;
 use dma_buf::{
     DriverFence,
     Fence,
@@ -126,7 +126,9 @@ impl World {
 
             match self.random.below(8) {
                 0 => drop(slot),
-                1 => forget(slot),
+                1 => {
+                    let _ = ManuallyDrop::new(slot);
+                }
                 _ => {
                     slot.add(&fence, usage);
                     self.added[which].push((line, fence.seqno(), usage), GFP_KERNEL)?;
@@ -135,7 +137,7 @@ impl World {
         }
         ensure!(slots.len() == count - used);
         if self.random.below(4) == 0 {
-            forget(slots);
+            let _ = ManuallyDrop::new(slots);
         }
         Ok(())
     }

@@ -22,7 +22,7 @@ mod tests {
             object, //
         },
     };
-    use core::mem::forget;
+    use core::mem::ManuallyDrop;
     use dma_buf::{
         signalling,
         Leaf,
@@ -76,8 +76,8 @@ mod tests {
             let _ = guard.reserve_one()?;
         }
         // Nor does it matter if they are forgotten.
-        forget(guard.reserve(MAX_RESV_FENCES)?);
-        forget(guard.reserve_one()?);
+        let _ = ManuallyDrop::new(guard.reserve(MAX_RESV_FENCES)?);
+        let _ = ManuallyDrop::new(guard.reserve_one()?);
         let mut slots = guard.reserve(MAX_RESV_FENCES)?;
         for i in 0..3 {
             slots.next().ok_or(ENOSPC)?.add(&f.leaf(i), Usage::Write);
