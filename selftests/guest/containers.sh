@@ -6,47 +6,8 @@
 # for 100 000 links.
 stall=/sys/module/rcupdate/parameters/rcu_cpu_stall_timeout
 [ ! -e $stall ] || echo 300 >$stall
-number=0
-failed=0
-
-# result STATUS NAME, with what there is to say on stdin
-result() {
-	number=$((number + 1))
-	sed 's/^/# /'
-	if [ "$1" -eq 0 ]; then
-		echo "ok $number - $2"
-	else
-		echo "not ok $number - $2"
-		failed=1
-	fi
-}
-
-# looked_at NAME COMMAND...: COMMAND says whether it is as NAME has it
-looked_at() {
-	name=$1
-	shift
-	if [ ! -e /proc/lockdep ]; then
-		number=$((number + 1))
-		echo "ok $number - $name # SKIP this kernel has no lockdep"
-		return
-	fi
-	"$@" >/tmp/said 2>&1
-	result $? "$name" </tmp/said
-}
-
-lockdep_is_on() {
-	grep -q '^ *debug_locks: *1$' /proc/lockdep_stats
-}
-
-ordered() {
-	awk -v from="$1" -v to="$2" -f /lockdep.awk /tmp/lockdep /tmp/chains
-}
-
-# With 1 there is no way from the one to the other; 2 is another matter.
-unordered() {
-	ordered "$1" "$2"
-	[ $? -eq 1 ]
-}
+# shellcheck source=selftests/guest/record.sh
+. /record.sh
 
 arrays='&dma_fence_array_lock_key'
 chains='&dma_fence_chain_lock_key'
@@ -56,10 +17,7 @@ sh /kunit.sh "$1" >/tmp/output
 status=$?
 sed 's/^/  /' /tmp/output
 result $status "the KUnit suites" </dev/null
-if [ -e /proc/lockdep ]; then
-	cat /proc/lockdep >/tmp/lockdep
-	cat /proc/lockdep_chains >/tmp/chains
-fi
+record
 
 looked_at "lockdep is on" lockdep_is_on
 looked_at "an order that was made in a callback shows" \

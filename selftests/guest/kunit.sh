@@ -3,7 +3,7 @@
 # kunit.sh "MODULE [SUITES [PARAMETER=VALUE]...]"...: in the guest, loads KUnit
 # modules one after the other and prints the results that KUnit keeps in debugfs,
 # never what is in the log. SUITES is a pattern, KUnit's filter_glob: of suites, or
-# suites.cases.
+# suites.cases. With KEEP set, a module stays.
 #
 # A suite of the kernel's (dma-buf-x) must have had the same cases as ours through
 # the Rust API (rust_dma_buf_x), and lockdep must still be on in the end.
@@ -54,7 +54,7 @@ run() {
 	done
 	echo "  1..$suites"
 	[ $suites -gt 0 ] || bad=1
-	[ ! -e /sys/module/"$name" ] || rmmod "$name" || bad=1
+	[ "${KEEP:-}" ] || [ ! -e /sys/module/"$name" ] || rmmod "$name" || bad=1
 	result $bad "$name"
 }
 
