@@ -23,6 +23,7 @@ mod order;
 #[path = "../dma_buf_kunit/race.rs"]
 mod race;
 mod shapes;
+#[path = "../dma_buf_kunit/thread.rs"]
 mod thread;
 #[path = "../dma_buf_kunit/workqueue.rs"]
 mod workqueue;

@@ -56,7 +56,7 @@ impl Thread {
                 Some(run::<F>),
                 start.cast(),
                 -1,
-                c"dma_buf_containers".as_char_ptr(),
+                c"dma_buf_test".as_char_ptr(),
             )
         });
         let task = task.inspect_err(|_| {
