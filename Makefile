@@ -30,6 +30,8 @@ test:
 	@scripts/test $(SUITES)
 
 #H make test SUITES=soak SOAK=600   races between CPUs, for 600 s in all (60)
+#H make test SUITES=resv SOAK=60    reservation objects; locks are contended for 60 s
+#H                           (3), by two threads and then by four
 #H make list-suites          what SUITES= takes
 list-suites:
 	@scripts/test --list

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Jobs that take a while, and the ways of waiting for one.
+
+use crate::{
+    fixture::{
+        long,
+        next,
+        Mock, //
+    },
+    race::ensure,
+    reclaim::holds, //
+};
+use dma_buf::{
+    ContextOptions,
+    DriverFence,
+    Fence,
+    FenceContext,
+    IrqWork,
+    IrqWorkItem,
+    LockClass,
+    Resv,
+    ResvGuard,
+    ResvLocked,
+    Section,
+    Timer,
+    TimerItem,
+    Usage,
+    Wait, //
+};
+use kernel::{
+    new_spinlock_irq,
+    prelude::*,
+    sync::{
+        aref::ARef,
+        atomic::{
+            Acquire,
+            Atomic,
+            Full, //
+        },
+        Arc,
+        SpinLockIrq, //
+    },
+    time::Delta, //
+};
+
+/// The lock class of the fences.
+pub(crate) const CLASS: &CStr = c"resv fence";
+
+/// The class of reservation objects' locks.
+pub(crate) const RESV: &CStr = c"reservation_ww_class_mutex";
+
+/// What a device's interrupt does when a job is done.
+#[pin_data]
+struct Finish {
+    #[pin]
+    fence: SpinLockIrq<Option<DriverFence<Mock>>>,
+}
+
+impl IrqWorkItem for Finish {
+    fn run(&self, _section: &Section<'_>) {
+        let fence = self.fence.lock().take();
+
+        fence.map(|fence| fence.signal(Ok(())));
+    }
+}
+
+/// The device, which takes a while.
+struct Device(IrqWork<Finish>);
+
+impl TimerItem for Device {
+    fn run(&self, _section: &Section<'_>) {
+        self.0.queue();
+    }
+}
+
+/// A job that is done a while after it has been started; until then, its fence is
+/// pending, in a reservation object.
+pub(crate) struct Job {
+    fence: ARef<Fence>,
+    resv: Arc<Resv>,
+    device: Timer<Device>,
+    _context: FenceContext<Mock>,
+}
+
+impl Job {
+    pub(crate) fn new() -> Result<Self> {
+        let options = ContextOptions::new().lock_class(LockClass::new(CLASS)?);
+        let context = FenceContext::with_options(c"mock", c"resv", options, Mock)?;
+        let driver = next(&context)?;
+        let fence = driver.fence();
+        let resv = Arc::pin_init(Resv::new(), GFP_KERNEL)?;
+
+        ResvGuard::lock(resv.clone())
+            .reserve_one()?
+            .add(&driver.leaf(), Usage::Bookkeep);
+        Ok(Self {
+            fence,
+            resv,
+            device: Timer::new(Device(IrqWork::new(pin_init!(Finish {
+                fence <- new_spinlock_irq!(Some(driver)),
+            }))?))?,
+            _context: context,
+        })
+    }
+
+    /// The reservation object that its fence is in.
+    pub(crate) fn resv(&self) -> &Arc<Resv> {
+        &self.resv
+    }
+
+    /// Starts it, and waits for it by `wait`.
+    pub(crate) fn run<E>(&self, wait: impl FnOnce(&Fence) -> Result<(), E>) -> Result {
+        ensure!(!self.fence.is_signaled());
+        self.device.start(Delta::from_millis(5));
+        ensure!(wait(&self.fence).is_ok());
+        ensure!(self.fence.is_signaled());
+        Ok(())
+    }
+}
+
+/// The ways of waiting for a job that need no memory.
+#[derive(Clone, Copy)]
+pub(crate) enum Way {
+    /// For its fence.
+    Fence,
+    /// For its fence, as most do it.
+    FenceInterruptibly,
+    /// For its reservation object.
+    Resv,
+    /// For that, in another way.
+    ResvInterruptibly,
+    /// For its fence, with the lock of its reservation object, if that can be had at
+    /// once: so a shrinker looks for buffers to evict.
+    TryLocked,
+    /// For its reservation object, with that one's lock, had at once.
+    ResvTryLocked,
+}
+
+impl Way {
+    pub(crate) const ALL: [Way; 6] = [
+        Way::Fence,
+        Way::FenceInterruptibly,
+        Way::Resv,
+        Way::ResvInterruptibly,
+        Way::TryLocked,
+        Way::ResvTryLocked,
+    ];
+
+    /// Runs a job, and waits for it in this way.
+    pub(crate) fn wait_for(self, job: &Job) -> Result {
+        let wait = Wait::new().interruptible().timeout(long());
+
+        match self {
+            Way::Fence => job.run(|fence| fence.wait()),
+            Way::FenceInterruptibly => job.run(|fence| wait.on(fence).map(|_| ())),
+            Way::Resv => job.run(|_| job.resv.wait(Usage::Bookkeep)),
+            Way::ResvInterruptibly => {
+                job.run(|_| wait.on_resv(&job.resv, Usage::Bookkeep).map(|_| ()))
+            }
+            Way::TryLocked | Way::ResvTryLocked => {
+                let guard = ResvGuard::try_lock(job.resv.clone()).map_err(|_| EBUSY)?;
+
+                ensure!(holds(RESV));
+                job.run(|fence| match self {
+                    Way::TryLocked => fence.wait(),
+                    _ => guard.wait(Usage::Bookkeep),
+                })
+            }
+        }
+    }
+}
+
+/// A job for each way of waiting, made ahead, as the waits may be where nothing can be
+/// allocated.
+pub(crate) struct Waits {
+    jobs: KVec<(Way, Job)>,
+    begun: Atomic<bool>,
+    good: Atomic<i32>,
+}
+
+impl Waits {
+    pub(crate) fn new() -> Result<Self> {
+        let mut jobs = KVec::new();
+
+        for way in Way::ALL {
+            jobs.push((way, Job::new()?), GFP_KERNEL)?;
+        }
+        Ok(Self {
+            jobs,
+            begun: Atomic::new(false),
+            good: Atomic::new(0),
+        })
+    }
+
+    /// Waits in each way, with these locks held; only the first call does.
+    pub(crate) fn run(&self, held: &[&CStr]) {
+        if self.begun.xchg(true, Full) {
+            return;
+        }
+        for name in held {
+            if !holds(name) {
+                pr_err!("{} is not held\n", *name);
+                return;
+            }
+        }
+        for (way, job) in &self.jobs {
+            if way.wait_for(job).is_ok() {
+                self.good.fetch_add(1, Full);
+            }
+        }
+    }
+
+    /// Whether somebody has begun to wait.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.begun.load(Acquire)
+    }
+
+    /// Whether somebody has waited in all ways, and for each job.
+    pub(crate) fn is_good(&self) -> bool {
+        self.good.load(Acquire) as usize == self.jobs.len()
+    }
+}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Orders of locks, made on purpose: what lockdep's record must show if it is to be
+//! believed when it shows that nothing that signals comes before any of these.
+
+use kernel::prelude::*;
+
+#[kunit_tests(rust_dma_buf_resv_order_control)]
+mod tests {
+    use super::*;
+    use crate::reclaim::Page;
+    use dma_buf::{
+        signalling,
+        Resv,
+        ResvGuard, //
+    };
+    use kernel::{
+        new_mutex,
+        sync::Arc, //
+    };
+
+    #[test]
+    fn lock_before_a_reservation_object() -> Result {
+        let outer = Arc::pin_init(new_mutex!((), "control before resv"), GFP_KERNEL)?;
+        let resv = Arc::pin_init(Resv::new(), GFP_KERNEL)?;
+        let guard = outer.lock();
+
+        drop(ResvGuard::lock(resv));
+        drop(guard);
+        Ok(())
+    }
+
+    #[test]
+    fn lock_before_reclaim() -> Result {
+        let outer = Arc::pin_init(new_mutex!((), "control before reclaim"), GFP_KERNEL)?;
+        let guard = outer.lock();
+        let memory = KBox::new(0u8, GFP_KERNEL);
+
+        drop(guard);
+        assert!(memory.is_ok());
+        Ok(())
+    }
+
+    #[test]
+    fn lock_before_user_memory() -> Result {
+        let outer = Arc::pin_init(new_mutex!((), "control before mmap"), GFP_KERNEL)?;
+        let page = Page::map()?;
+        let guard = outer.lock();
+
+        page.unmap();
+        drop(guard);
+        Ok(())
+    }
+
+    /// It is never held when somebody waits for a fence.
+    #[test]
+    fn lock_in_a_section() -> Result {
+        let inner = Arc::pin_init(new_mutex!((), "control in section"), GFP_KERNEL)?;
+
+        signalling(|_| drop(inner.lock()));
+        Ok(())
+    }
+}

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Waiting where others may have to wait: with reservation objects locked, while the
+//! kernel reclaims memory, and while user memory is taken away. All of it is allowed,
+//! and lockdep must not say a word.
+
+use kernel::prelude::*;
+
+#[kunit_tests(rust_dma_buf_resv_wait)]
+mod tests {
+    use super::*;
+    use crate::{
+        fixture::skip,
+        job::{
+            Job,
+            Waits,
+            Way,
+            RESV, //
+        },
+        race::ensure,
+        reclaim::{
+            self,
+            frees,
+            holds,
+            Notifier,
+            Page,
+            Shrinker, //
+        }, //
+    };
+    use dma_buf::{
+        Resv,
+        ResvGuard,
+        ResvSet,
+        Usage, //
+    };
+    use kernel::{
+        sync::{
+            atomic::{
+                Atomic,
+                Relaxed, //
+            },
+            Arc, //
+        },
+        task::Task, //
+    };
+
+    const RECLAIM: &CStr = c"fs_reclaim";
+    const NOTIFIER: &CStr = c"mmu_notifier_invalidate_range_start";
+    const MMAP: &CStr = c"&mm->mmap_lock";
+
+    #[test]
+    fn with_a_guard() -> Result {
+        let waits = Waits::new()?;
+        let guard = ResvGuard::lock(Arc::pin_init(Resv::new(), GFP_KERNEL)?);
+
+        waits.run(&[RESV]);
+        drop(guard);
+        assert!(waits.is_good());
+        Ok(())
+    }
+
+    #[test]
+    fn with_the_guard_of_what_is_waited_for() -> Result {
+        for timeout in [false, true] {
+            let job = Job::new()?;
+            let guard = ResvGuard::lock(job.resv().clone());
+            let good = job.run(|_| {
+                if timeout {
+                    guard.wait_timeout(Usage::Bookkeep, crate::fixture::long())?;
+                    return Ok(());
+                }
+                guard.wait(Usage::Bookkeep)
+            });
+
+            drop(guard);
+            assert!(good.is_ok());
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn with_a_locked_set() -> Result {
+        let waits = Waits::new()?;
+        let jobs = [Job::new()?, Job::new()?, Job::new()?, Job::new()?];
+        let mut set = ResvSet::new()?;
+
+        for job in &jobs {
+            set.push(job.resv().clone())?;
+        }
+        let mut locked = set.lock()?;
+        let mut good = 0;
+
+        waits.run(&[RESV]);
+        for (index, job) in jobs.iter().enumerate() {
+            let member = locked.get(index).ok_or(EINVAL)?;
+            let result = if index % 2 == 0 {
+                job.run(|_| member.wait(Usage::Bookkeep))
+            } else {
+                job.run(|fence| fence.wait())
+            };
+
+            good += usize::from(result.is_ok());
+        }
+        drop(locked);
+        assert!(waits.is_good());
+        assert_eq!(good, jobs.len());
+        Ok(())
+    }
+
+    /// What a shrinker does: whoever comes first, of those that need memory, and of
+    /// the kernel's own threads that see to it that there is some, waits.
+    struct Shrinking {
+        task: usize,
+        needy: Waits,
+        others: Waits,
+        frees: Atomic<bool>,
+        calls: Atomic<i32>,
+    }
+
+    impl Shrinking {
+        fn new() -> Result<Arc<Self>> {
+            Ok(Arc::new(
+                Self {
+                    task: Task::current_raw() as usize,
+                    needy: Waits::new()?,
+                    others: Waits::new()?,
+                    frees: Atomic::new(false),
+                    calls: Atomic::new(0),
+                },
+                GFP_KERNEL,
+            )?)
+        }
+
+        fn run(&self) {
+            self.calls.fetch_add(1, Relaxed);
+            if Task::current_raw() as usize == self.task {
+                self.frees.store(frees(), Relaxed);
+                self.needy.run(&[RECLAIM]);
+            } else if holds(RECLAIM) {
+                self.others.run(&[RECLAIM]);
+            }
+        }
+
+        /// Has the current task reclaim memory, by needing some.
+        fn press(this: &Arc<Self>) -> Result {
+            let theirs = this.clone();
+            let shrinker = Shrinker::new(move || theirs.run())?;
+
+            reclaim::press(|| this.needy.has_begun());
+            drop(shrinker);
+            pr_info!(
+                "the shrinker was called {} times{}\n",
+                this.calls.load(Relaxed),
+                if this.others.has_begun() {
+                    ", also by others"
+                } else {
+                    ""
+                }
+            );
+            ensure!(this.needy.is_good());
+            ensure!(this.frees.load(Relaxed));
+            ensure!(!this.others.has_begun() || this.others.is_good());
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn in_a_shrinker() -> Result {
+        assert!(Shrinking::press(&Shrinking::new()?).is_ok());
+        Ok(())
+    }
+
+    /// Memory is needed with a reservation object locked, for another fence in it, say.
+    #[test]
+    fn in_a_shrinker_with_a_guard() -> Result {
+        let shrinking = Shrinking::new()?;
+        let guard = ResvGuard::lock(Arc::pin_init(Resv::new(), GFP_KERNEL)?);
+        let good = Shrinking::press(&shrinking);
+
+        drop(guard);
+        assert!(good.is_ok());
+        Ok(())
+    }
+
+    /// What the needy one has locked, its own shrinker leaves alone.
+    #[test]
+    fn in_a_shrinker_with_a_locked_set() -> Result {
+        let shrinking = Shrinking::new()?;
+        let mut set = ResvSet::new()?;
+
+        for _ in 0..4 {
+            set.push(Arc::pin_init(Resv::new(), GFP_KERNEL)?)?;
+        }
+        let object = set.get(0).ok_or(EINVAL)?.clone();
+        let denied = Arc::new(Atomic::new(false), GFP_KERNEL)?;
+        let theirs = (object, denied.clone());
+        let locked = set.lock()?;
+        let shrinker = Shrinker::new(move || {
+            let (object, denied) = &theirs;
+
+            denied.store(ResvGuard::try_lock(object.clone()).is_err(), Relaxed);
+        });
+        let good = Shrinking::press(&shrinking);
+
+        drop(shrinker);
+        drop(locked);
+        assert!(good.is_ok());
+        assert!(denied.load(Relaxed));
+        Ok(())
+    }
+
+    #[test]
+    fn in_an_mmu_notifier() -> Result {
+        if !cfg!(CONFIG_MMU_NOTIFIER) {
+            skip("this kernel has no MMU notifiers");
+            return Ok(());
+        }
+        let waits = Arc::new(Waits::new()?, GFP_KERNEL)?;
+        let theirs = waits.clone();
+        let page = Page::map()?;
+        let notifier = Notifier::new(move || theirs.run(&[MMAP, NOTIFIER]))?;
+
+        page.unmap();
+        drop(notifier);
+        assert!(waits.is_good());
+        Ok(())
+    }
+
+    #[test]
+    fn with_nothing_else() -> Result {
+        for way in Way::ALL {
+            assert!(way.wait_for(&Job::new()?).is_ok());
+        }
+        Ok(())
+    }
+}

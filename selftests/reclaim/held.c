@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Where the current task is: a test that is silent has shown nothing unless it was
+ * where it was to be.
+ */
+#include <linux/lockdep.h>
+#include <linux/sched.h>
+#include <linux/string.h>
+
+#include "reclaim.h"
+
+bool reclaim_holds(const char *name)
+{
+#ifdef CONFIG_LOCKDEP
+	int i;
+
+	for (i = 0; i < current->lockdep_depth; i++) {
+		if (!strcmp(current->held_locks[i].instance->name, name))
+			return true;
+	}
+	return false;
+#else
+	return true;
+#endif
+}
+
+bool reclaim_frees(void)
+{
+	return current->flags & PF_MEMALLOC;
+}
