@@ -4,6 +4,9 @@
 # know of an order of these two lock classes, directly or by way of others? Prints
 # the way and exits with 0 if so, with 1 if not, and with 2 if there is no such class.
 #
+# lockdep.awk -v digest=1 /proc/lockdep /proc/lockdep_chains: prints what it needs of
+# these, once, to be read instead of them.
+#
 # The first file has a line for a class, with its key and its name, and one for each
 # class that was locked with it held:
 #
@@ -61,6 +64,15 @@ function is_called(key, what) {
 }
 
 END {
+	if (digest) {
+		for (key in name) {
+			print key " BD: 0 .: " name[key]
+			n = split(edges[key], nexts, " ")
+			for (i = 1; i <= n; i++)
+				print " -> [" nexts[i] "]"
+		}
+		exit 0
+	}
 	last = 0
 	for (key in name) {
 		if (is_called(key, from)) {

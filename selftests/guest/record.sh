@@ -20,8 +20,7 @@ result() {
 # record: keeps what lockdep knows by now
 record() {
 	[ -e /proc/lockdep ] || return 0
-	cat /proc/lockdep >/tmp/lockdep
-	cat /proc/lockdep_chains >/tmp/chains
+	awk -v digest=1 -f /lockdep.awk /proc/lockdep /proc/lockdep_chains >/tmp/lockdep
 }
 
 # looked_at NAME COMMAND...: COMMAND says whether it is as NAME has it
@@ -42,7 +41,7 @@ lockdep_is_on() {
 }
 
 ordered() {
-	awk -v from="$1" -v to="$2" -f /lockdep.awk /tmp/lockdep /tmp/chains
+	awk -v from="$1" -v to="$2" -f /lockdep.awk /tmp/lockdep
 }
 
 # With 1 there is no way from the one to the other; 2 is another matter.
