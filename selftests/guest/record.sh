@@ -12,6 +12,7 @@ result() {
 		echo "ok $number - $2"
 	else
 		echo "not ok $number - $2"
+		# shellcheck disable=SC2034 # for the exit of whoever reads this
 		failed=1
 	fi
 }
