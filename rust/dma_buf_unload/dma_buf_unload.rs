@@ -19,6 +19,7 @@ pub use adopted::{
 };
 
 use dma_buf::{
+    ContextOptions,
     Fence,
     FenceContext,
     FenceContextOps,
@@ -45,7 +46,7 @@ module! {
     params: {
         leave: u32 {
             default: 0,
-            description: "What is left behind; the numbers are in selftests/unload/unload.c",
+            description: "What is left behind; the numbers are in selftests/unload/driver.h",
         },
         fd: i32 {
             default: -1,
@@ -66,6 +67,10 @@ impl FenceContextOps for Ring {
     }
 
     fn signaled(&self, data: &u64, _seqno: u64) -> Option<Result> {
+        // Long enough for the module to go meanwhile.
+        for _ in 0..1000 {
+            core::hint::spin_loop();
+        }
         (*data == 0).then_some(Ok(()))
     }
 
@@ -74,7 +79,12 @@ impl FenceContextOps for Ring {
 
 /// A context of [`Ring`].
 pub(crate) fn ring() -> Result<FenceContext<Ring>> {
-    FenceContext::new(c"unload", c"ring", Ring)
+    ring_with(ContextOptions::new())
+}
+
+/// [`ring`] with options.
+pub(crate) fn ring_with(options: ContextOptions) -> Result<FenceContext<Ring>> {
+    FenceContext::with_options(c"unload", c"ring", options, Ring)
 }
 
 /// Gives the current process a descriptor for a fence.
@@ -116,6 +126,7 @@ impl kernel::Module for Unload {
             5 => return Ok(Self(Some(chain::Ends::new(64)?))),
             // Nothing, but what another module leaves here.
             6 => {}
+            7 => leave::lock_class()?,
             _ => return Err(EINVAL),
         }
         Ok(Self(None))

@@ -5,13 +5,16 @@
 use crate::{
     foreign,
     hand_out,
-    ring, //
+    ring,
+    ring_with, //
 };
 use dma_buf::{
+    ContextOptions,
     FenceCallbackRegistration,
     Forward,
     IrqWork,
     IrqWorkItem,
+    LockClass,
     QueueIrqWork,
     QueueWork,
     Section,
@@ -62,6 +65,17 @@ pub(crate) fn context() -> Result {
     hand_out(second.as_fence())?;
     second.signal(Err(EIO));
     forget((first, ring))
+}
+
+/// A context whose fences' locks are of a class of its own, with one that is pending.
+pub(crate) fn lock_class() -> Result {
+    // The name, too, is this module's.
+    let options = ContextOptions::new().lock_class(LockClass::new(c"unload fence")?);
+    let ring = ring_with(options)?;
+    let fence = ring.new_fence(ring.new_fence_allocation(1)?);
+
+    hand_out(fence.as_fence())?;
+    forget((fence, ring))
 }
 
 /// A handle; its context is dropped, long before the module goes.

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The modules that are unloaded, and what is seen of fences. The module is
+ * dma_buf_unload.ko, which stands in the root directory or at $DMA_BUF_UNLOAD, as
+ * dma_buf_orphan.ko, which depends on it, or at $DMA_BUF_ORPHAN; foreign fences are
+ * those of vfence. (Those of sw_sync would do, but its use taints.)
+ */
+#ifndef UNLOAD_DRIVER_H
+#define UNLOAD_DRIVER_H
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <linux/sync_file.h>
+#include <linux/vfence.h>
+
+/* The module's parameter, see rust/dma_buf_unload. */
+enum leave {
+	LEAVE_CONTEXT,
+	LEAVE_HANDLE,
+	LEAVE_REGISTRATION,
+	LEAVE_FORWARD,
+	LEAVE_WORKS,
+	LEAVE_CHAIN,
+	LEAVE_NOTHING,
+	LEAVE_CLASS,
+};
+
+/* A bound on a hang, and no measure. */
+#define WAIT_MSEC 20000
+
+/* The lowest free descriptor, which the next one to be made will be. */
+static inline int next_fd(void)
+{
+	int fd = dup(0);
+
+	close(fd);
+	return fd;
+}
+
+static inline int load_file(const char *path, const char *parameters)
+{
+	int file, ret;
+
+	/* High up, so that the module's descriptors are where they are expected. */
+	file = open(path, O_RDONLY | O_CLOEXEC);
+	if (file < 0)
+		return -errno;
+	ret = fcntl(file, F_DUPFD_CLOEXEC, 100);
+	close(file);
+	if (ret < 0)
+		return -errno;
+	file = ret;
+	ret = syscall(SYS_finit_module, file, parameters, 0) ? -errno : 0;
+	close(file);
+	return ret;
+}
+
+static inline int load(enum leave leave, int foreign)
+{
+	const char *path = getenv("DMA_BUF_UNLOAD");
+	char parameters[64];
+
+	snprintf(parameters, sizeof(parameters), "leave=%d fd=%d", leave, foreign);
+	return load_file(path ? path : "/dma_buf_unload.ko", parameters);
+}
+
+static inline int load_orphan(void)
+{
+	const char *path = getenv("DMA_BUF_ORPHAN");
+
+	return load_file(path ? path : "/dma_buf_orphan.ko", "");
+}
+
+static inline int unload_module(const char *name)
+{
+	return syscall(SYS_delete_module, name, O_NONBLOCK) ? -errno : 0;
+}
+
+static inline int unload(void)
+{
+	return unload_module("dma_buf_unload");
+}
+
+/*
+ * The references to the library's module that no other module accounts for, or
+ * INT32_MIN.
+ */
+static inline int kept(void)
+{
+	FILE *file = fopen("/sys/module/dma_buf_rs/refcnt", "re");
+	DIR *holders = opendir("/sys/module/dma_buf_rs/holders");
+	int count = INT32_MIN, one;
+	struct dirent *entry;
+
+	if (file && holders && fscanf(file, "%d", &one) == 1) {
+		count = one;
+		while ((entry = readdir(holders)))
+			count -= entry->d_name[0] != '.';
+	}
+	if (holders)
+		closedir(holders);
+	if (file)
+		fclose(file);
+	return count;
+}
+
+/* The status of a fence, 0 while it is pending, or INT32_MIN. */
+static inline int status(int fence, char *driver)
+{
+	struct sync_fence_info one = {};
+	struct sync_file_info info = {
+		.num_fences = 1, .sync_fence_info = (uintptr_t)&one,
+	};
+
+	if (ioctl(fence, SYNC_IOC_FILE_INFO, &info) || info.num_fences != 1)
+		return INT32_MIN;
+	if (driver)
+		memcpy(driver, one.driver_name, sizeof(one.driver_name));
+	return one.status;
+}
+
+static inline int signalled_within(int fence, int msec)
+{
+	struct pollfd p = { .fd = fence, .events = POLLIN };
+
+	return poll(&p, 1, msec) == 1 && p.revents == POLLIN;
+}
+
+/* Long enough for what is left to run, or not to. */
+static inline void settle(void)
+{
+	usleep(300000);
+}
+
+/* A fence of vfence, and its number; or a negative error code. */
+static inline int submit_foreign(int timeline, uint64_t *seqno)
+{
+	struct vfence_submit submit = { .flags = VFENCE_SUBMIT_MANUAL };
+
+	if (ioctl(timeline, VFENCE_IOC_SUBMIT, &submit))
+		return -errno;
+	*seqno = submit.seqno;
+	return submit.fd;
+}
+
+/* 0 once the foreign fence has signalled. */
+static inline int signal_foreign(int timeline, uint64_t seqno, int foreign)
+{
+	struct vfence_signal signal = { .seqno = seqno };
+
+	if (ioctl(timeline, VFENCE_IOC_SIGNAL, &signal))
+		return -errno;
+	return signalled_within(foreign, WAIT_MSEC) ? 0 : -ETIME;
+}
+
+#endif /* UNLOAD_DRIVER_H */
