@@ -26,7 +26,7 @@
 //! | `dma_fence_wait_any_timeout` | [`Wait::on_any`] | wait::any_says_which, wait::any_of_none_or_too_many_is_an_error |
 //! | `dma_fence_add_callback`, `dma_fence_remove_callback` | [`FenceCallbackRegistration`], [`Complete`], [`Wake`], [`QueueIrqWork`], [`QueueWork`], [`Forward`] | fence::test_add_callback, fence::test_rm_callback, callback::*, forward::* |
 //! | `dma_fence_enable_signaling`, the operation | [`Fence::enable_signaling`], [`FenceContextOps::enable_signaling`] | ops::enable_signaling_is_called_once |
-//! | the operation `signaled` | [`FenceContextOps::signaled`] | ops::poll_signals_soon_and_in_order |
+//! | the operation `signaled` | [`FenceContextOps::signaled`] | ops::poll_signals_soon_and_in_order, poll::* |
 //! | `dma_fence_set_deadline`, the operation | [`Fence::set_deadline`], [`FenceContextOps::set_deadline`] | ops::deadline_reaches_the_driver_until_the_signal |
 //! | `dma_fence_is_later`, `_or_same`, `dma_fence_later` | [`Fence::is_later`], [`Fence::is_later_or_same`], [`Fence::later`] | order::later_is_by_seqno_within_a_context |
 //! | `dma_fence_driver_name`, `dma_fence_timeline_name` | [`Fence::driver_name`], [`Fence::timeline_name`] | state::names_are_the_drivers_until_the_signal |
@@ -80,11 +80,11 @@
 //!
 //! | C | Rust | Test |
 //! |---|---|---|
-//! | `lockdep_init_map`, `lockdep_register_key` | [`Domain::new`], [`LockClass::new`]: keys are static, and for ever | lockdep::names_have_bounds |
+//! | `lockdep_init_map`, `lockdep_register_key` | [`Domain::new`], [`LockClass::new`]: keys are static, and for ever | lockdep::names_have_bounds, suite lockdep |
 //! | `lockdep_unregister_key` | none: see [`Domain`] | |
 //! | `lock_map_acquire_read`, `lock_map_release` | [`Domain::signalling`], [`ContextOptions::domain`] | lockdep::sections_and_waits_of_a_domain_in_order_are_silent, suite lockdep |
 //! | `lock_map_acquire` | [`Wait::domain`] | suite lockdep |
-//! | `lockdep_set_class` | [`ContextOptions::lock_class`] | lockdep::fences_of_a_class_of_their_own_work_as_others, suite lockdep |
+//! | `lockdep_set_class` | [`ContextOptions::lock_class`] | lockdep::fences_of_a_class_of_their_own_work_as_others, suite lockdep, suite unload |
 //! | `lockdep_assert_held` | none: no function here is called with a lock held | |
 //!
 //! # sync_file.h
