@@ -2,6 +2,8 @@
 /*
  * A driver's module is unloaded while its code is being called on another CPU, again
  * and again, each time a little later.
+ *
+ * checkpatch: VOLATILE: two processes share a number, and each looks at it again
  */
 #include <sched.h>
 #include <sys/mman.h>

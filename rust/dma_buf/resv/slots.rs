@@ -50,7 +50,7 @@ const SHORT: usize = PAGE_SIZE / size_of::<*const bindings::dma_fence>();
 
 /// Whether the list of an object whose lock is held may be as long as a page, or longer.
 ///
-/// How long it is is the kernel's secret. But its memory comes from `kmalloc()`, of
+/// The kernel does not tell how long it is. But its memory comes from `kmalloc()`, of
 /// which a page and more is aligned to a page, and what is much less mostly is not.
 #[inline]
 fn may_be_long(resv: &Resv) -> bool {
