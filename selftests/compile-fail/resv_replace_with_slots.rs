@@ -20,7 +20,7 @@ fn case(resv: Arc<Resv>, fence: &Leaf) -> Result {
     let slot = slots.next();
     drop(slots);
     #[cfg(fault)]
-    guard.replace_fences(1, fence, Usage::Read)?; //~ E0499 cannot borrow `guard` as mutable more than once
+    guard.replace_fences(1, fence, Usage::Read)?; //~ E0499 cannot borrow `guard` as mutable
 
     if let Some(slot) = slot {
         slot.add(fence, Usage::Read);

@@ -28,8 +28,9 @@ impl Wait {
     /// are only looked at.
     ///
     /// Process context, may sleep. If a driver gives up, the others are waited for all
-    /// the same, and then it fails with [`WaitError::Driver`]. Fails as [`Leaves::next`] does, too, with
-    /// [`WaitError::Invalid`], perhaps after it has waited.
+    /// the same, and then it fails with [`WaitError::Driver`]. Fails as
+    /// [`Leaves::next`] does, too, with [`WaitError::Invalid`], perhaps after it has
+    /// waited.
     ///
     /// [`Leaves::next`]: crate::Leaves::next
     pub fn on_leaves(mut self, fence: &Fence) -> Result<Jiffies, WaitError> {
