@@ -25,7 +25,10 @@ use crate::{
         TimelineOps, //
     }, //
 };
-use core::any::TypeId;
+use core::{
+    any::TypeId,
+    ptr::NonNull, //
+};
 use kernel::{
     ffi::c_void,
     sync::{
@@ -61,6 +64,11 @@ impl<T: FenceContextOps> FenceContext<T> {
             },
         },
         drop_data: DriverFence::<T>::DROP_DATA,
+        expired: if T::HAS_EXPIRED {
+            Some(Self::expired)
+        } else {
+            None
+        },
         type_id: TypeId::of::<T>,
         anchor: Handle::<Inner<T>>::free,
     };
@@ -142,6 +150,18 @@ impl<T: FenceContextOps> FenceContext<T> {
                 this.set_deadline(data, (*fence).seqno, instant(deadline))
             })
         }
+    }
+
+    /// [`TimelineOps::expired`].
+    ///
+    /// # Safety
+    ///
+    /// `timeline` is that of a context of this type.
+    unsafe fn expired(timeline: NonNull<Timeline>, seqno: u64, count: usize) {
+        // SAFETY: By the function's contract; the timeline starts the context.
+        let inner = unsafe { timeline.cast::<Inner<T>>().as_ref() };
+
+        inner.data.expired(seqno, count);
     }
 
     /// The driver's data of a fence, if it is one of this type of context, made

@@ -25,6 +25,12 @@ pub(crate) struct TimelineOps {
     pub(crate) fence: bindings::dma_fence_ops,
     /// Drops a fence's data; `None` if it needs no dropping.
     pub(crate) drop_data: bindings::rcu_callback_t,
+    /// The watchdog has completed fences, up to a sequence number; so many have
+    /// signalled.
+    ///
+    /// Called with no lock held, on a timeline that was not closed when they did, by
+    /// what [`Timeline::sync`] waits for.
+    pub(crate) expired: Option<unsafe fn(NonNull<Timeline>, u64, usize)>,
     /// Together, these tell for whose types the operations are. A type's id is
     /// unique among crates of different names, which those that one module is
     /// linked from have. The anchor is a function instantiated for the type, so
@@ -47,6 +53,7 @@ pub(super) static CLOSED_OPS: TimelineOps = TimelineOps {
         set_deadline: None,
     },
     drop_data: None,
+    expired: None,
     // No driver's type.
     type_id: TypeId::of::<TimelineOps>,
     anchor: TimelineOps::no_anchor,
