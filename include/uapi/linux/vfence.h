@@ -15,7 +15,7 @@
  *   and signal as it increments a counter.
  *
  * A timeline's kind is set by VFENCE_IOC_SETUP, or else by what it is first used
- * for; an ioctl that is for another kind fails with -EINVAL.
+ * for, even in vain; an ioctl that is for another kind fails with -EINVAL.
  *
  * No fence is pending for longer than a bound (vfence_info.bound_ns) from its
  * submission: it then completes with -ETIME, and so do all before it on an
@@ -27,9 +27,11 @@
  * is taken for 0, and what it does not know must be 0 (-E2BIG). One that is too
  * small is -EINVAL.
  *
- * Every ioctl fails with -EINVAL for an unknown flag, padding that is not 0, and
- * a field that must be 0 and is not; with -EFAULT, -ENOMEM, and, where it makes a
- * descriptor, -EMFILE. What fails has had no effect. An unknown one is -ENOTTY.
+ * Every ioctl fails with -EINVAL for an unknown flag, padding that is not 0, a
+ * field that must be 0 and is not, and more descriptors than there may be; with
+ * -EFAULT, -ENOMEM, and, where it makes a descriptor, -EMFILE. What fails has had
+ * no effect, but that for want of memory a job's number may be used up. An unknown
+ * one is -ENOTTY.
  */
 #ifndef _UAPI_LINUX_VFENCE_H
 #define _UAPI_LINUX_VFENCE_H
@@ -57,7 +59,7 @@
  * @max_files: out: how many files may be open at once (module parameter
  *	max_files); open() then fails with -EMFILE
  * @max_fences: out: how many fences may be pending on one file (module parameter
- *	max_fences). A file that has more is refused with -ENOSPC. A descriptor in
+ *	max_fences); for one more, an ioctl fails with -ENOSPC. A descriptor in
  *	vfence_submit.in_fences counts, too, until the job is complete.
  * @max_fences_device: out: the same for all files together (module parameter
  *	max_fences_device)
@@ -100,7 +102,7 @@ struct vfence_setup {
 /*
  * If an in-fence has signalled with an error when the job completes, that is the
  * job's, whatever vfence_submit.error is; of several, that of the first in the
- * array.
+ * array. A chain has none.
  */
 #define VFENCE_SUBMIT_IN_ERROR	(1U << 1)
 
@@ -117,14 +119,15 @@ struct vfence_setup {
  * @error: in: 0, or the negative error code (from -4095) that the job fails with
  * @delay_ns: in: how long the job runs, in ns of CLOCK_MONOTONIC
  * @in_fences: in: pointer to an array of __s32, sync_files that the job waits for
- *	before it runs; 0 if there is none
+ *	before it runs; must be 0 if there is none
  * @in_count: in: how many, up to VFENCE_MAX_FDS
  * @out: in: VFENCE_OUT_*
  * @point: in: VFENCE_OUT_CHAIN: the point on the chain's timeline. Must be 0
  *	otherwise.
  * @out_fences: in: VFENCE_OUT_ARRAY: pointer to an array of __s32, sync_files
  *	whose fences are the other members; if these are containers, what is in them
- *	is. 0 if there is none, or otherwise. An array of one fence is that fence.
+ *	is. Must be 0 if there is none, or otherwise. An array of one fence is that
+ *	fence.
  * @out_count: in: VFENCE_OUT_ARRAY: how many, up to VFENCE_MAX_FDS. Must be 0
  *	otherwise.
  * @chain_fd: in: VFENCE_OUT_CHAIN: a sync_file of the chain's tail, or -1 to
@@ -178,9 +181,9 @@ struct vfence_submit {
  * is left alone.
  *
  * For ORDERED and UNORDERED timelines. Fails with -EINVAL for a number that has
- * not been given out; with -EIO while the timeline hangs; with -ETIME if the job
- * with this number was completed by the bound, but those before it that were not
- * are completed (an UNORDERED timeline says so once).
+ * not been given out, or 0 with VFENCE_SIGNAL_ONE; with -EIO while the timeline
+ * hangs; with -ETIME if the bound has completed the job with this number, but jobs
+ * before it that were pending are complete then.
  */
 struct vfence_signal {
 	__u64	seqno;
