@@ -12,7 +12,10 @@ use crate::{
         DriverFence,
         DriverFenceAllocation, //
     },
-    fence::errno,
+    fence::{
+        errno,
+        Fence, //
+    },
     header::Header,
     options::ContextOptions,
     registry::{
@@ -25,7 +28,8 @@ use crate::{
 use core::ops::Deref;
 use kernel::{
     prelude::*,
-    str::CString, //
+    str::CString,
+    sync::aref::ARef, //
 };
 
 /// A context in memory.
@@ -237,6 +241,25 @@ impl<T: FenceContextOps> FenceContext<T> {
     /// Any context.
     pub fn signal_up_to(&self, seqno: u64) -> usize {
         self.timeline().signal_up_to(seqno, 0)
+    }
+
+    /// Forgets the pending fences that nobody has any more, handles included (see
+    /// [`DriverFence::leave`]), and says how many. They never signal, which nobody can
+    /// tell.
+    ///
+    /// For timelines whose user may never get as far as some points. If the fences have
+    /// data that needs dropping, none is forgotten.
+    ///
+    /// Any context. The cost grows with the number of pending fences.
+    pub fn prune(&self) -> usize {
+        self.timeline().prune()
+    }
+
+    /// Fills `fences` with the first pending fences, in order, as far as it has room.
+    ///
+    /// Any context.
+    pub fn first_pending(&self, fences: &mut KVec<ARef<Fence>>) {
+        self.timeline().first_pending(fences)
     }
 
     /// Signals all pending fences, with `error` where they were not done with

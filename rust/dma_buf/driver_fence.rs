@@ -283,6 +283,21 @@ impl<T: FenceContextOps> DriverFence<T> {
         self.complete(errno(result), timestamp.as_nanos().max(1))
     }
 
+    /// Leaves the fence to its context, which completes it: by
+    /// [`FenceContext::signal_up_to`] and its like, or when it goes.
+    ///
+    /// Any context.
+    ///
+    /// [`FenceContext::signal_up_to`]: crate::FenceContext::signal_up_to
+    pub fn leave(self) -> ARef<Fence> {
+        let fence = self.fence();
+        let this = ManuallyDrop::new(self);
+
+        // SAFETY: By the type invariant; the handle ends here.
+        unsafe { Header::release(this.inner.cast(), Self::DROP_DATA) };
+        fence
+    }
+
     #[inline]
     fn complete(self, error: i32, timestamp: i64) -> bool {
         let this = ManuallyDrop::new(self);

@@ -53,8 +53,8 @@ pub(crate) const PENDING: i32 = 1;
 ///
 /// Once published:
 ///
-/// - While the SIGNALED flag is clear, the fence is on the list of `timeline`,
-///   which owns a reference, and `timeline` is valid. Seen clear inside an RCU
+/// - While there are references and the SIGNALED flag is clear, the fence is on the
+///   list of `timeline`, which owns one, and `timeline` is valid. Seen clear inside an RCU
 ///   read-side section, `timeline` stays valid until that ends.
 /// - The flag is set by the timeline only, with its lock held, and only after
 ///   `outcome`. So what is said of a clear flag is true of a pending `outcome`.

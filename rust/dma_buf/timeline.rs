@@ -41,6 +41,7 @@
 mod complete;
 mod drain;
 mod ops;
+mod prune;
 mod publish;
 mod reap;
 mod watchdog;
@@ -101,7 +102,8 @@ struct Inner {
 /// # Invariants
 ///
 /// - `pending` holds the headers of the fences published here and not signalled,
-///   by rising sequence number, each with a reference that the list owns. It is
+///   by rising sequence number, each with a reference that the list owns; but not
+///   those that nobody else had a reference to when [`Self::prune`] looked. It is
 ///   used only with `lock` held. While whoever holds that signals fences from its
 ///   front, its head is still linked to those, which may be gone; its rest is not.
 #[pin_data]
@@ -117,8 +119,8 @@ pub(crate) struct Timeline {
     /// be taken.
     #[pin]
     reap: Opaque<bindings::irq_work>,
-    /// Only used with `lock` held, while not closed. What it points to stays for a
-    /// grace period after that.
+    /// Only used with `lock` held, while not closed; but for `expired`. What it points to
+    /// stays for a grace period after that.
     ops: &'static TimelineOps,
     /// That of `ops`. On a closed timeline nothing is on the list to call it for.
     drop_data: bindings::rcu_callback_t,

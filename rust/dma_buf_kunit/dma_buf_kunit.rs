@@ -25,6 +25,7 @@ mod forward;
 mod irq_work;
 mod kind;
 mod leaves;
+mod left;
 mod links;
 mod lockdep;
 mod merge;

@@ -5,7 +5,10 @@
 //!
 //! Not a timeline's business: any fence will do, and any buffer.
 
-use crate::uapi;
+use crate::{
+    argument::Argument,
+    uapi, //
+};
 use dma_buf::{
     DmaBuf,
     ResvGuard,
@@ -13,31 +16,7 @@ use dma_buf::{
     SyncFile,
     Usage, //
 };
-use kernel::{
-    ioctl::{
-        _IOW,
-        _IOWR, //
-    },
-    prelude::*,
-    transmute::{
-        AsBytes,
-        FromBytes, //
-    },
-    uaccess::{
-        UserPtr,
-        UserSlice, //
-    }, //
-};
-
-pub(crate) const IOC_ATTACH: u32 = _IOW::<uapi::vfence_attach>(uapi::VFENCE_IOC_MAGIC, 0x10);
-pub(crate) const IOC_RESV: u32 = _IOWR::<uapi::vfence_resv>(uapi::VFENCE_IOC_MAGIC, 0x11);
-
-// SAFETY: Integers without padding: any bits are a value.
-unsafe impl FromBytes for uapi::vfence_attach {}
-// SAFETY: As above.
-unsafe impl FromBytes for uapi::vfence_resv {}
-// SAFETY: Integers without padding: no byte is uninitialised.
-unsafe impl AsBytes for uapi::vfence_resv {}
+use kernel::prelude::*;
 
 /// The usage of this number.
 fn usage(number: u32) -> Result<Usage> {
@@ -51,10 +30,8 @@ fn usage(number: u32) -> Result<Usage> {
 }
 
 /// `VFENCE_IOC_ATTACH`.
-pub(crate) fn attach(arg: UserPtr) -> Result {
-    let args = UserSlice::new(arg, size_of::<uapi::vfence_attach>())
-        .reader()
-        .read::<uapi::vfence_attach>()?;
+pub(crate) fn attach(argument: Argument) -> Result {
+    let args: uapi::vfence_attach = argument.read()?;
     let usage = usage(args.usage)?;
 
     if args.flags != 0 {
@@ -71,10 +48,8 @@ pub(crate) fn attach(arg: UserPtr) -> Result {
 }
 
 /// `VFENCE_IOC_RESV`.
-pub(crate) fn resv(arg: UserPtr) -> Result {
-    let (mut reader, mut writer) =
-        UserSlice::new(arg, size_of::<uapi::vfence_resv>()).reader_writer();
-    let args = reader.read::<uapi::vfence_resv>()?;
+pub(crate) fn resv(argument: Argument) -> Result {
+    let args: uapi::vfence_resv = argument.read()?;
     let usage = usage(args.usage)?;
 
     if args.flags != 0 {
@@ -93,7 +68,7 @@ pub(crate) fn resv(arg: UserPtr) -> Result {
 
     // A page fault may take locks that others hold when they take this one.
     drop(resv);
-    writer.write(&uapi::vfence_resv {
+    argument.write(&uapi::vfence_resv {
         pending,
         counts,
         ..args

@@ -1,107 +1,163 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A job that runs by itself for a while.
+//! A job.
+//!
+//! ```text
+//!             in-fences           delay, or by hand          all before it
+//!   waiting ------------> running ------------------> complete -----------> gone
+//!      |                                                 ^         the bound  ^
+//!      +-------------- by hand, or a reset --------------+--------------------+
+//! ```
 
-use crate::ring::Fences;
+use crate::{
+    fences::Fences,
+    in_fences::InFences,
+    limits::Charge, //
+};
 use dma_buf::{
     DriverFence,
-    IrqWork,
-    IrqWorkItem,
-    Section, //
+    Fence,
+    FenceContext, //
 };
 use kernel::{
-    impl_has_hr_timer,
-    new_spinlock_irq,
     prelude::*,
-    sync::{
-        Arc,
-        ArcBorrow,
-        SpinLockIrq, //
-    },
-    time::{
-        hrtimer::{
-            HrTimer,
-            HrTimerCallback,
-            HrTimerCallbackContext,
-            HrTimerRestart,
-            RelativeMode, //
-        },
-        Monotonic, //
-    }, //
+    rbtree::RBTreeNodeReservation,
+    sync::aref::ARef, //
 };
 
-/// A job on the virtual hardware.
-#[pin_data]
+/// What a job is to do.
+pub(crate) struct Plan {
+    /// How long it runs, in ns; `None` until it is completed by hand.
+    pub(crate) delay: Option<i64>,
+    pub(crate) result: Result,
+    /// An in-fence's error is the job's.
+    pub(crate) in_error: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Waiting,
+    Running,
+    Complete,
+}
+
 pub(crate) struct Job {
-    /// The hardware.
-    #[pin]
-    timer: HrTimer<Self>,
-    /// The bottom half of its interrupt.
-    complete: IrqWork<Complete>,
+    plan: Plan,
+    phase: Phase,
+    /// Taken by whoever completes it.
+    fence: Option<DriverFence<Fences>>,
+    /// The same, to be asked.
+    shared: ARef<Fence>,
+    in_fences: Option<InFences>,
+    /// When it is done, if it runs by itself, and its place by that.
+    pub(crate) due: Option<i64>,
+    pub(crate) node: Option<RBTreeNodeReservation<(i64, u64), ()>>,
+    charge: Charge,
+    /// On an unordered timeline, its own.
+    _context: Option<FenceContext<Fences>>,
+    /// When it was submitted, in ns of CLOCK_MONOTONIC.
+    pub(crate) since: i64,
+}
+
+/// The memory of a job, before it has a fence.
+pub(crate) struct Allocation {
+    place: RBTreeNodeReservation<u64, Job>,
+    node: RBTreeNodeReservation<(i64, u64), ()>,
+    in_fences: Option<InFences>,
+    charge: Charge,
+    plan: Plan,
+}
+
+impl Allocation {
+    pub(crate) fn new(plan: Plan, in_fences: Option<InFences>, charge: Charge) -> Result<Self> {
+        Ok(Self {
+            place: RBTreeNodeReservation::new(GFP_KERNEL)?,
+            node: RBTreeNodeReservation::new(GFP_KERNEL)?,
+            in_fences,
+            charge,
+            plan,
+        })
+    }
+
+    pub(crate) fn in_fences(&mut self) -> Option<&mut InFences> {
+        self.in_fences.as_mut()
+    }
+
+    /// The job, and its place among others.
+    pub(crate) fn into_job(
+        self,
+        fence: DriverFence<Fences>,
+        context: Option<FenceContext<Fences>>,
+    ) -> (RBTreeNodeReservation<u64, Job>, Job) {
+        let job = Job {
+            phase: Phase::Waiting,
+            shared: fence.fence(),
+            since: fence.data().0,
+            fence: Some(fence),
+            in_fences: self.in_fences,
+            due: None,
+            node: Some(self.node),
+            charge: self.charge,
+            plan: self.plan,
+            _context: context,
+        };
+
+        (self.place, job)
+    }
 }
 
 impl Job {
-    pub(crate) fn new(result: Result) -> Result<Arc<Self>> {
-        let complete = IrqWork::new(pin_init!(Complete {
-            fence <- new_spinlock_irq!(None),
-            result,
-        }))?;
-
-        Arc::pin_init(
-            pin_init!(Self {
-                timer <- HrTimer::new(),
-                complete,
-            }),
-            GFP_KERNEL,
-        )
+    pub(crate) fn in_fences(&self) -> Option<&InFences> {
+        self.in_fences.as_ref()
     }
 
-    /// Gives the job its fence, before it is started.
-    pub(crate) fn set_fence(&self, fence: DriverFence<Fences>) {
-        let old = self.complete.fence.lock().replace(fence);
-
-        debug_assert!(old.is_none());
+    /// The job runs from now on, unless it does; says when it is done, if by itself.
+    pub(crate) fn start(&mut self, now: i64) -> Option<i64> {
+        if self.phase != Phase::Waiting {
+            return None;
+        }
+        self.phase = Phase::Running;
+        Some(now.saturating_add(self.plan.delay?))
     }
 
-    /// Whether the job has completed.
+    /// Takes what has to be done to complete the job, with this error or as it was
+    /// submitted; `None` if somebody has.
+    pub(crate) fn complete(
+        &mut self,
+        error: Option<Error>,
+    ) -> Option<(DriverFence<Fences>, Result, Option<InFences>)> {
+        let fence = self.fence.take()?;
+        let in_fences = self.in_fences.take();
+        let in_error = in_fences
+            .as_ref()
+            .filter(|_| self.plan.in_error)
+            .and_then(|in_fences| in_fences.error());
+
+        self.phase = Phase::Complete;
+        self.charge.reduce_to(1);
+        Some((
+            fence,
+            error.or(in_error).map_or(self.plan.result, Err),
+            in_fences,
+        ))
+    }
+
+    /// Whether somebody was told to complete it.
     pub(crate) fn is_complete(&self) -> bool {
-        self.complete.fence.lock().is_none()
+        self.fence.is_none()
     }
-}
 
-impl HrTimerCallback for Job {
-    type Pointer<'a> = Arc<Self>;
-
-    fn run(
-        this: ArcBorrow<'_, Self>,
-        _context: HrTimerCallbackContext<'_, Self>,
-    ) -> HrTimerRestart {
-        this.complete.queue();
-        HrTimerRestart::NoRestart
+    pub(crate) fn has_signalled(&self) -> bool {
+        self.shared.test_signaled_flag()
     }
-}
 
-impl_has_hr_timer! {
-    impl HasHrTimer<Self> for Job {
-        mode: RelativeMode<Monotonic>, field: self.timer
-    }
-}
-
-/// What is left to do when a job is done.
-#[pin_data]
-struct Complete {
-    #[pin]
-    fence: SpinLockIrq<Option<DriverFence<Fences>>>,
-    result: Result,
-}
-
-impl IrqWorkItem for Complete {
-    fn run(&self, _section: &Section<'_>) {
-        // Not under our lock: a fence's callbacks are anybody's.
-        let fence = self.fence.lock().take();
-
-        if let Some(fence) = fence {
-            fence.signal(self.result);
+    /// What it does, in a word.
+    pub(crate) fn state(&self) -> &'static str {
+        match (self.phase, self.plan.delay) {
+            (Phase::Waiting, _) => "waiting",
+            (Phase::Running, Some(_)) => "running",
+            (Phase::Running, None) => "manual",
+            (Phase::Complete, _) => "done",
         }
     }
 }

@@ -14,6 +14,7 @@
 
 use kernel::{
     bindings::*,
+    ffi,
     transmute::{
         AsBytes,
         FromBytes, //
@@ -22,9 +23,31 @@ use kernel::{
 
 include!(env!("CRATE_BINDINGS"));
 
-// SAFETY: Integers without padding: any bits are a value.
-unsafe impl FromBytes for vfence_submit {}
-// SAFETY: Integers without padding: no byte is uninitialised.
-unsafe impl AsBytes for vfence_submit {}
-// SAFETY: As above.
-unsafe impl FromBytes for vfence_signal {}
+/// Structures that user space and the device exchange.
+macro_rules! exchanged {
+    ($($structure:ident),* $(,)?) => {$(
+        // SAFETY: Integers without padding between them: any bits are a value.
+        unsafe impl FromBytes for $structure {}
+        // SAFETY: As above: no byte is uninitialised.
+        unsafe impl AsBytes for $structure {}
+        // SAFETY: As above: so are zeroes.
+        unsafe impl pin_init::Zeroable for $structure {}
+    )*};
+}
+
+exchanged!(
+    vfence_attach,
+    vfence_chain,
+    vfence_combine,
+    vfence_deadline,
+    vfence_hang,
+    vfence_info,
+    vfence_query,
+    vfence_reset,
+    vfence_resv,
+    vfence_setup,
+    vfence_signal,
+    vfence_submit,
+    vfence_sw_sync_create,
+    vfence_sw_sync_deadline,
+);

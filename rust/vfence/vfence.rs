@@ -2,33 +2,52 @@
 
 //! `vfence`: a virtual device whose jobs take time and signal fences.
 //!
-//! An ordinary driver on the `dma_buf` crate, with a timer for hardware: a job's
-//! timer expires, as a device would raise an interrupt, and an irq_work signals
-//! the job's fence.
+//! An ordinary driver on the `dma_buf` crate, with a timer for hardware: when a job is
+//! done the timer raises an interrupt, which is an irq_work, and that signals the job's
+//! fence. What it does is in `include/uapi/linux/vfence.h`.
+//!
+//! ```text
+//!   ioctl ----------+            +--> irq_work --> signals, in order
+//!   in-fences ------+--> state --+        ^
+//!   user's signal --+            +--> timer
+//! ```
 
+mod argument;
 mod attach;
+mod combine;
+mod complete;
+mod deadlines;
+mod debugfs;
+mod descriptors;
+mod device;
+mod fences;
+mod file;
+mod in_fences;
+mod interrupt;
+mod ioctl;
 mod job;
+mod limits;
+mod points;
+mod query;
 mod ring;
+mod stats;
+mod submit;
+mod throttle;
+mod timeline;
 mod uapi;
 
+use debugfs::Debugfs;
+use device::Instance;
+use file::OpenFile;
 use kernel::{
     fs::File,
-    ioctl::{
-        _IOW,
-        _IOWR, //
-    },
     miscdevice::{
         MiscDevice,
         MiscDeviceOptions,
         MiscDeviceRegistration, //
     },
-    prelude::*,
-    uaccess::{
-        UserPtr,
-        UserSlice, //
-    }, //
+    prelude::*, //
 };
-use ring::Ring;
 
 module! {
     type: VfenceModule,
@@ -36,57 +55,80 @@ module! {
     authors: ["The dma_buf_rs authors"],
     description: "Virtual fence-producing device",
     license: "GPL",
+    params: {
+        bound_ms: u32 {
+            default: 10000,
+            description: "How long a fence may be pending, in ms; it then fails with ETIME",
+        },
+        max_fences: u32 {
+            default: 131072,
+            description: "How many fences may be pending on an open file",
+        },
+        max_fences_device: u32 {
+            default: 262144,
+            description: "How many fences may be pending on all open files together",
+        },
+        max_files: u32 {
+            default: 4096,
+            description: "How many files may be open",
+        },
+        sw_sync: bool {
+            default: false,
+            description: "Whether there is a /dev/sw_sync, too, which is the same",
+        },
+    },
 }
 
 #[pin_data]
 struct VfenceModule {
     #[pin]
     _device: MiscDeviceRegistration<Timeline>,
+    _sw_sync: Option<Pin<KBox<MiscDeviceRegistration<Timeline>>>>,
+    #[pin]
+    _debugfs: Debugfs,
+    /// Goes last.
+    _instance: Instance,
 }
 
 impl kernel::InPlaceModule for VfenceModule {
     fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
-        try_pin_init!(Self {
-            _device <- MiscDeviceRegistration::register(MiscDeviceOptions { name: c"vfence" }),
+        pin_init::pin_init_scope(|| {
+            let instance = Instance::new()?;
+            let device = instance.0.clone();
+
+            pr_info!("for tests only: who may open it can keep others waiting for a while\n");
+            Ok(try_pin_init!(Self {
+                _debugfs <- Debugfs::new(&device),
+                _device <- MiscDeviceRegistration::register(MiscDeviceOptions { name: c"vfence" }),
+                _sw_sync: sw_sync()?,
+                _instance: instance,
+            }? Error))
         })
     }
 }
 
-/// An open file.
-struct Timeline(Pin<KBox<Ring>>);
+/// The device under the other name, if it is wanted.
+fn sw_sync() -> Result<Option<Pin<KBox<MiscDeviceRegistration<Timeline>>>>> {
+    if !*module_parameters::sw_sync.value_ref() {
+        return Ok(None);
+    }
+    let options = MiscDeviceOptions { name: c"sw_sync" };
 
-const IOC_SUBMIT: u32 = _IOWR::<uapi::vfence_submit>(uapi::VFENCE_IOC_MAGIC, 0x00);
-const IOC_SIGNAL: u32 = _IOW::<uapi::vfence_signal>(uapi::VFENCE_IOC_MAGIC, 0x01);
+    KBox::pin_init(MiscDeviceRegistration::register(options), GFP_KERNEL).map(Some)
+}
+
+/// An open file.
+struct Timeline(Pin<KBox<OpenFile>>);
 
 #[vtable]
 impl MiscDevice for Timeline {
     type Ptr = KBox<Self>;
 
     fn open(_file: &File, _misc: &MiscDeviceRegistration<Self>) -> Result<Self::Ptr> {
-        let ring = KBox::try_pin_init(Ring::new(), GFP_KERNEL)?;
-
-        Ok(KBox::new(Timeline(ring), GFP_KERNEL)?)
+        Ok(KBox::new(Timeline(OpenFile::new()?), GFP_KERNEL)?)
     }
 
-    fn ioctl(this: &Self, _file: &File, cmd: u32, arg: usize) -> Result<isize> {
-        let arg = UserPtr::from_addr(arg);
-
-        match cmd {
-            IOC_SUBMIT => {
-                let (mut reader, writer) =
-                    UserSlice::new(arg, size_of::<uapi::vfence_submit>()).reader_writer();
-
-                this.0.submit(reader.read()?, writer)?;
-            }
-            IOC_SIGNAL => {
-                let mut reader = UserSlice::new(arg, size_of::<uapi::vfence_signal>()).reader();
-
-                this.0.signal(reader.read()?)?;
-            }
-            attach::IOC_ATTACH => attach::attach(arg)?,
-            attach::IOC_RESV => attach::resv(arg)?,
-            _ => return Err(ENOTTY),
-        }
-        Ok(0)
+    fn ioctl(this: &Self, _file: &File, number: u32, address: usize) -> Result<isize> {
+        ioctl::dispatch(&this.0, number, address).map(|()| 0)
     }
 }

@@ -115,4 +115,16 @@ pub trait FenceContextOps: Send + Sync + Sized + 'static {
     fn set_deadline(&self, _data: &Self::FenceData, _seqno: u64, _deadline: Instant<Monotonic>) {
         build_error!(kernel::error::VTABLE_DEFAULT_ERROR)
     }
+
+    /// The bound of the context ([`ContextOptions::bound`]) was over for the fence with
+    /// this sequence number: it and what was pending before it have signalled, `count`
+    /// fences.
+    ///
+    /// In the interrupt of a timer (a softirq with `PREEMPT_RT`), with no lock held. It
+    /// may use the context.
+    ///
+    /// [`ContextOptions::bound`]: crate::ContextOptions::bound
+    fn expired(&self, _seqno: u64, _count: usize) {
+        build_error!(kernel::error::VTABLE_DEFAULT_ERROR)
+    }
 }

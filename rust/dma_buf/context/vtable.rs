@@ -72,6 +72,11 @@ impl<T: FenceContextOps> FenceContext<T> {
         } else {
             None
         },
+        expired: if T::HAS_EXPIRED {
+            Some(Self::expired)
+        } else {
+            None
+        },
         type_id: TypeId::of::<T>,
         anchor: Handle::<Inner<T>>::free,
     };
@@ -172,6 +177,18 @@ impl<T: FenceContextOps> FenceContext<T> {
                 this.set_deadline(data, (*fence).seqno, instant(deadline))
             })
         }
+    }
+
+    /// [`TimelineOps::expired`].
+    ///
+    /// # Safety
+    ///
+    /// `timeline` is that of a context of this type.
+    unsafe fn expired(timeline: NonNull<Timeline>, seqno: u64, count: usize) {
+        // SAFETY: By the function's contract; the timeline starts the context.
+        let inner = unsafe { timeline.cast::<Inner<T>>().as_ref() };
+
+        inner.data.expired(seqno, count);
     }
 
     /// The driver's data of a fence, if it is one of this type of context, made

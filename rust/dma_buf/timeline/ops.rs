@@ -35,6 +35,12 @@ pub(crate) struct TimelineOps {
     /// Asks the driver whether a fence is complete, and with what result, 0 or an
     /// error code; `None` if the driver cannot tell.
     pub(crate) poll: Option<PollFn>,
+    /// The watchdog has completed fences, up to a sequence number; so many have
+    /// signalled.
+    ///
+    /// Called with no lock held, on a timeline that was not closed when they did, by
+    /// what [`Timeline::sync`] waits for.
+    pub(crate) expired: Option<unsafe fn(NonNull<Timeline>, u64, usize)>,
     /// Together, these tell for whose types the operations are. A type's id is
     /// unique among crates of different names, which those that one module is
     /// linked from have. The anchor is a function instantiated for the type, so
@@ -58,6 +64,7 @@ pub(super) static CLOSED_OPS: TimelineOps = TimelineOps {
     },
     drop_data: None,
     poll: None,
+    expired: None,
     // No driver's type.
     type_id: TypeId::of::<TimelineOps>,
     anchor: TimelineOps::no_anchor,

@@ -151,14 +151,18 @@ impl Timeline {
                 ControlFlow::Continue(())
             }
         });
-        if let Some(seqno) = late {
-            this.drain_to(&guard, seqno, ETIME.to_errno());
-        }
+        let late = late.map(|seqno| (seqno, this.drain_to(&guard, seqno, ETIME.to_errno())));
         // What `next` is for may have been completed just now; the timer then finds
         // the one after it. Fences that expire together are taken together.
         this.watchdog.awake.store(next.is_some(), Relaxed);
         if let Some(next) = next {
             this.watchdog.start(next.max(now.saturating_add(SLACK_NS)));
+        }
+        drop(guard);
+        if let (Some((seqno, count)), Some(expired)) = (late, this.ops.expired) {
+            // SAFETY: It is for this timeline, which was not closed when something was
+            // on its list. Whoever lets its text go waits for this function before.
+            unsafe { expired(NonNull::from(this), seqno, count) };
         }
         bindings::hrtimer_restart::HRTIMER_NORESTART
     }

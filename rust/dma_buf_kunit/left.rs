@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Fences that their driver leaves to the context.
+
+use kernel::prelude::*;
+
+#[kunit_tests(rust_dma_buf_left)]
+mod tests {
+    use super::*;
+    use crate::fixture::{
+        self,
+        eventually,
+        next,
+        Counter,
+        Droppable, //
+    };
+    use dma_buf::{
+        ContextOptions,
+        FenceContext,
+        FenceContextOps,
+        Status, //
+    };
+    use kernel::{
+        sync::atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        time::Delta, //
+    };
+
+    #[test]
+    fn fence_left_to_its_context_is_completed_by_it() -> Result {
+        let context = fixture::context()?;
+        let one = next(&context)?.leave();
+        let two = next(&context)?.leave();
+
+        assert_eq!(one.status(), Status::Pending);
+        assert_eq!(context.signal_up_to(1), 1);
+        assert_eq!(one.status(), Status::Signaled);
+        drop(context);
+        assert_eq!(two.status(), Status::Error(ECANCELED));
+        Ok(())
+    }
+
+    struct Data;
+
+    #[vtable]
+    impl FenceContextOps for Data {
+        type FenceData = Droppable;
+    }
+
+    #[test]
+    fn data_of_a_fence_left_is_dropped_once() -> Result {
+        let drops = Counter::new()?;
+        let context = FenceContext::new(c"mock", c"data", Data)?;
+        let memory = context.new_fence_allocation(Droppable(drops.clone()))?;
+        let fence = context.new_fence(memory).leave();
+
+        assert_eq!(context.prune(), 0);
+        assert_eq!(context.signal_up_to(1), 1);
+        drop(fence);
+        assert!(eventually(|| drops.get() == 1));
+        Ok(())
+    }
+
+    #[test]
+    fn prune_forgets_what_nobody_has() -> Result {
+        let context = fixture::context()?;
+        let (one, two) = (next(&context)?.leave(), next(&context)?.leave());
+        let three = next(&context)?;
+        let mut pending = KVec::with_capacity(2, GFP_KERNEL)?;
+
+        context.first_pending(&mut pending);
+        assert!(pending.iter().map(|fence| fence.seqno()).eq([1, 2]));
+        pending.clear();
+
+        assert_eq!(context.prune(), 0);
+        drop(one);
+        assert_eq!(context.prune(), 1);
+        assert_eq!(two.status(), Status::Pending);
+        // Those behind it are not held up, and it does not count.
+        assert_eq!(context.signal_up_to(2), 1);
+        assert_eq!(two.status(), Status::Signaled);
+        // A handle is a reference.
+        assert_eq!(context.prune(), 0);
+        assert!(three.signal(Ok(())));
+        Ok(())
+    }
+
+    /// What it was told of the bound.
+    struct Told {
+        seqno: Atomic<u64>,
+        count: Atomic<i32>,
+    }
+
+    #[vtable]
+    impl FenceContextOps for Told {
+        type FenceData = ();
+
+        fn expired(&self, seqno: u64, count: usize) {
+            self.count.add(count as i32, Relaxed);
+            self.seqno.store(seqno, Relaxed);
+        }
+    }
+
+    #[test]
+    fn driver_is_told_of_the_bound() -> Result {
+        let options = ContextOptions::new().bound(Delta::from_millis(20))?;
+        let told = Told {
+            seqno: Atomic::new(0),
+            count: Atomic::new(0),
+        };
+        let context = FenceContext::with_options(c"mock", c"bound", options, told)?;
+        let one = next(&context)?.leave();
+        let two = next(&context)?;
+
+        assert!(eventually(|| context.seqno.load(Relaxed) == 2));
+        assert_eq!(context.count.load(Relaxed), 2);
+        assert_eq!(one.status(), Status::Error(ETIME));
+        assert!(!two.signal(Ok(())));
+        Ok(())
+    }
+}

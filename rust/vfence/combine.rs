@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Containers of fences that are there.
+
+use crate::{
+    argument::Argument,
+    descriptors,
+    uapi::*, //
+};
+use dma_buf::{
+    merge,
+    Fence,
+    FenceArray,
+    FenceChain,
+    FenceChainAllocation,
+    SyncFile, //
+};
+use kernel::{
+    prelude::*,
+    sync::aref::ARef, //
+};
+
+/// `VFENCE_IOC_COMBINE`.
+pub(crate) fn combine(argument: Argument) -> Result {
+    let mut args: vfence_combine = argument.read()?;
+
+    if args.flags != 0 || args.count == 0 {
+        return Err(EINVAL);
+    }
+    let array = match args.how {
+        VFENCE_COMBINE_ARRAY => true,
+        VFENCE_COMBINE_MERGE => false,
+        _ => return Err(EINVAL),
+    };
+    let fences = descriptors::fences(args.fences, args.count)?;
+    let (fd, number) = descriptors::reserve()?;
+    let fence = if array {
+        FenceArray::new(descriptors::leaves(&fences)?)?
+    } else {
+        merge(&fences)?
+    };
+
+    // An array that is only asked, and was not told to signal, has no error.
+    fence.enable_signaling();
+    let file = SyncFile::new(&fence)?;
+
+    args.fd = number;
+    argument.write(&args)?;
+    file.install(fd);
+    Ok(())
+}
+
+/// `VFENCE_IOC_CHAIN`.
+pub(crate) fn chain(argument: Argument) -> Result {
+    let mut args: vfence_chain = argument.read()?;
+
+    if args.flags != 0 {
+        return Err(EINVAL);
+    }
+    let tail = tail(args.tail)?;
+    let fence = SyncFile::fence_from_fd(args.fence)?.flatten()?;
+    let (fd, number) = descriptors::reserve()?;
+    let link = FenceChainAllocation::new()?.append(tail, fence, args.point);
+    let file = SyncFile::new(&FenceChain::into_fence(link))?;
+
+    args.fd = number;
+    argument.write(&args)?;
+    file.install(fd);
+    Ok(())
+}
+
+/// What a chain is appended to.
+pub(crate) fn tail(fd: i32) -> Result<Option<ARef<Fence>>> {
+    match fd {
+        -1 => Ok(None),
+        fd => SyncFile::fence_from_fd(fd).map(Some),
+    }
+}

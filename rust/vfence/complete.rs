@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Completion by hand, hangs and resets.
+
+use crate::{
+    argument::Argument,
+    ring::Ring,
+    uapi::*, //
+};
+use kernel::prelude::*;
+
+/// `VFENCE_IOC_SIGNAL`.
+pub(crate) fn signal(ring: &Ring, argument: Argument) -> Result {
+    let args: vfence_signal = argument.read()?;
+    let (one, wait) = (
+        args.flags & VFENCE_SIGNAL_ONE != 0,
+        args.flags & VFENCE_SIGNAL_NOWAIT == 0,
+    );
+
+    if args.flags & !(VFENCE_SIGNAL_ONE | VFENCE_SIGNAL_NOWAIT) != 0 || args.pad != 0 {
+        return Err(EINVAL);
+    }
+    let mut expired = false;
+    let request = ring.timeline.post(|state| {
+        if args.seqno > state.last || (one && args.seqno == 0) {
+            return Err(EINVAL);
+        }
+        if state.hangs {
+            return Err(EIO);
+        }
+        if one {
+            state.set_due(args.seqno, 0);
+        } else {
+            state.complete_up_to = state.complete_up_to.max(args.seqno);
+        }
+        expired = state.is_expired(args.seqno);
+        Ok(())
+    })?;
+
+    if wait {
+        ring.timeline.wait_for(request);
+        expired = ring.timeline.state.lock().is_expired(args.seqno);
+    }
+    if expired {
+        return Err(ETIME);
+    }
+    Ok(())
+}
+
+/// `VFENCE_IOC_HANG`.
+pub(crate) fn hang(ring: &Ring, argument: Argument) -> Result {
+    let args: vfence_hang = argument.read()?;
+
+    if args.flags != 0 || args.pad != 0 {
+        return Err(EINVAL);
+    }
+    // Waits for what is being completed: from here on, nothing is.
+    ring.timeline.request(|state| {
+        state.hangs = true;
+        Ok(())
+    })
+}
+
+/// `VFENCE_IOC_RESET`.
+pub(crate) fn reset(ring: &Ring, argument: Argument) -> Result {
+    let args: vfence_reset = argument.read()?;
+    let error = Error::from_errno(args.error);
+
+    if args.flags != 0 || (error != ETIME && error != ECANCELED) {
+        return Err(EINVAL);
+    }
+    // With nobody submitting, one knows what is reset.
+    let _turn = ring.turn.lock();
+
+    ring.timeline.request(|state| {
+        state.hangs = false;
+        state.reset = Some((state.last, error));
+        Ok(())
+    })
+}

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What all open files have in common.
+
+use crate::{
+    deadlines::Deadlines,
+    fences::{
+        now,
+        Fences, //
+    },
+    limits::Limit,
+    module_parameters,
+    stats::Stats,
+    throttle::Throttle,
+    timeline::Timeline, //
+};
+use dma_buf::FenceContext;
+use kernel::{
+    new_mutex,
+    prelude::*,
+    sync::{
+        Arc,
+        Mutex, //
+    },
+    time::Delta, //
+};
+
+/// The longest bound: an hour.
+const MAX_BOUND_MS: u32 = 3_600_000;
+
+kernel::sync::global_lock! {
+    // SAFETY: The module's init does that before anything else.
+    unsafe(uninit) static DEVICE: Mutex<Option<Arc<Device>>> = None;
+}
+
+/// A timeline, for debugfs.
+pub(crate) struct Listed {
+    pub(crate) timeline: Arc<Timeline>,
+    pub(crate) fences: Option<Arc<FenceContext<Fences>>>,
+}
+
+#[pin_data]
+pub(crate) struct Device {
+    /// How long a fence may be pending.
+    pub(crate) bound: Delta,
+    /// How many may be, on one timeline.
+    pub(crate) max_fences: u32,
+    /// How many are, on all.
+    pub(crate) fences: Limit,
+    pub(crate) files: Limit,
+    pub(crate) stats: Stats,
+    pub(crate) throttle: Throttle,
+    #[pin]
+    pub(crate) deadlines: Deadlines,
+    #[pin]
+    pub(crate) timelines: Mutex<KVec<Listed>>,
+}
+
+impl Device {
+    fn new() -> Result<Arc<Self>> {
+        let bound = *module_parameters::bound_ms.value_ref();
+
+        if bound == 0 || bound > MAX_BOUND_MS {
+            pr_err!("bound_ms must be from 1 to {MAX_BOUND_MS}\n");
+            return Err(EINVAL);
+        }
+        Arc::pin_init(
+            pin_init!(Self {
+                bound: Delta::from_millis(bound.into()),
+                max_fences: *module_parameters::max_fences.value_ref(),
+                fences: Limit::new(*module_parameters::max_fences_device.value_ref()),
+                files: Limit::new(*module_parameters::max_files.value_ref()),
+                stats: Stats::new(),
+                throttle: Throttle::new(),
+                deadlines <- Deadlines::new(),
+                timelines <- new_mutex!(KVec::new()),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    /// The device, as long as the module's [`Instance`] is there.
+    pub(crate) fn get() -> Result<Arc<Self>> {
+        DEVICE.lock().clone().ok_or(ENODEV)
+    }
+
+    /// An interrupt ends that began then, in ns of CLOCK_MONOTONIC.
+    pub(crate) fn spent_since(&self, begun: i64) {
+        let now = now();
+
+        self.throttle.spend(now, now - begun);
+    }
+
+    /// Shows a timeline.
+    pub(crate) fn list(
+        &self,
+        timeline: &Arc<Timeline>,
+        fences: &Option<Arc<FenceContext<Fences>>>,
+    ) -> Result {
+        let listed = Listed {
+            timeline: timeline.clone(),
+            fences: fences.clone(),
+        };
+
+        Ok(self.timelines.lock().push(listed, GFP_KERNEL)?)
+    }
+
+    pub(crate) fn unlist(&self, timeline: &Arc<Timeline>) {
+        let mut timelines = self.timelines.lock();
+        let at = timelines
+            .iter()
+            .position(|listed| Arc::ptr_eq(&listed.timeline, timeline));
+        let listed = at.and_then(|at| timelines.remove(at).ok());
+
+        drop(timelines);
+        drop(listed);
+    }
+
+    /// Whether fences of a timeline that is there have this context.
+    pub(crate) fn has_context(&self, context: u64) -> bool {
+        self.timelines.lock().iter().any(|listed| {
+            listed
+                .fences
+                .as_ref()
+                .is_some_and(|fences| fences.context() == context)
+        })
+    }
+}
+
+/// Keeps the device for those who open it.
+pub(crate) struct Instance(pub(crate) Arc<Device>);
+
+impl Instance {
+    /// To be called once, by the module's init, before anything else.
+    pub(crate) fn new() -> Result<Self> {
+        // SAFETY: Once, and before anybody uses it, by the function's contract.
+        unsafe { DEVICE.init() };
+
+        let device = Device::new()?;
+        *DEVICE.lock() = Some(device.clone());
+        Ok(Self(device))
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        let device = DEVICE.lock().take();
+
+        drop(device);
+    }
+}

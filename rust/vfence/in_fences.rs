@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a job waits for before it runs.
+//!
+//! Each in-fence that signals queues the job's own irq_work, by a callback of the
+//! library's; that looks whether all have. So nothing of this module's runs under the
+//! lock of a foreign fence, and jobs that wait for each other do not nest: each is
+//! started by an irq_work of its own.
+
+use crate::{
+    fences::now,
+    timeline::Timeline, //
+};
+use dma_buf::{
+    Fence,
+    FenceCallbackRegistration,
+    IrqWork,
+    IrqWorkItem,
+    QueueIrqWork,
+    Section, //
+};
+use kernel::{
+    new_spinlock_irq,
+    prelude::*,
+    sync::{
+        aref::ARef,
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Arc,
+        SpinLockIrq, //
+    }, //
+};
+
+type Registrations = KVec<Pin<KBox<FenceCallbackRegistration<QueueIrqWork>>>>;
+
+#[pin_data]
+struct Waiting {
+    timeline: Arc<Timeline>,
+    /// The job's number; 0 before it has one.
+    number: Atomic<u64>,
+    fences: KVec<ARef<Fence>>,
+    /// Each keeps this object, so they are to be taken when they have done what they
+    /// are for. Only moved with the lock held: the drop takes a fence's.
+    #[pin]
+    registrations: SpinLockIrq<Registrations>,
+}
+
+impl Waiting {
+    /// Starts the job if all in-fences have signalled.
+    fn look(&self) {
+        if self.fences.iter().all(|fence| fence.test_signaled_flag()) {
+            self.disarm();
+            self.timeline.start(self.number.load(Relaxed));
+        }
+    }
+
+    fn disarm(&self) {
+        let registrations = core::mem::take(&mut *self.registrations.lock());
+
+        drop(registrations);
+    }
+}
+
+impl IrqWorkItem for Waiting {
+    fn run(&self, _section: &Section<'_>) {
+        let begun = now();
+
+        self.look();
+        self.timeline.device.spent_since(begun);
+    }
+}
+
+/// A job's in-fences.
+pub(crate) struct InFences {
+    work: IrqWork<Waiting>,
+    /// Not registered yet.
+    idle: Registrations,
+}
+
+impl InFences {
+    /// Allocates what is needed to wait for some fences; `None` if there are none.
+    pub(crate) fn new(timeline: &Arc<Timeline>, fences: KVec<ARef<Fence>>) -> Result<Option<Self>> {
+        if fences.is_empty() {
+            return Ok(None);
+        }
+        let mut idle = KVec::with_capacity(fences.len(), GFP_KERNEL)?;
+
+        for _ in 0..fences.len() {
+            idle.push(
+                KBox::pin_init(FenceCallbackRegistration::new(), GFP_KERNEL)?,
+                GFP_KERNEL,
+            )?;
+        }
+        let timeline = timeline.clone();
+        let work = IrqWork::new(pin_init!(Waiting {
+            timeline,
+            number: Atomic::new(0),
+            fences,
+            registrations <- new_spinlock_irq!(KVec::new()),
+        }))?;
+
+        Ok(Some(Self { work, idle }))
+    }
+
+    /// Has the job with this number started, once [`Self::look`] has been called. It
+    /// must be dropped then when the job goes.
+    pub(crate) fn arm(&mut self, number: u64) {
+        let mut registrations = core::mem::take(&mut self.idle);
+
+        self.work.number.store(number, Relaxed);
+        for (registration, fence) in registrations.iter_mut().zip(&self.work.fences) {
+            // One that has signalled need not be waited for.
+            let _ = registration
+                .as_mut()
+                .register(fence, QueueIrqWork(self.work.queuer()));
+        }
+        *self.work.registrations.lock() = registrations;
+    }
+
+    /// What looks once the job can be started: those that signalled before have looked
+    /// in vain.
+    pub(crate) fn queuer(&self) -> dma_buf::IrqWorkQueuer {
+        self.work.queuer()
+    }
+
+    /// The first error of an in-fence.
+    pub(crate) fn error(&self) -> Option<Error> {
+        self.work
+            .fences
+            .iter()
+            .filter(|fence| fence.test_signaled_flag())
+            .find_map(|fence| fence.error())
+    }
+}
+
+impl Drop for InFences {
+    fn drop(&mut self) {
+        self.work.disarm();
+    }
+}

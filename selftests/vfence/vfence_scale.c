@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Many jobs: what one costs does not depend on how many there are.
+ *
+ * The figures are printed. What is judged is that the last jobs take no more than
+ * a few times as long as the first: if each were to look at all others, it would be
+ * some forty times.
+ */
+#include "vfence_test.h"
+
+#include <stdlib.h>
+
+/* Load vfence with max_fences, max_fences_device and bound_ms to suit. */
+#ifndef JOBS
+#define JOBS 100000
+#endif
+#define CHAIN 10000
+#define TIMELINES 8
+/* Of the first and of the last. */
+#define SAMPLE (JOBS / 20)
+/* Above the noise of an emulated guest on a busy host. */
+#define MOST 10
+
+static uint64_t bound_ns(int dev)
+{
+	struct vfence_info info = {};
+
+	return ioctl(dev, VFENCE_IOC_INFO, &info) ? 0 : info.bound_ns;
+}
+
+static uint64_t pending(int dev)
+{
+	struct vfence_query q = {};
+
+	return ioctl(dev, VFENCE_IOC_QUERY, &q) ? UINT64_MAX : q.pending;
+}
+
+static void report(const char *what, unsigned int count, uint64_t ns)
+{
+	printf("# %s: %u in %llu ms, %llu ns each\n", what, count,
+	       (unsigned long long)(ns / MSEC), (unsigned long long)(ns / count));
+}
+
+TIMELINE_FIXTURE(scale)
+
+/*
+ * Submits jobs of which nobody keeps the fence; that of the last one is returned.
+ * Says how long the first and the last of them took.
+ */
+static int many(int dev, unsigned int flags, uint64_t delay_ns, uint64_t *first, uint64_t *last)
+{
+	uint64_t begin = now_ns();
+	int fd = -1;
+
+	*first = 0;
+	for (int i = 0; i < JOBS; i++) {
+		if (i == SAMPLE)
+			*first = now_ns() - begin;
+		if (i == JOBS - SAMPLE)
+			begin = now_ns();
+		if (fd >= 0)
+			close(fd);
+		fd = submit(dev, flags, delay_ns, 0, NULL);
+		if (fd < 0)
+			return fd;
+	}
+	*last = now_ns() - begin;
+	return fd;
+}
+
+static uint64_t timed_complete(int dev, uint64_t seqno)
+{
+	uint64_t begin = now_ns();
+
+	return complete(dev, seqno) ? UINT64_MAX : now_ns() - begin;
+}
+
+TEST_F_TIMEOUT(scale, hundred_thousand_jobs_by_hand, 600)
+{
+	uint64_t first, last, between;
+	int fd;
+
+	if (bound_ns(self->dev) < 120000 * MSEC)
+		SKIP(return, "bound_ms is below 120000");
+	fd = many(self->dev, VFENCE_SUBMIT_MANUAL, 0, &first, &last);
+	ASSERT_LE(0, fd);
+	report("submit by hand, the first", SAMPLE, first);
+	report("submit by hand, the last", SAMPLE, last);
+	EXPECT_GT(MOST * first, last);
+	EXPECT_EQ(JOBS, pending(self->dev));
+
+	first = timed_complete(self->dev, SAMPLE);
+	ASSERT_NE(UINT64_MAX, first);
+	EXPECT_EQ(JOBS - SAMPLE, pending(self->dev));
+	between = timed_complete(self->dev, JOBS - SAMPLE);
+	ASSERT_NE(UINT64_MAX, between);
+	last = timed_complete(self->dev, JOBS);
+	ASSERT_NE(UINT64_MAX, last);
+	report("signal, the first", SAMPLE, first);
+	report("signal, then", JOBS - 2 * SAMPLE, between);
+	report("signal, the last", SAMPLE, last);
+	EXPECT_GT(MOST * last, first);
+	EXPECT_TRUE(is_signaled(fd));
+	EXPECT_EQ(1, status(fd));
+	EXPECT_EQ(0, pending(self->dev));
+}
+
+/* They run side by side; the first one, which is completed last, holds them up. */
+TEST_F_TIMEOUT(scale, hundred_thousand_jobs_that_run, 600)
+{
+	uint64_t begin, first, last, number;
+	int held, fd;
+
+	if (bound_ns(self->dev) < 120000 * MSEC)
+		SKIP(return, "bound_ms is below 120000");
+	held = manual(self->dev, &number);
+	ASSERT_LE(0, held);
+	fd = many(self->dev, 0, 1 * MSEC, &first, &last);
+	ASSERT_LE(0, fd);
+	report("submit with a delay, the first", SAMPLE, first);
+	report("submit with a delay, the last", SAMPLE, last);
+	EXPECT_GT(MOST * first, last);
+	EXPECT_FALSE(is_signaled(fd));
+
+	begin = now_ns();
+	ASSERT_EQ(0, complete(self->dev, number));
+	ASSERT_TRUE(signaled_within(fd, 10 * WAIT_MSEC));
+	report("done, and signalled at last", JOBS, now_ns() - begin);
+	EXPECT_EQ(0, pending(self->dev));
+	EXPECT_EQ(1, status(fd));
+}
+
+TEST_F_TIMEOUT(scale, close_with_hundred_thousand_pending, 600)
+{
+	uint64_t begin, first, last;
+	int fd;
+
+	if (bound_ns(self->dev) < 120000 * MSEC)
+		SKIP(return, "bound_ms is below 120000");
+	fd = many(self->dev, VFENCE_SUBMIT_MANUAL, 0, &first, &last);
+	ASSERT_LE(0, fd);
+	begin = now_ns();
+	close(self->dev);
+	self->dev = -1;
+	report("close", JOBS, now_ns() - begin);
+	EXPECT_TRUE(is_signaled(fd));
+	EXPECT_EQ(-ENOENT, status(fd));
+}
+
+/* Each job waits for the one before it, on the next of the timelines. */
+TEST_F_TIMEOUT(scale, chain_of_ten_thousand_jobs, 600)
+{
+	int dev[TIMELINES], fd = -1, first;
+	uint64_t begin = now_ns();
+
+	if (bound_ns(self->dev) < 120000 * MSEC)
+		SKIP(return, "bound_ms is below 120000");
+	for (int i = 0; i < TIMELINES; i++) {
+		dev[i] = timeline();
+		ASSERT_LE(0, dev[i]);
+	}
+	first = manual(self->dev, NULL);
+	ASSERT_LE(0, first);
+	for (int i = 0; i < CHAIN; i++) {
+		int32_t before = i ? fd : first;
+		struct vfence_submit s = {
+			.in_fences = (uintptr_t)&before, .in_count = 1,
+		};
+
+		ASSERT_EQ(0, ioctl(dev[i % TIMELINES], VFENCE_IOC_SUBMIT, &s));
+		if (i)
+			close(fd);
+		fd = s.fd;
+	}
+	report("submit a chain", CHAIN, now_ns() - begin);
+	EXPECT_FALSE(is_signaled(fd));
+
+	begin = now_ns();
+	ASSERT_EQ(0, complete(self->dev, 1));
+	ASSERT_TRUE(signaled_within(fd, 10 * WAIT_MSEC));
+	report("run a chain", CHAIN, now_ns() - begin);
+	EXPECT_EQ(1, status(fd));
+	for (int i = 0; i < TIMELINES; i++) {
+		EXPECT_EQ(0, pending(dev[i]));
+		close(dev[i]);
+	}
+}
+
+TEST_HARNESS_MAIN
