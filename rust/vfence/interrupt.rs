@@ -22,8 +22,9 @@ use dma_buf::{
 };
 use kernel::sync::Arc;
 
-/// How much is done in one run: interrupts are off meanwhile.
+/// How much is done in one run, and for how long, in ns: interrupts are off meanwhile.
 const BATCH: usize = 256;
+const BATCH_NS: i64 = 500_000;
 
 /// How to get the irq_work going.
 pub(crate) struct Links {
@@ -62,6 +63,7 @@ impl Interrupt {
 impl IrqWorkItem for Interrupt {
     fn run(&self, _section: &Section<'_>) {
         let since = self.timeline.begin();
+        let begun = now();
         let mut last = false;
         let mut completed = None;
 
@@ -87,9 +89,12 @@ impl IrqWorkItem for Interrupt {
                 Step::Cancel(error) => self.points(since, |fences| fences.cancel_all(error)),
                 Step::Idle => return,
             }
+            if now() - begun > BATCH_NS {
+                break;
+            }
         }
-        // Others want the CPU, too.
-        self.timeline.pause(completed);
+        // Others want the CPU, too: as long again.
+        self.timeline.pause(completed, now() - begun);
     }
 }
 

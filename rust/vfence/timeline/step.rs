@@ -21,7 +21,8 @@ use kernel::{
     sync::atomic::{
         Relaxed,
         Release, //
-    }, //
+    },
+    time::Delta, //
 };
 
 /// One thing to do, with the state unlocked.
@@ -98,13 +99,19 @@ impl Timeline {
         Some(job)
     }
 
-    /// The last thing to do is done, and more are left for the next run.
-    pub(crate) fn pause(&self, completed: Option<u64>) {
+    /// The last thing to do is done, and more are left for another run, so much later,
+    /// in ns.
+    ///
+    /// At once, this would be all that the CPU does: the interrupts of a thousand jobs
+    /// leave no room for the threads.
+    pub(crate) fn pause(&self, completed: Option<u64>, delay: i64) {
         let mut state = self.state.lock();
         let job = self.retire(&mut state, completed);
 
         state.active -= 1;
-        self.queue(&state);
+        if let Some(links) = &state.links {
+            links.timer.start(Delta::from_nanos(delay));
+        }
         drop(state);
         drop(job);
     }
