@@ -9,7 +9,7 @@
 
 /* Load vfence with max_fences, max_fences_device and bound_ms to suit. */
 #define JOBS 100000
-#define CHAIN 10000
+#define CHAINED 10000
 #define TIMELINES 8
 /* Noise of an emulated guest, not growth, which would be far above. */
 #define MOST 5
@@ -132,7 +132,7 @@ TEST_F_TIMEOUT(scale, chain_of_ten_thousand_jobs, 600)
 	}
 	first = manual(self->dev);
 	ASSERT_LE(0, first);
-	for (int i = 0; i < CHAIN; i++) {
+	for (int i = 0; i < CHAINED; i++) {
 		int32_t before = i ? fd : first;
 		struct vfence_submit s = {
 			.in_fences = (uintptr_t)&before, .in_count = 1,
@@ -143,13 +143,13 @@ TEST_F_TIMEOUT(scale, chain_of_ten_thousand_jobs, 600)
 			close(fd);
 		fd = s.fd;
 	}
-	report("submit a chain", CHAIN, now_ns() - begin);
+	report("submit a chain", CHAINED, now_ns() - begin);
 	EXPECT_FALSE(is_signaled(fd));
 
 	begin = now_ns();
 	ASSERT_EQ(0, complete(self->dev, 1));
 	ASSERT_TRUE(signaled_within(fd, 10 * WAIT_MSEC));
-	report("run a chain", CHAIN, now_ns() - begin);
+	report("run a chain", CHAINED, now_ns() - begin);
 	EXPECT_EQ(1, status(fd));
 	for (int i = 0; i < TIMELINES; i++) {
 		EXPECT_EQ(0, query(dev[i]).pending);

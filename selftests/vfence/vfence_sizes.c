@@ -8,7 +8,11 @@
 #include <stddef.h>
 #include <sys/mman.h>
 
-/* A hole would be bytes that nobody checks, and another size on 32 bits. */
+/*
+ * A hole would be bytes that nobody checks, and another size on 32 bits.
+ *
+ * checkpatch: CAMELCASE,MACRO_ARG_REUSE: it is C11's, and the arguments are names
+ */
 #define HAS_NO_HOLE(type, last) \
 	_Static_assert(sizeof(struct type) == \
 		       offsetof(struct type, last) + sizeof(((struct type *)0)->last), #type)
@@ -116,6 +120,10 @@ static unsigned long with_size(unsigned long cmd, size_t size)
 {
 	return _IOC(_IOC_DIR(cmd), _IOC_TYPE(cmd), _IOC_NR(cmd), size);
 }
+
+/*
+ * checkpatch: SPACING: it takes the fixture's macros for multiplications
+ */
 
 /* Puts an argument that will do there, and returns the timeline for it. */
 static int prepare(FIXTURE_DATA(sizes) *self, const FIXTURE_VARIANT(sizes) *variant, void *at)

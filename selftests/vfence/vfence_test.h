@@ -4,8 +4,6 @@
  *
  * What is to be pending is a job that only completes by hand, on a device that is
  * loaded with a bound well above what a test takes.
- *
- * checkpatch: COMPLEX_MACRO: SUBMIT() and the like are two arguments of a function
  */
 #ifndef VFENCE_TEST_H
 #define VFENCE_TEST_H
@@ -45,7 +43,11 @@ static inline int timeline(void)
 	return open("/dev/vfence", O_RDWR | O_CLOEXEC);
 }
 
-/* An ioctl and its argument: call(dev, SUBMIT(.delay_ns = 1)). */
+/*
+ * An ioctl and its argument: call(dev, SUBMIT(.delay_ns = 1)).
+ *
+ * checkpatch: COMPLEX_MACRO: they are two arguments of a function
+ */
 #define INFO(...)	VFENCE_IOC_INFO, &(struct vfence_info){ __VA_ARGS__ }
 #define SETUP(...)	VFENCE_IOC_SETUP, &(struct vfence_setup){ __VA_ARGS__ }
 #define SUBMIT(...)	VFENCE_IOC_SUBMIT, &(struct vfence_submit){ __VA_ARGS__ }

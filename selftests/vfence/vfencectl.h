@@ -55,8 +55,8 @@ char *next(struct words *w, int *at);
 char *want(struct words *w, int *at, const char *what);
 void no_more(struct words *w, int at);
 
-/* What follows `key`= in a word, or NULL. */
-const char *value(const char *word, const char *key);
+/* Is the word `key`=TEXT? */
+int value(const char *word, const char *key, const char **text);
 uint64_t number(const char *text);
 /* In ns. */
 uint64_t duration(const char *text);

@@ -55,8 +55,8 @@ void create(struct words *w)
 	name = want(w, &at, "a name");
 	snprintf(s.name, sizeof(s.name), "%s", name);
 	while ((word = next(w, &at))) {
-		const char *text = value(word, "name");
-		int known = 0;
+		const char *text = "";
+		int known = value(word, "name", &text);
 
 		for (int kind = 1; kind < 4; kind++) {
 			if (strcmp(word, kinds[kind]))
@@ -64,10 +64,10 @@ void create(struct words *w)
 			s.kind = kind;
 			known = 1;
 		}
-		if (text && strlen(text) < sizeof(s.name))
-			snprintf(s.name, sizeof(s.name), "%s", text);
-		else if (!known)
+		if (!known || strlen(text) >= sizeof(s.name))
 			wrong("create does not want '%s'", word);
+		if (*text)
+			snprintf(s.name, sizeof(s.name), "%s", text);
 	}
 	add(name, TIMELINE, fd);
 	call(w, fd, VFENCE_IOC_SETUP, &s);
@@ -90,21 +90,21 @@ void submit(struct words *w)
 			s.flags |= VFENCE_SUBMIT_MANUAL;
 		} else if (!strcmp(word, "in-error")) {
 			s.flags |= VFENCE_SUBMIT_IN_ERROR;
-		} else if ((v = value(word, "delay"))) {
+		} else if (value(word, "delay", &v)) {
 			s.delay_ns = duration(v);
-		} else if ((v = value(word, "error"))) {
+		} else if (value(word, "error", &v)) {
 			s.error = error_code(v);
-		} else if ((v = value(word, "in"))) {
+		} else if (value(word, "in", &v)) {
 			s.in_count = fences(v, in);
 			s.in_fences = (uintptr_t)in;
-		} else if ((v = value(word, "array"))) {
+		} else if (value(word, "array", &v)) {
 			s.out = VFENCE_OUT_ARRAY;
 			s.out_count = fences(v, out);
 			s.out_fences = (uintptr_t)out;
-		} else if ((v = value(word, "chain"))) {
+		} else if (value(word, "chain", &v)) {
 			s.out = VFENCE_OUT_CHAIN;
 			s.chain_fd = strcmp(v, "none") ? fence(v)->fd : -1;
-		} else if ((v = value(word, "point"))) {
+		} else if (value(word, "point", &v)) {
 			s.point = number(v);
 		} else {
 			wrong("submit does not want '%s'", word);

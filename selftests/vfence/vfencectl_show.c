@@ -93,9 +93,9 @@ void show_timeline(const struct item *item)
 	if (ioctl(item->fd, VFENCE_IOC_QUERY, &q))
 		failed("%s is not a timeline of vfence: %s", item->name, strerror(errno));
 	event("%s: %s, context %llu, value %llu, last %llu, %llu pending%s", item->name,
-	      q.kind < 4 ? kinds[q.kind] : "of an unknown kind", (unsigned long long)q.context,
-	      (unsigned long long)q.value, (unsigned long long)q.last, (unsigned long long)q.pending,
-	      q.state & VFENCE_STATE_HANGING ? ", hangs" : "");
+	      q.kind < 4 ? kinds[q.kind] : "of no known kind", (unsigned long long)q.context,
+	      (unsigned long long)q.value, (unsigned long long)q.last,
+	      (unsigned long long)q.pending, q.state & VFENCE_STATE_HANGING ? ", hangs" : "");
 }
 
 void show_device(void)

@@ -34,12 +34,15 @@ void no_more(struct words *w, int at)
 		wrong("%s does not want '%s'", w->word[0], w->word[at]);
 }
 
-/* What follows `key`= in a word, or NULL. */
-const char *value(const char *word, const char *key)
+/* Is the word `key`=TEXT? */
+int value(const char *word, const char *key, const char **text)
 {
 	size_t length = strlen(key);
 
-	return !strncmp(word, key, length) && word[length] == '=' ? word + length + 1 : NULL;
+	if (strncmp(word, key, length) || word[length] != '=')
+		return 0;
+	*text = word + length + 1;
+	return 1;
 }
 
 uint64_t number(const char *text)
