@@ -4,10 +4,14 @@
 
 use crate::{
     deadlines::Deadlines,
-    fences::Fences,
+    fences::{
+        now,
+        Fences, //
+    },
     limits::Limit,
     module_parameters,
     stats::Stats,
+    throttle::Throttle,
     timeline::Timeline, //
 };
 use dma_buf::FenceContext;
@@ -45,6 +49,7 @@ pub(crate) struct Device {
     pub(crate) fences: Limit,
     pub(crate) files: Limit,
     pub(crate) stats: Stats,
+    pub(crate) throttle: Throttle,
     #[pin]
     pub(crate) deadlines: Deadlines,
     #[pin]
@@ -66,6 +71,7 @@ impl Device {
                 fences: Limit::new(*module_parameters::max_fences_device.value_ref()),
                 files: Limit::new(*module_parameters::max_files.value_ref()),
                 stats: Stats::new(),
+                throttle: Throttle::new(),
                 deadlines <- Deadlines::new(),
                 timelines <- new_mutex!(KVec::new()),
             }),
@@ -76,6 +82,13 @@ impl Device {
     /// The device, as long as the module's [`Instance`] is there.
     pub(crate) fn get() -> Result<Arc<Self>> {
         DEVICE.lock().clone().ok_or(ENODEV)
+    }
+
+    /// An interrupt ends that began then, in ns of CLOCK_MONOTONIC.
+    pub(crate) fn spent_since(&self, begun: i64) {
+        let now = now();
+
+        self.throttle.spend(now, now - begun);
     }
 
     /// Shows a timeline.

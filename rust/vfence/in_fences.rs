@@ -7,7 +7,10 @@
 //! lock of a foreign fence, and jobs that wait for each other do not nest: each is
 //! started by an irq_work of its own.
 
-use crate::timeline::Timeline;
+use crate::{
+    fences::now,
+    timeline::Timeline, //
+};
 use dma_buf::{
     Fence,
     FenceCallbackRegistration,
@@ -62,7 +65,10 @@ impl Waiting {
 
 impl IrqWorkItem for Waiting {
     fn run(&self, _section: &Section<'_>) {
+        let begun = now();
+
         self.look();
+        self.timeline.device.spent_since(begun);
     }
 }
 

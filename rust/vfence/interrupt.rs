@@ -62,8 +62,17 @@ impl Interrupt {
 
 impl IrqWorkItem for Interrupt {
     fn run(&self, _section: &Section<'_>) {
-        let since = self.timeline.begin();
         let begun = now();
+        let since = self.timeline.begin();
+
+        self.work(since, begun);
+        self.timeline.device.spent_since(begun);
+    }
+}
+
+impl Interrupt {
+    /// Does what there is to do, but not too much of it.
+    fn work(&self, since: i64, begun: i64) {
         let mut last = false;
         let mut completed = None;
 

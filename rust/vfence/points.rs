@@ -36,18 +36,26 @@ fn unwrap(value: u64, point: u32) -> u64 {
     value.saturating_add_signed(distance.into())
 }
 
+/// Forgets the points that nobody has any more.
+fn prune(ring: &Ring, fences: &FenceContext<Fences>) {
+    let count = fences.prune();
+
+    ring.timeline.uncharge(count);
+    ring.timeline.device.stats.forgotten.add(count);
+}
+
 /// Counts a point against the limits.
 fn charge(ring: &Ring, fences: &FenceContext<Fences>) -> Result {
     let timeline = &ring.timeline;
 
     // Not each time: it looks at all that are pending.
     if timeline.pending.get() >= ring.prune_at.load(Relaxed) {
-        timeline.uncharge(fences.prune());
+        prune(ring, fences);
         ring.prune_at
             .store(2 * timeline.pending.get() + 64, Relaxed);
     }
     timeline.charge(1).or_else(|_| {
-        timeline.uncharge(fences.prune());
+        prune(ring, fences);
         timeline.charge(1)
     })
 }

@@ -38,6 +38,8 @@ pub(crate) struct Stats {
     pub(crate) submitted: Counter,
     /// Fences that have signalled, but not by the bound.
     pub(crate) signalled: Counter,
+    /// Points that nobody had any more before they signalled.
+    pub(crate) forgotten: Counter,
     /// Fences that the bound has completed.
     pub(crate) timed_out: Counter,
     /// Times that a timeline's irq_work was queued, and was not queued before.
@@ -53,6 +55,7 @@ impl Stats {
         Self {
             submitted: Counter::new(),
             signalled: Counter::new(),
+            forgotten: Counter::new(),
             timed_out: Counter::new(),
             queued: Counter::new(),
             run: Counter::new(),
@@ -71,6 +74,7 @@ impl Stats {
     pub(crate) fn write_counters(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "submitted {}", self.submitted.get())?;
         writeln!(f, "signalled {}", self.signalled.get())?;
+        writeln!(f, "forgotten {}", self.forgotten.get())?;
         writeln!(f, "timed_out {}", self.timed_out.get())?;
         writeln!(f, "irq_works_queued {}", self.queued.get())?;
         writeln!(f, "irq_works_run {}", self.run.get())

@@ -222,10 +222,12 @@ impl Timeline {
             return;
         };
 
-        if at <= now {
+        let delay = (at - now).max(self.device.throttle.pause(now));
+
+        if delay <= 0 {
             self.queue(state);
         } else if let Some(links) = &state.links {
-            links.timer.start(Delta::from_nanos(at - now));
+            links.timer.start(Delta::from_nanos(delay));
         }
     }
 

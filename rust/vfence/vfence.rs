@@ -31,6 +31,7 @@ mod query;
 mod ring;
 mod stats;
 mod submit;
+mod throttle;
 mod timeline;
 mod uapi;
 
@@ -63,7 +64,7 @@ module! {
             description: "How many fences may be pending on an open file",
         },
         max_fences_device: u32 {
-            default: 524288,
+            default: 262144,
             description: "How many fences may be pending on all open files together",
         },
         max_files: u32 {

@@ -78,9 +78,10 @@ impl State {
         self.due.cursor_front().map(|cursor| *cursor.current().0)
     }
 
-    /// Has a job complete at this time.
+    /// Has a job complete at this time, if it is not complete.
     pub(crate) fn set_due(&mut self, number: u64, at: i64) {
-        let Some(job) = self.jobs.get_mut(&number) else {
+        let job = self.jobs.get_mut(&number);
+        let Some(job) = job.filter(|job| !job.is_complete()) else {
             return;
         };
 
