@@ -16,10 +16,14 @@ sw_sync_was_used() {
 # run DEVICE: its ten tests, all of which must pass
 run() {
 	echo "  # Subtest: $1"
-	/sync_test >/tmp/out 2>&1
-	status=$?
-	sed 's/^/  /' /tmp/out
-	[ $status = 0 ] && grep -q '^# Totals: pass:10 fail:0 xfail:0 xpass:0 skip:0 ' /tmp/out
+	{
+		/sync_test 2>&1
+		echo $? >/tmp/status
+	} | tee /tmp/out | while IFS= read -r line; do
+		printf '  %s\n' "$line"
+	done
+	read -r status </tmp/status
+	[ "$status" = 0 ] && grep -q '^# Totals: pass:10 fail:0 xfail:0 xpass:0 skip:0 ' /tmp/out
 }
 
 failed=0
