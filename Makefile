@@ -25,7 +25,7 @@ run:
 	@scripts/run
 
 #H make test                 build what is missing, run every test
-#H make test SUITES="kunit selftests" KERNEL=kasan
+#H make test SUITES="kunit vfence" KERNEL=kasan
 test:
 	@scripts/test $(SUITES)
 

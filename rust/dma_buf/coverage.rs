@@ -136,7 +136,7 @@
 //!
 //! | C | Rust | Test |
 //! |---|---|---|
-//! | `sync_file_create` | [`SyncFile::new`], [`SyncFile::install`] | state::file_without_a_descriptor_goes_with_its_reference, suite selftests |
+//! | `sync_file_create` | [`SyncFile::new`], [`SyncFile::install`] | state::file_without_a_descriptor_goes_with_its_reference, suite vfence |
 //! | `sync_file_get_fence` | [`SyncFile::fence_from_fd`] | state::descriptor_that_is_no_fence_is_an_error |
 
 // For the links above.

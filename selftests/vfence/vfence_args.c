@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What /dev/vfence refuses, and that nothing half-done is left of it.
+ * The fields of VFENCE_IOC_SUBMIT: what is refused, what is not, and that nothing
+ * half-done is left of the former.
  */
 #include "vfence_test.h"
 
@@ -9,133 +10,194 @@
 
 TIMELINE_FIXTURE(args)
 
-/* The error, with no descriptor given out. */
-static int refused(int dev, struct vfence_submit s)
-{
-	int lowest = dup(dev), ret, after;
-
-	close(lowest);
-	ret = ioctl(dev, VFENCE_IOC_SUBMIT, &s) ? -errno : 0;
-	after = dup(dev);
-	close(after);
-	return after == lowest ? ret : -1000;
-}
-
 TEST_F(args, unknown_flags)
 {
-	EXPECT_EQ(-EINVAL, refused(self->dev, (struct vfence_submit){ .flags = 4 }));
-	EXPECT_EQ(-EINVAL, refused(self->dev, (struct vfence_submit){ .flags = 1U << 31 }));
+	for (int bit = 2; bit < 32; bit++)
+		EXPECT_EQ(-EINVAL, refused(self->dev, SUBMIT(.flags = 1U << bit)));
+	EXPECT_EQ(-EINVAL, refused(self->dev, SUBMIT(.flags = UINT32_MAX)));
+}
+
+TEST_F(args, known_flags)
+{
+	for (uint32_t flags = 0; flags < 4; flags++)
+		EXPECT_LE(0, submit(self->dev, .flags = flags));
 }
 
 TEST_F(args, padding_must_be_zero)
 {
-	EXPECT_EQ(-EINVAL, refused(self->dev, (struct vfence_submit){ .pad = 1 }));
+	for (int bit = 0; bit < 32; bit++)
+		EXPECT_EQ(-EINVAL, refused(self->dev, SUBMIT(.pad = 1U << bit)));
+}
+
+TEST_F(args, what_comes_out_need_not_be_zero)
+{
+	struct vfence_submit s = { .seqno = ~0ULL, .context = ~0ULL, .fd = -1 };
+
+	ASSERT_EQ(0, call(self->dev, VFENCE_IOC_SUBMIT, &s));
+	EXPECT_EQ(1, s.seqno);
+	EXPECT_NE(0, s.context);
+	EXPECT_NE(~0ULL, s.context);
+	EXPECT_TRUE(signals(s.fd));
 }
 
 TEST_F(args, manual_job_has_no_delay)
 {
-	EXPECT_EQ(-EINVAL, refused(self->dev, (struct vfence_submit){
-		.flags = VFENCE_SUBMIT_MANUAL, .delay_ns = 1 }));
+	EXPECT_EQ(-EINVAL, refused(self->dev, SUBMIT(.flags = VFENCE_SUBMIT_MANUAL,
+						     .delay_ns = 1)));
+	EXPECT_EQ(-EINVAL, refused(self->dev, SUBMIT(.flags = VFENCE_SUBMIT_MANUAL,
+						     .delay_ns = UINT64_MAX)));
 }
 
 TEST_F(args, error_is_an_error_code)
 {
-	EXPECT_EQ(-EINVAL, refused(self->dev, (struct vfence_submit){ .error = 1 }));
-	EXPECT_EQ(-EINVAL, refused(self->dev, (struct vfence_submit){ .error = -4096 }));
-	EXPECT_EQ(-EINVAL, refused(self->dev, (struct vfence_submit){ .error = INT32_MIN }));
+	static const int bad[] = { 1, EIO, INT32_MAX, -4096, INT32_MIN };
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(bad); i++) {
+		EXPECT_EQ(-EINVAL, refused(self->dev, SUBMIT(.error = bad[i])));
+		EXPECT_EQ(-EINVAL, refused(self->dev, SUBMIT(.flags = VFENCE_SUBMIT_MANUAL,
+							     .error = bad[i])));
+	}
 }
 
 TEST_F(args, error_codes_at_the_limits)
 {
-	int fd;
+	static const int good[] = { -1, -EIO, -4095 };
 
-	fd = submit(self->dev, 0, 0, -1, NULL);
-	ASSERT_LE(0, fd);
-	ASSERT_TRUE(signaled_within(fd, WAIT_MSEC));
-	EXPECT_EQ(-1, status(fd));
-	fd = submit(self->dev, 0, 0, -4095, NULL);
-	ASSERT_LE(0, fd);
-	ASSERT_TRUE(signaled_within(fd, WAIT_MSEC));
-	EXPECT_EQ(-4095, status(fd));
+	for (unsigned int i = 0; i < ARRAY_SIZE(good); i++) {
+		int fd = submit(self->dev, .error = good[i]);
+
+		ASSERT_TRUE(signals(fd));
+		EXPECT_EQ(good[i], status(fd));
+	}
 }
 
 TEST_F(args, delay_is_bounded)
 {
-	EXPECT_EQ(-EINVAL, refused(self->dev, (struct vfence_submit){ .delay_ns = UINT64_MAX }));
-	EXPECT_EQ(-EINVAL, refused(self->dev, (struct vfence_submit){ .delay_ns = 1ULL << 63 }));
+	struct vfence_info info = {};
+	int fd;
+
+	ASSERT_EQ(0, call(self->dev, VFENCE_IOC_INFO, &info));
+	EXPECT_EQ(-EINVAL, refused(self->dev, SUBMIT(.delay_ns = info.max_delay_ns + 1)));
+	EXPECT_EQ(-EINVAL, refused(self->dev, SUBMIT(.delay_ns = 1ULL << 63)));
+	EXPECT_EQ(-EINVAL, refused(self->dev, SUBMIT(.delay_ns = UINT64_MAX)));
+	fd = timed(self->dev, info.max_delay_ns);
+	ASSERT_LE(0, fd);
+	EXPECT_TRUE(stays_pending(fd));
+	EXPECT_LE(0, timed(self->dev, info.max_delay_ns - 1));
+	EXPECT_EQ(0, complete(self->dev, 2));
 }
 
-TEST_F(args, signal_of_what_was_never_submitted)
+TEST_F(args, kind_of_what_comes_out)
 {
-	uint64_t seqno;
-
-	EXPECT_EQ(-EINVAL, complete(self->dev, 1));
-	ASSERT_LE(0, manual(self->dev, &seqno));
-	EXPECT_EQ(-EINVAL, complete(self->dev, seqno + 1));
-	EXPECT_EQ(-EINVAL, complete(self->dev, UINT64_MAX));
-	EXPECT_EQ(0, complete(self->dev, seqno));
-	EXPECT_EQ(0, complete(self->dev, 0));
+	EXPECT_EQ(-EINVAL, refused(self->dev, SUBMIT(.out = 3)));
+	EXPECT_EQ(-EINVAL, refused(self->dev, SUBMIT(.out = UINT32_MAX)));
+	EXPECT_LE(0, submit(self->dev, .out = VFENCE_OUT_FENCE));
+	EXPECT_LE(0, submit(self->dev, .out = VFENCE_OUT_CHAIN, .chain_fd = -1));
+	EXPECT_LE(0, submit(self->dev, .out = VFENCE_OUT_ARRAY));
 }
 
-TEST_F(args, unknown_ioctls)
+TEST_F(args, fields_of_a_chain_are_zero_without_one)
 {
-	struct vfence_submit s = {};
+	static const uint32_t others[] = { VFENCE_OUT_FENCE, VFENCE_OUT_ARRAY };
 
-	EXPECT_EQ(-1, ioctl(self->dev, _IO(VFENCE_IOC_MAGIC, 0x7f)));
-	EXPECT_EQ(ENOTTY, errno);
-	/* Right number, but smaller than any version of the structure. */
-	EXPECT_EQ(-1, ioctl(self->dev, _IOWR(VFENCE_IOC_MAGIC, 0x00, uint64_t), &s));
-	EXPECT_EQ(EINVAL, errno);
-	EXPECT_EQ(-1, ioctl(self->dev, _IOR(VFENCE_IOC_MAGIC, 0x00, struct vfence_submit), &s));
-	EXPECT_EQ(ENOTTY, errno);
+	for (int i = 0; i < 2; i++) {
+		EXPECT_EQ(-EINVAL, refused(self->dev, SUBMIT(.out = others[i], .point = 1)));
+		EXPECT_EQ(-EINVAL, refused(self->dev, SUBMIT(.out = others[i],
+							     .point = 1ULL << 63)));
+		EXPECT_EQ(-EINVAL, refused(self->dev, SUBMIT(.out = others[i],
+							     .chain_fd = -1)));
+		EXPECT_EQ(-EINVAL, refused(self->dev, SUBMIT(.out = others[i],
+							     .chain_fd = 1)));
+	}
 }
 
-TEST_F(args, bad_address)
+TEST_F(args, fields_of_an_array_are_zero_without_one)
 {
-	EXPECT_EQ(-1, ioctl(self->dev, VFENCE_IOC_SUBMIT, NULL));
-	EXPECT_EQ(EFAULT, errno);
-	EXPECT_EQ(-1, ioctl(self->dev, VFENCE_IOC_SIGNAL, (void *)8));
-	EXPECT_EQ(EFAULT, errno);
+	static const uint32_t others[] = { VFENCE_OUT_FENCE, VFENCE_OUT_CHAIN };
+	int fd = manual(self->dev);
+
+	for (int i = 0; i < 2; i++) {
+		int none = others[i] == VFENCE_OUT_CHAIN ? -1 : 0;
+
+		EXPECT_EQ(-EINVAL, refused(self->dev, SUBMIT(.out = others[i], .chain_fd = none,
+							     .out_fences = (uintptr_t)&fd)));
+		EXPECT_EQ(-EINVAL, refused(self->dev, SUBMIT(.out = others[i], .chain_fd = none,
+							     .out_count = 1)));
+		EXPECT_EQ(-EINVAL, refused(self->dev, SUBMIT(.out = others[i], .chain_fd = none,
+							     .out_fences = (uintptr_t)&fd,
+							     .out_count = 1)));
+	}
 }
 
-/* Read but not written: the job was made, and the answer cannot be given. */
+TEST_F(args, tail_of_a_chain_is_a_sync_file)
+{
+	int closed = dup(0);
+
+	close(closed);
+	EXPECT_EQ(-EINVAL, refused(self->dev, SUBMIT(.out = VFENCE_OUT_CHAIN, .chain_fd = -2)));
+	EXPECT_EQ(-EINVAL, refused(self->dev, SUBMIT(.out = VFENCE_OUT_CHAIN, .chain_fd = 0)));
+	EXPECT_EQ(-EINVAL, refused(self->dev, SUBMIT(.out = VFENCE_OUT_CHAIN,
+						     .chain_fd = INT32_MAX)));
+	EXPECT_EQ(-EINVAL, refused(self->dev, SUBMIT(.out = VFENCE_OUT_CHAIN,
+						     .chain_fd = INT32_MIN)));
+	EXPECT_EQ(-EINVAL, refused(self->dev, SUBMIT(.out = VFENCE_OUT_CHAIN,
+						     .chain_fd = self->dev)));
+	EXPECT_EQ(-EINVAL, refused(self->dev, SUBMIT(.out = VFENCE_OUT_CHAIN,
+						     .chain_fd = closed)));
+}
+
+/* As of an unused timeline, which a failure gives no kind. */
+TEST_F(args, failure_is_the_same_on_a_timeline_in_use)
+{
+	ASSERT_LE(0, manual(self->dev));
+	EXPECT_EQ(-EINVAL, refused(self->dev, SUBMIT(.flags = 4)));
+	EXPECT_EQ(-EINVAL, refused(self->dev, SUBMIT(.pad = 1)));
+	EXPECT_EQ(-EINVAL, refused(self->dev, SUBMIT(.out = 3)));
+	EXPECT_EQ(-EINVAL, refused(self->dev, SUBMIT(.out = VFENCE_OUT_CHAIN,
+						     .chain_fd = self->dev)));
+	EXPECT_EQ(1, query(self->dev).pending);
+}
+
+/* Read but not written: the answer cannot be given. */
 TEST_F(args, read_only_answer)
 {
 	struct vfence_submit *s;
-	int lowest, after, ret;
+	int fd;
 
 	s = mmap(NULL, sizeof(*s), PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, s);
-	lowest = dup(self->dev);
-	close(lowest);
-	ret = ioctl(self->dev, VFENCE_IOC_SUBMIT, s);
-	EXPECT_EQ(-1, ret);
-	EXPECT_EQ(EFAULT, errno);
-	after = dup(self->dev);
-	EXPECT_EQ(lowest, after);
+	ASSERT_LE(0, manual(self->dev));
+	EXPECT_EQ(-EFAULT, refused(self->dev, VFENCE_IOC_SUBMIT, s));
 
 	/* The timeline goes on: what comes next is not stuck behind it. */
-	ret = timed(self->dev, 0);
-	ASSERT_LE(0, ret);
-	EXPECT_TRUE(signaled_within(ret, WAIT_MSEC));
-	EXPECT_EQ(1, status(ret));
+	fd = timed(self->dev, 0);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, complete(self->dev, 1));
+	EXPECT_TRUE(signals(fd));
+	EXPECT_EQ(1, status(fd));
 }
 
+/* Not by refused(), which itself wants a descriptor. */
 TEST_F(args, no_descriptor_left)
 {
-	struct rlimit old, none;
-	uint64_t before = 0, after = 0;
-	int ret;
+	struct vfence_query before, after;
+	int ret[4], two[2];
+	struct rlimit old;
 
-	ASSERT_LE(0, submit(self->dev, 0, 0, 0, &before));
+	two[0] = manual(self->dev);
+	two[1] = manual(self->dev);
+	before = query(self->dev);
 	ASSERT_EQ(0, getrlimit(RLIMIT_NOFILE, &old));
-	none = (struct rlimit){ 0, old.rlim_max };
-	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &none));
-	ret = timed(self->dev, 0);
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &(struct rlimit){ 0, old.rlim_max }));
+	ret[0] = timed(self->dev, 0);
+	ret[1] = combine(self->dev, VFENCE_COMBINE_ARRAY, two, 2);
+	ret[2] = combine(self->dev, VFENCE_COMBINE_MERGE, two, 1);
+	ret[3] = chain(self->dev, 1, -1, two[0]);
 	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &old));
-	EXPECT_EQ(-EMFILE, ret);
-	ASSERT_LE(0, submit(self->dev, 0, 0, 0, &after));
-	EXPECT_EQ(before + 1, after);
+	after = query(self->dev);
+	for (int i = 0; i < 4; i++)
+		EXPECT_EQ(-EMFILE, ret[i]);
+	EXPECT_EQ(0, memcmp(&before, &after, sizeof(before)));
 }
 
 TEST_HARNESS_MAIN

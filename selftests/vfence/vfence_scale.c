@@ -8,13 +8,11 @@
  */
 #include "vfence_test.h"
 
-#include <stdlib.h>
-
 /* Load vfence with max_fences, max_fences_device and bound_ms to suit. */
 #ifndef JOBS
 #define JOBS 100000
 #endif
-#define CHAIN 10000
+#define CHAINED 10000
 #define TIMELINES 8
 /* Of the first and of the last. */
 #define SAMPLE (JOBS / 20)
@@ -26,13 +24,6 @@ static uint64_t bound_ns(int dev)
 	struct vfence_info info = {};
 
 	return ioctl(dev, VFENCE_IOC_INFO, &info) ? 0 : info.bound_ns;
-}
-
-static uint64_t pending(int dev)
-{
-	struct vfence_query q = {};
-
-	return ioctl(dev, VFENCE_IOC_QUERY, &q) ? UINT64_MAX : q.pending;
 }
 
 static void report(const char *what, unsigned int count, uint64_t ns)
@@ -60,7 +51,7 @@ static int many(int dev, unsigned int flags, uint64_t delay_ns, uint64_t *first,
 			begin = now_ns();
 		if (fd >= 0)
 			close(fd);
-		fd = submit(dev, flags, delay_ns, 0, NULL);
+		fd = submit(dev, .flags = flags, .delay_ns = delay_ns);
 		if (fd < 0)
 			return fd;
 	}
@@ -87,11 +78,11 @@ TEST_F_TIMEOUT(scale, hundred_thousand_jobs_by_hand, 600)
 	report("submit by hand, the first", SAMPLE, first);
 	report("submit by hand, the last", SAMPLE, last);
 	EXPECT_GT(MOST * first, last);
-	EXPECT_EQ(JOBS, pending(self->dev));
+	EXPECT_EQ(JOBS, query(self->dev).pending);
 
 	first = timed_complete(self->dev, SAMPLE);
 	ASSERT_NE(UINT64_MAX, first);
-	EXPECT_EQ(JOBS - SAMPLE, pending(self->dev));
+	EXPECT_EQ(JOBS - SAMPLE, query(self->dev).pending);
 	between = timed_complete(self->dev, JOBS - SAMPLE);
 	ASSERT_NE(UINT64_MAX, between);
 	last = timed_complete(self->dev, JOBS);
@@ -102,18 +93,18 @@ TEST_F_TIMEOUT(scale, hundred_thousand_jobs_by_hand, 600)
 	EXPECT_GT(MOST * last, first);
 	EXPECT_TRUE(is_signaled(fd));
 	EXPECT_EQ(1, status(fd));
-	EXPECT_EQ(0, pending(self->dev));
+	EXPECT_EQ(0, query(self->dev).pending);
 }
 
 /* They run side by side; the first one, which is completed last, holds them up. */
 TEST_F_TIMEOUT(scale, hundred_thousand_jobs_that_run, 600)
 {
-	uint64_t begin, first, last, number;
+	uint64_t begin, first, last;
 	int held, fd;
 
 	if (bound_ns(self->dev) < 120000 * MSEC)
 		SKIP(return, "bound_ms is below 120000");
-	held = manual(self->dev, &number);
+	held = manual(self->dev);
 	ASSERT_LE(0, held);
 	fd = many(self->dev, 0, 1 * MSEC, &first, &last);
 	ASSERT_LE(0, fd);
@@ -123,10 +114,10 @@ TEST_F_TIMEOUT(scale, hundred_thousand_jobs_that_run, 600)
 	EXPECT_FALSE(is_signaled(fd));
 
 	begin = now_ns();
-	ASSERT_EQ(0, complete(self->dev, number));
+	ASSERT_EQ(0, complete(self->dev, 1));
 	ASSERT_TRUE(signaled_within(fd, 10 * WAIT_MSEC));
 	report("done, and signalled at last", JOBS, now_ns() - begin);
-	EXPECT_EQ(0, pending(self->dev));
+	EXPECT_EQ(0, query(self->dev).pending);
 	EXPECT_EQ(1, status(fd));
 }
 
@@ -159,9 +150,9 @@ TEST_F_TIMEOUT(scale, chain_of_ten_thousand_jobs, 600)
 		dev[i] = timeline();
 		ASSERT_LE(0, dev[i]);
 	}
-	first = manual(self->dev, NULL);
+	first = manual(self->dev);
 	ASSERT_LE(0, first);
-	for (int i = 0; i < CHAIN; i++) {
+	for (int i = 0; i < CHAINED; i++) {
 		int32_t before = i ? fd : first;
 		struct vfence_submit s = {
 			.in_fences = (uintptr_t)&before, .in_count = 1,
@@ -172,16 +163,16 @@ TEST_F_TIMEOUT(scale, chain_of_ten_thousand_jobs, 600)
 			close(fd);
 		fd = s.fd;
 	}
-	report("submit a chain", CHAIN, now_ns() - begin);
+	report("submit a chain", CHAINED, now_ns() - begin);
 	EXPECT_FALSE(is_signaled(fd));
 
 	begin = now_ns();
 	ASSERT_EQ(0, complete(self->dev, 1));
 	ASSERT_TRUE(signaled_within(fd, 10 * WAIT_MSEC));
-	report("run a chain", CHAIN, now_ns() - begin);
+	report("run a chain", CHAINED, now_ns() - begin);
 	EXPECT_EQ(1, status(fd));
 	for (int i = 0; i < TIMELINES; i++) {
-		EXPECT_EQ(0, pending(dev[i]));
+		EXPECT_EQ(0, query(dev[i]).pending);
 		close(dev[i]);
 	}
 }

@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * What the tests of /dev/vfence share. A device that is not there skips them.
+ *
+ * What is to be pending is a job that only completes by hand, on a device that is
+ * loaded with a bound well above what a test takes.
  */
 #ifndef VFENCE_TEST_H
 #define VFENCE_TEST_H
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <time.h>
@@ -19,48 +24,158 @@
 
 #include "kselftest_harness.h"
 
+/* Emulated guests on a busy host are slow. */
+#undef TEST_TIMEOUT_DEFAULT
+#define TEST_TIMEOUT_DEFAULT 300
+
 #define MSEC 1000000ULL
 
-/* Bounds on a hang, and no measure: emulated guests on a busy host are slow. */
-#define WAIT_MSEC 20000
-/* Long enough to stay pending through a test, short enough not to delay it. */
-#define LONG_NSEC (9000 * MSEC)
+/* Bounds on a hang, and no measure. */
+#define WAIT_MSEC 60000
+/* Long enough for what does not happen to have happened, nearly always. */
+#define SETTLE_MSEC 50
+
+/* What the core calls the driver of a fence that has signalled. */
+#define DETACHED "detached-driver"
 
 static inline int timeline(void)
 {
 	return open("/dev/vfence", O_RDWR | O_CLOEXEC);
 }
 
-/* The descriptor, or -errno. */
-static inline int submit(int device, uint32_t flags, uint64_t delay_ns, int error,
-			 uint64_t *seqno)
+/*
+ * An ioctl and its argument: call(dev, SUBMIT(.delay_ns = 1)).
+ *
+ * checkpatch: COMPLEX_MACRO: they are two arguments of a function
+ */
+#define INFO(...)	VFENCE_IOC_INFO, &(struct vfence_info){ __VA_ARGS__ }
+#define SETUP(...)	VFENCE_IOC_SETUP, &(struct vfence_setup){ __VA_ARGS__ }
+#define SUBMIT(...)	VFENCE_IOC_SUBMIT, &(struct vfence_submit){ __VA_ARGS__ }
+#define SIGNAL(...)	VFENCE_IOC_SIGNAL, &(struct vfence_signal){ __VA_ARGS__ }
+#define HANG(...)	VFENCE_IOC_HANG, &(struct vfence_hang){ __VA_ARGS__ }
+#define RESET(...)	VFENCE_IOC_RESET, &(struct vfence_reset){ __VA_ARGS__ }
+#define COMBINE(...)	VFENCE_IOC_COMBINE, &(struct vfence_combine){ __VA_ARGS__ }
+#define CHAIN(...)	VFENCE_IOC_CHAIN, &(struct vfence_chain){ __VA_ARGS__ }
+#define QUERY(...)	VFENCE_IOC_QUERY, &(struct vfence_query){ __VA_ARGS__ }
+#define DEADLINE(...)	VFENCE_IOC_DEADLINE, &(struct vfence_deadline){ __VA_ARGS__ }
+#define CREATE(...)	VFENCE_IOC_SW_SYNC_CREATE, \
+			&(struct vfence_sw_sync_create){ __VA_ARGS__ }
+#define INC(n)		VFENCE_IOC_SW_SYNC_INC, &(uint32_t){ n }
+#define SW_DEADLINE(...) VFENCE_IOC_SW_SYNC_DEADLINE, \
+			 &(struct vfence_sw_sync_deadline){ __VA_ARGS__ }
+
+static inline int call(int dev, unsigned long cmd, void *arg)
 {
-	struct vfence_submit s = {
-		.flags = flags, .delay_ns = delay_ns, .error = error, .fd = -1,
-	};
+	return ioctl(dev, cmd, arg) ? -errno : 0;
+}
 
-	int ret = ioctl(device, VFENCE_IOC_SUBMIT, &s) ? -errno : s.fd;
+static inline struct vfence_query query(int dev)
+{
+	struct vfence_query q;
 
-	if (seqno)
-		*seqno = s.seqno;
+	memset(&q, 0, sizeof(q));
+	if (ioctl(dev, VFENCE_IOC_QUERY, &q))
+		memset(&q, 0xff, sizeof(q));
+	return q;
+}
+
+static inline int open_fds(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	int n = 0;
+
+	while (dir && readdir(dir))
+		n++;
+	if (dir)
+		closedir(dir);
+	return n;
+}
+
+#define HAS_CHANGED -10000
+
+/*
+ * As call(), but what fails must have had no effect, except that it may have given
+ * an unused timeline a kind.
+ */
+static inline int refused(int dev, unsigned long cmd, void *arg)
+{
+	struct vfence_query before = query(dev), after;
+	int fds = open_fds(), ret = call(dev, cmd, arg);
+
+	if (!ret)
+		return 0;
+	after = query(dev);
+	if (before.kind == VFENCE_KIND_UNUSED) {
+		before.kind = after.kind;
+		before.context = after.context;
+	}
+	if (open_fds() != fds || memcmp(&before, &after, sizeof(before)))
+		return HAS_CHANGED + ret;
 	return ret;
 }
 
-static inline int timed(int device, uint64_t delay_ns)
+/* These return a descriptor, or -errno. */
+static inline int submit_job(int dev, struct vfence_submit *s)
 {
-	return submit(device, 0, delay_ns, 0, NULL);
+	s->fd = -1;
+	return ioctl(dev, VFENCE_IOC_SUBMIT, s) ? -errno : s->fd;
 }
 
-static inline int manual(int device, uint64_t *seqno)
+#define submit(dev, ...) submit_job(dev, &(struct vfence_submit){ __VA_ARGS__ })
+
+static inline int timed(int dev, uint64_t delay_ns)
 {
-	return submit(device, VFENCE_SUBMIT_MANUAL, 0, 0, seqno);
+	return submit(dev, .delay_ns = delay_ns);
 }
 
-static inline int complete(int device, uint64_t seqno)
+static inline int manual(int dev)
 {
-	struct vfence_signal s = { .seqno = seqno };
+	return submit(dev, .flags = VFENCE_SUBMIT_MANUAL);
+}
 
-	return ioctl(device, VFENCE_IOC_SIGNAL, &s) ? -errno : 0;
+static inline int combine(int dev, uint32_t how, const int *fds, uint32_t count)
+{
+	struct vfence_combine c = {
+		.how = how, .fences = (uintptr_t)fds, .count = count, .fd = -1,
+	};
+
+	return ioctl(dev, VFENCE_IOC_COMBINE, &c) ? -errno : c.fd;
+}
+
+static inline int chain(int dev, uint64_t point, int tail, int fence)
+{
+	struct vfence_chain c = { .point = point, .tail = tail, .fence = fence, .fd = -1 };
+
+	return ioctl(dev, VFENCE_IOC_CHAIN, &c) ? -errno : c.fd;
+}
+
+static inline int point(int dev, uint32_t value)
+{
+	struct vfence_sw_sync_create c = { .value = value, .fence = -1 };
+
+	return ioctl(dev, VFENCE_IOC_SW_SYNC_CREATE, &c) ? -errno : c.fence;
+}
+
+static inline int merge(int a, int b)
+{
+	struct sync_merge_data m = { .name = "merged", .fd2 = b };
+
+	return ioctl(a, SYNC_IOC_MERGE, &m) ? -errno : m.fence;
+}
+
+static inline int setup(int dev, uint32_t kind)
+{
+	return call(dev, SETUP(.kind = kind));
+}
+
+static inline int complete(int dev, uint64_t seqno)
+{
+	return call(dev, SIGNAL(.seqno = seqno));
+}
+
+static inline int complete_one(int dev, uint64_t seqno)
+{
+	return call(dev, SIGNAL(.seqno = seqno, .flags = VFENCE_SIGNAL_ONE));
 }
 
 static inline int signaled_within(int fence, int msec)
@@ -70,9 +185,19 @@ static inline int signaled_within(int fence, int msec)
 	return poll(&p, 1, msec) == 1 && p.revents == POLLIN;
 }
 
+static inline int signals(int fence)
+{
+	return signaled_within(fence, WAIT_MSEC);
+}
+
 static inline int is_signaled(int fence)
 {
 	return signaled_within(fence, 0);
+}
+
+static inline int stays_pending(int fence)
+{
+	return !signaled_within(fence, SETTLE_MSEC);
 }
 
 /* Number of fences in a file, or -errno; the first `max` are described. */
@@ -86,6 +211,13 @@ static inline int describe(int fence, struct sync_file_info *info,
 	return ioctl(fence, SYNC_IOC_FILE_INFO, info) ? -errno : (int)info->num_fences;
 }
 
+static inline int fences_in(int fence)
+{
+	struct sync_file_info info = {};
+
+	return ioctl(fence, SYNC_IOC_FILE_INFO, &info) ? -errno : (int)info.num_fences;
+}
+
 /* 1 signalled, 0 pending, or the error it signalled with. */
 static inline int status(int fence)
 {
@@ -94,19 +226,27 @@ static inline int status(int fence)
 	return ioctl(fence, SYNC_IOC_FILE_INFO, &info) ? -ENOTTY : info.status;
 }
 
-static inline uint64_t timestamp(int fence)
+/* The one fence in a file; of several, or none, nothing. */
+static inline struct sync_fence_info the_fence(int fence)
 {
 	struct sync_file_info info;
 	struct sync_fence_info f;
 
-	return describe(fence, &info, &f, 1) == 1 ? f.timestamp_ns : 0;
+	if (describe(fence, &info, &f, 1) != 1)
+		memset(&f, 0, sizeof(f));
+	return f;
 }
 
-static inline int merge(int a, int b)
+static inline uint64_t timestamp(int fence)
 {
-	struct sync_merge_data m = { .name = "merged", .fd2 = b };
+	return the_fence(fence).timestamp_ns;
+}
 
-	return ioctl(a, SYNC_IOC_MERGE, &m) ? -errno : m.fence;
+static inline int set_deadline(int fence, uint64_t ns)
+{
+	struct sync_set_deadline d = { .deadline_ns = ns };
+
+	return ioctl(fence, SYNC_IOC_SET_DEADLINE, &d) ? -errno : 0;
 }
 
 static inline uint64_t now_ns(void)

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The bound on how long a fence is pending. To be run on a device that is loaded with
+ * a short one.
+ */
+#include "vfence_test.h"
+
+#define LONGEST_BOUND (3000 * MSEC)
+
+FIXTURE(bound) {
+	int dev;
+	uint64_t begin;
+	uint64_t ns;
+};
+
+FIXTURE_SETUP(bound)
+{
+	struct vfence_info info = {};
+
+	self->dev = timeline();
+	if (self->dev < 0 && errno == ENOENT)
+		SKIP(return, "there is no /dev/vfence");
+	ASSERT_EQ(0, call(self->dev, VFENCE_IOC_INFO, &info));
+	if (info.bound_ns > LONGEST_BOUND)
+		SKIP(return, "the bound is that of a device in use");
+	self->ns = info.bound_ns;
+	self->begin = now_ns();
+}
+
+FIXTURE_TEARDOWN(bound)
+{
+	close(self->dev);
+}
+
+TEST_F(bound, job)
+{
+	int fd = manual(self->dev), after;
+
+	ASSERT_TRUE(signals(fd));
+	EXPECT_EQ(-ETIME, status(fd));
+	EXPECT_LE(self->begin + self->ns, timestamp(fd));
+	EXPECT_EQ(0, query(self->dev).pending);
+	/* The timeline goes on. */
+	after = manual(self->dev);
+	ASSERT_EQ(0, complete_one(self->dev, 2));
+	EXPECT_EQ(1, status(after));
+}
+
+TEST_F(bound, signal_says_so)
+{
+	int fd[3] = { manual(self->dev), manual(self->dev) };
+
+	ASSERT_TRUE(signals(fd[1]));
+	EXPECT_EQ(-ETIME, status(fd[0]));
+	EXPECT_EQ(-ETIME, status(fd[1]));
+	EXPECT_EQ(-ETIME, complete(self->dev, 1));
+	EXPECT_EQ(-ETIME, complete(self->dev, 2));
+	EXPECT_EQ(-ETIME, complete_one(self->dev, 2));
+	EXPECT_EQ(-ETIME, call(self->dev, SIGNAL(.seqno = 2, .flags = VFENCE_SIGNAL_NOWAIT)));
+	/* Of a job that was not, it says nothing. */
+	fd[2] = submit(self->dev, .flags = VFENCE_SUBMIT_MANUAL, .error = -EIO);
+	EXPECT_EQ(0, complete(self->dev, 3));
+	EXPECT_EQ(-EIO, status(fd[2]));
+	EXPECT_EQ(-ETIME, complete(self->dev, 2));
+}
+
+TEST_F(bound, signal_completes_those_before)
+{
+	int fd[3];
+
+	ASSERT_EQ(0, setup(self->dev, VFENCE_KIND_UNORDERED));
+	fd[0] = manual(self->dev);
+	ASSERT_TRUE(signals(fd[0]));
+	EXPECT_EQ(-ETIME, status(fd[0]));
+	fd[1] = manual(self->dev);
+	EXPECT_EQ(-ETIME, complete(self->dev, 1));
+	EXPECT_EQ(0, complete(self->dev, 2));
+	EXPECT_EQ(-ETIME, complete(self->dev, 1));
+	EXPECT_EQ(1, status(fd[1]));
+}
+
+/* It has been done for long when the one before it comes to the bound. */
+TEST_F(bound, what_is_done_keeps_its_result)
+{
+	int fd[3] = { manual(self->dev) };
+
+	fd[1] = submit(self->dev, .flags = VFENCE_SUBMIT_MANUAL, .error = -EIO);
+	fd[2] = manual(self->dev);
+	ASSERT_EQ(0, complete_one(self->dev, 2));
+	ASSERT_EQ(0, complete_one(self->dev, 3));
+	ASSERT_TRUE(signals(fd[2]));
+	EXPECT_EQ(-ETIME, status(fd[0]));
+	EXPECT_EQ(-EIO, status(fd[1]));
+	EXPECT_EQ(1, status(fd[2]));
+	EXPECT_EQ(0, complete(self->dev, 3));
+}
+
+/* The older of two points may be the later one, and takes the younger along. */
+TEST_F(bound, those_before)
+{
+	int later = point(self->dev, 5), before, after;
+	uint64_t half;
+
+	usleep(self->ns / 2000);
+	half = now_ns();
+	before = point(self->dev, 3);
+	after = point(self->dev, 7);
+	ASSERT_TRUE(signals(later));
+	EXPECT_EQ(-ETIME, status(later));
+	EXPECT_EQ(-ETIME, status(before));
+	EXPECT_LE(timestamp(before), timestamp(later));
+	ASSERT_TRUE(signals(after));
+	EXPECT_EQ(-ETIME, status(after));
+	EXPECT_LE(half + self->ns, timestamp(after));
+	ASSERT_EQ(0, call(self->dev, INC(10)));
+	EXPECT_EQ(10, query(self->dev).value);
+}
+
+TEST_F(bound, job_that_runs_for_longer)
+{
+	struct vfence_info info = {};
+	int fd[2];
+
+	ASSERT_EQ(0, call(self->dev, VFENCE_IOC_INFO, &info));
+	ASSERT_LT(self->ns, info.max_delay_ns);
+	fd[0] = timed(self->dev, info.max_delay_ns);
+	fd[1] = timed(self->dev, 0);
+	ASSERT_TRUE(signals(fd[1]));
+	EXPECT_EQ(-ETIME, status(fd[0]));
+	EXPECT_EQ(1, status(fd[1]));
+}
+
+TEST_F(bound, job_that_waits)
+{
+	int other = timeline(), in = point(other, 1), fd[2];
+
+	for (int i = 0; i < 2; i++)
+		fd[i] = submit(self->dev, .in_fences = (uintptr_t)&in, .in_count = 1,
+			       .flags = VFENCE_SUBMIT_MANUAL);
+	ASSERT_TRUE(signals(fd[1]));
+	EXPECT_EQ(-ETIME, status(fd[0]));
+	EXPECT_EQ(-ETIME, status(fd[1]));
+	EXPECT_TRUE(signals(in));
+}
+
+TEST_F(bound, timeline_that_hangs)
+{
+	int fd[2], after;
+
+	fd[0] = manual(self->dev);
+	fd[1] = timed(self->dev, 0);
+	ASSERT_EQ(0, call(self->dev, HANG()));
+	ASSERT_TRUE(signals(fd[1]));
+	EXPECT_EQ(-ETIME, status(fd[0]));
+	/* It hangs as before. */
+	EXPECT_EQ(VFENCE_STATE_HANGING, query(self->dev).state);
+	EXPECT_EQ(-EIO, complete(self->dev, 1));
+	after = timed(self->dev, 0);
+	EXPECT_TRUE(stays_pending(after));
+	ASSERT_EQ(0, call(self->dev, RESET(.error = -ECANCELED)));
+	EXPECT_EQ(-ECANCELED, status(after));
+}
+
+TEST_F(bound, unordered_ones_one_by_one)
+{
+	int fd[3];
+
+	ASSERT_EQ(0, setup(self->dev, VFENCE_KIND_UNORDERED));
+	fd[0] = manual(self->dev);
+	usleep(self->ns / 2000);
+	fd[1] = manual(self->dev);
+	fd[2] = manual(self->dev);
+	ASSERT_EQ(0, complete_one(self->dev, 2));
+	ASSERT_TRUE(signals(fd[0]));
+	ASSERT_TRUE(signals(fd[2]));
+	EXPECT_EQ(-ETIME, status(fd[0]));
+	EXPECT_EQ(1, status(fd[1]));
+	EXPECT_EQ(-ETIME, status(fd[2]));
+	EXPECT_LE(self->begin + self->ns + self->ns / 2, timestamp(fd[2]));
+}
+
+TEST_F(bound, descriptors_that_are_closed)
+{
+	int last;
+
+	for (int i = 0; i < 100; i++)
+		close(manual(self->dev));
+	last = manual(self->dev);
+	ASSERT_TRUE(signals(last));
+	EXPECT_EQ(0, query(self->dev).pending);
+}
+
+TEST_HARNESS_MAIN

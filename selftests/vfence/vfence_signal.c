@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Jobs completed by hand, timelines that hang and are reset.
+ */
+#include "vfence_test.h"
+
+FIXTURE(signal) {
+	int dev;
+};
+
+FIXTURE_VARIANT(signal) {
+	uint32_t kind;
+};
+
+FIXTURE_VARIANT_ADD(signal, ordered) { .kind = VFENCE_KIND_ORDERED };
+FIXTURE_VARIANT_ADD(signal, unordered) { .kind = VFENCE_KIND_UNORDERED };
+
+FIXTURE_SETUP(signal)
+{
+	self->dev = timeline();
+	if (self->dev < 0 && errno == ENOENT)
+		SKIP(return, "there is no /dev/vfence");
+	ASSERT_EQ(0, setup(self->dev, variant->kind));
+}
+
+FIXTURE_TEARDOWN(signal)
+{
+	close(self->dev);
+}
+
+static int failing(int dev, int error)
+{
+	return submit(dev, .flags = VFENCE_SUBMIT_MANUAL, .error = error);
+}
+
+TEST_F(signal, up_to_a_number)
+{
+	int fd[4] = { manual(self->dev), failing(self->dev, -EIO), manual(self->dev),
+		      manual(self->dev) };
+
+	ASSERT_EQ(0, complete(self->dev, 3));
+	/* The call returned, so they have. */
+	EXPECT_EQ(1, status(fd[0]));
+	EXPECT_EQ(-EIO, status(fd[1]));
+	EXPECT_EQ(1, status(fd[2]));
+	EXPECT_EQ(0, status(fd[3]));
+	EXPECT_EQ(3, query(self->dev).value);
+	/* Once more, and backwards: nothing happens. */
+	ASSERT_EQ(0, complete(self->dev, 3));
+	ASSERT_EQ(0, complete(self->dev, 1));
+	EXPECT_EQ(0, status(fd[3]));
+	EXPECT_EQ(1, query(self->dev).pending);
+}
+
+TEST_F(signal, job_that_runs)
+{
+	struct vfence_info info = {};
+	int fd;
+
+	ASSERT_EQ(0, call(self->dev, VFENCE_IOC_INFO, &info));
+	fd = timed(self->dev, info.max_delay_ns);
+	EXPECT_TRUE(stays_pending(fd));
+	ASSERT_EQ(0, complete(self->dev, 1));
+	EXPECT_EQ(1, status(fd));
+}
+
+TEST_F(signal, only_one)
+{
+	int fd[3] = { manual(self->dev), failing(self->dev, -EIO), manual(self->dev) };
+	int ordered = variant->kind == VFENCE_KIND_ORDERED;
+
+	ASSERT_EQ(0, complete_one(self->dev, 2));
+	EXPECT_EQ(0, status(fd[0]));
+	EXPECT_EQ(ordered ? 0 : -EIO, status(fd[1]));
+	EXPECT_EQ(0, query(self->dev).value);
+	ASSERT_EQ(0, complete_one(self->dev, 1));
+	EXPECT_EQ(1, status(fd[0]));
+	EXPECT_EQ(-EIO, status(fd[1]));
+	EXPECT_EQ(0, status(fd[2]));
+	EXPECT_EQ(2, query(self->dev).value);
+	EXPECT_EQ(1, query(self->dev).pending);
+}
+
+TEST_F(signal, without_waiting)
+{
+	int fd[3] = { manual(self->dev), manual(self->dev), manual(self->dev) };
+
+	ASSERT_EQ(0, call(self->dev, SIGNAL(.seqno = 1, .flags = VFENCE_SIGNAL_NOWAIT)));
+	EXPECT_TRUE(signals(fd[0]));
+	EXPECT_FALSE(is_signaled(fd[1]));
+	ASSERT_EQ(0, call(self->dev, SIGNAL(.seqno = 2, .flags = VFENCE_SIGNAL_NOWAIT |
+							 VFENCE_SIGNAL_ONE)));
+	EXPECT_TRUE(signals(fd[1]));
+	EXPECT_FALSE(is_signaled(fd[2]));
+}
+
+TEST_F(signal, numbers)
+{
+	EXPECT_EQ(-EINVAL, refused(self->dev, SIGNAL(.seqno = 1)));
+	ASSERT_LE(0, manual(self->dev));
+	EXPECT_EQ(-EINVAL, refused(self->dev, SIGNAL(.seqno = 2)));
+	EXPECT_EQ(-EINVAL, refused(self->dev, SIGNAL(.seqno = 2, .flags = VFENCE_SIGNAL_ONE)));
+	EXPECT_EQ(-EINVAL, refused(self->dev, SIGNAL(.seqno = 1ULL << 32 | 1)));
+	EXPECT_EQ(-EINVAL, refused(self->dev, SIGNAL(.seqno = 1ULL << 63)));
+	EXPECT_EQ(-EINVAL, refused(self->dev, SIGNAL(.seqno = UINT64_MAX)));
+	EXPECT_EQ(-EINVAL, refused(self->dev, SIGNAL(.seqno = 0, .flags = VFENCE_SIGNAL_ONE)));
+	EXPECT_EQ(0, complete(self->dev, 0));
+	EXPECT_EQ(1, query(self->dev).pending);
+	EXPECT_EQ(0, complete(self->dev, 1));
+}
+
+TEST_F(signal, unknown_flags)
+{
+	ASSERT_LE(0, manual(self->dev));
+	for (int bit = 2; bit < 32; bit++)
+		EXPECT_EQ(-EINVAL, refused(self->dev, SIGNAL(.seqno = 1, .flags = 1U << bit)));
+	EXPECT_EQ(-EINVAL, refused(self->dev, SIGNAL(.seqno = 1, .pad = 1)));
+	EXPECT_EQ(1, query(self->dev).pending);
+}
+
+TEST_F(signal, nothing_completes_while_it_hangs)
+{
+	int fd[3] = { manual(self->dev) };
+
+	EXPECT_EQ(0, query(self->dev).state);
+	ASSERT_EQ(0, call(self->dev, HANG()));
+	EXPECT_EQ(VFENCE_STATE_HANGING, query(self->dev).state);
+	fd[1] = timed(self->dev, 0);
+	fd[2] = submit(self->dev, .error = -EIO);
+	ASSERT_LE(0, fd[2]);
+	EXPECT_EQ(-EIO, refused(self->dev, SIGNAL(.seqno = 1)));
+	EXPECT_EQ(-EIO, refused(self->dev, SIGNAL(.seqno = 3, .flags = VFENCE_SIGNAL_ONE)));
+	EXPECT_EQ(-EIO, refused(self->dev, SIGNAL(.seqno = 3, .flags = VFENCE_SIGNAL_NOWAIT)));
+	EXPECT_EQ(0, call(self->dev, HANG()));
+	for (int i = 0; i < 3; i++)
+		EXPECT_TRUE(stays_pending(fd[i]));
+	EXPECT_EQ(3, query(self->dev).pending);
+}
+
+TEST_F(signal, hang_and_reset)
+{
+	int fd[50], after;
+
+	for (int i = 0; i < 50; i++) {
+		if (i == 10)
+			EXPECT_EQ(0, call(self->dev, HANG()));
+		fd[i] = i % 3 && i > 10 ? timed(self->dev, 0) : manual(self->dev);
+		ASSERT_LE(0, fd[i]);
+	}
+	ASSERT_EQ(0, call(self->dev, RESET(.error = -ECANCELED)));
+	for (int i = 0; i < 50; i++) {
+		EXPECT_EQ(-ECANCELED, status(fd[i]));
+		EXPECT_LE(timestamp(fd[i ? i - 1 : 0]), timestamp(fd[i]));
+	}
+	EXPECT_EQ(0, query(self->dev).state);
+	EXPECT_EQ(0, query(self->dev).pending);
+	EXPECT_EQ(50, query(self->dev).value);
+	/* It goes on, and counts on. */
+	after = manual(self->dev);
+	EXPECT_EQ(0, status(after));
+	ASSERT_EQ(0, complete(self->dev, 51));
+	EXPECT_EQ(1, status(after));
+}
+
+TEST_F(signal, reset_without_a_hang)
+{
+	int fd[2] = { manual(self->dev), timed(self->dev, 1000 * MSEC) };
+
+	ASSERT_EQ(0, call(self->dev, RESET(.error = -ETIME)));
+	EXPECT_EQ(-ETIME, status(fd[0]));
+	EXPECT_EQ(-ETIME, status(fd[1]));
+	/* It says so of the bound alone. */
+	EXPECT_EQ(0, complete(self->dev, 2));
+	ASSERT_EQ(0, call(self->dev, RESET(.error = -ETIME)));
+	EXPECT_EQ(2, query(self->dev).last);
+}
+
+TEST_F(signal, reset_leaves_what_is_done)
+{
+	int ordered = variant->kind == VFENCE_KIND_ORDERED;
+	int fd[4] = { manual(self->dev), failing(self->dev, -EIO), manual(self->dev),
+		      manual(self->dev) };
+
+	ASSERT_EQ(0, complete_one(self->dev, 2));
+	ASSERT_EQ(0, complete_one(self->dev, 3));
+	EXPECT_EQ(ordered ? 4 : 2, query(self->dev).pending);
+	ASSERT_EQ(0, call(self->dev, RESET(.error = -ECANCELED)));
+	EXPECT_EQ(-ECANCELED, status(fd[0]));
+	EXPECT_EQ(-EIO, status(fd[1]));
+	EXPECT_EQ(1, status(fd[2]));
+	EXPECT_EQ(-ECANCELED, status(fd[3]));
+}
+
+TEST_F(signal, reset_of_jobs_that_wait)
+{
+	int other = timeline(), in = manual(other), fd;
+
+	fd = submit(self->dev, .in_fences = (uintptr_t)&in, .in_count = 1);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, call(self->dev, HANG()));
+	ASSERT_EQ(0, call(self->dev, RESET(.error = -ETIME)));
+	EXPECT_EQ(-ETIME, status(fd));
+	EXPECT_EQ(0, status(in));
+	ASSERT_EQ(0, complete(other, 1));
+	EXPECT_EQ(-ETIME, status(fd));
+}
+
+TEST_F(signal, in_fence_signals_while_it_hangs)
+{
+	int other = timeline(), in = manual(other), fd;
+
+	fd = submit(self->dev, .in_fences = (uintptr_t)&in, .in_count = 1);
+	ASSERT_EQ(0, call(self->dev, HANG()));
+	ASSERT_EQ(0, complete(other, 1));
+	EXPECT_TRUE(stays_pending(fd));
+	ASSERT_EQ(0, call(self->dev, RESET(.error = -ECANCELED)));
+	/* It was not done, as nothing is while the timeline hangs. */
+	EXPECT_EQ(-ECANCELED, status(fd));
+}
+
+TEST_F(signal, errors_of_a_reset)
+{
+	static const int bad[] = { 0, -EIO, ETIME, ECANCELED, -1, -4095, -4096, INT32_MIN,
+				   INT32_MAX };
+
+	ASSERT_LE(0, manual(self->dev));
+	ASSERT_EQ(0, call(self->dev, HANG()));
+	for (unsigned int i = 0; i < ARRAY_SIZE(bad); i++)
+		EXPECT_EQ(-EINVAL, refused(self->dev, RESET(.error = bad[i])));
+	EXPECT_EQ(-EINVAL, refused(self->dev, RESET(.error = -ETIME, .flags = 1)));
+	EXPECT_EQ(-EINVAL, refused(self->dev, HANG(.flags = 1)));
+	EXPECT_EQ(-EINVAL, refused(self->dev, HANG(.pad = 1)));
+	EXPECT_EQ(VFENCE_STATE_HANGING, query(self->dev).state);
+}
+
+TEST_F(signal, contexts)
+{
+	struct vfence_submit s[3] = {};
+	int ordered = variant->kind == VFENCE_KIND_ORDERED;
+
+	for (int i = 0; i < 3; i++) {
+		s[i].flags = VFENCE_SUBMIT_MANUAL;
+		ASSERT_LE(0, submit_job(self->dev, &s[i]));
+		EXPECT_EQ(i + 1, s[i].seqno);
+		EXPECT_NE(0, s[i].context);
+		EXPECT_EQ(ordered ? s[i].context : 0, query(self->dev).context);
+	}
+	EXPECT_EQ(ordered, s[0].context == s[1].context);
+	EXPECT_EQ(ordered, s[0].context == s[2].context);
+	EXPECT_EQ(ordered, s[1].context == s[2].context);
+	EXPECT_EQ(ordered ? 1 : 2, fences_in(merge(s[0].fd, s[1].fd)));
+}
+
+TEST_F(signal, timed_jobs_of_a_closed_timeline)
+{
+	int dev = timeline(), fd[2];
+
+	ASSERT_EQ(0, setup(dev, variant->kind));
+	fd[0] = manual(dev);
+	fd[1] = timed(dev, 1000 * MSEC);
+	ASSERT_EQ(0, call(dev, HANG()));
+	ASSERT_EQ(0, close(dev));
+	EXPECT_EQ(-ENOENT, status(fd[0]));
+	EXPECT_EQ(-ENOENT, status(fd[1]));
+}
+
+TEST_F(signal, as_they_are_done)
+{
+	int ordered = variant->kind == VFENCE_KIND_ORDERED;
+	int held = manual(self->dev), fd = timed(self->dev, 0);
+
+	EXPECT_TRUE(ordered ? stays_pending(fd) : signals(fd));
+	ASSERT_EQ(0, complete(self->dev, 1));
+	EXPECT_EQ(1, status(held));
+	EXPECT_TRUE(signals(fd));
+}
+
+TEST_HARNESS_MAIN
