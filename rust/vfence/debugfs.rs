@@ -4,7 +4,8 @@
 //!
 //! - `timelines`: a line for each, and one for each of its first pending fences,
 //!   indented: number, state, and age in us;
-//! - `counters`: what the device has done since it was loaded;
+//! - `counters`: what the device has done since it was loaded, and what counts against
+//!   its limit now;
 //! - `latency`: how many fences have signalled in less than so many ns from when the
 //!   irq_work was queued that signalled them.
 
@@ -61,7 +62,8 @@ impl Debugfs {
 }
 
 fn counters(device: &Arc<Device>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    device.stats.write_counters(f)
+    device.stats.write_counters(f)?;
+    writeln!(f, "pending {}", device.fences.get())
 }
 
 fn latency(device: &Arc<Device>, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -87,6 +87,10 @@ pub(crate) fn create(ring: &Ring, argument: Argument) -> Result {
     timeline.device.stats.submitted.add(1);
     if point <= value {
         fences.signal_up_to(value);
+    }
+    // Or the bound has completed a later one, so this one was born signalled. If it was
+    // this one's bound already, that has been counted.
+    if fence.test_signaled_flag() && fence.error().is_none() {
         timeline.device.stats.signalled.add(1);
         timeline.uncharge(1);
     }

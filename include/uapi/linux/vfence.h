@@ -320,7 +320,8 @@ struct vfence_deadline {
  * struct vfence_sw_sync_create - make a fence for a point, as sw_sync does
  *	(VFENCE_IOC_SW_SYNC_CREATE)
  * @value: in: the point. It is the one nearest to the counter with these 32 bits;
- *	if it is not above the counter, the fence has signalled.
+ *	if it is not above the counter, or a point that the bound has completed, the
+ *	fence has signalled.
  * @name: in: not used
  * @fence: out: a sync_file
  *
