@@ -149,7 +149,7 @@ TEST_F(deadline, may_be_set_at_any_time)
 }
 
 /* The device does not remember all of them. */
-TEST_F(deadline, long_ago)
+TEST_F_TIMEOUT(deadline, long_ago, 1500)
 {
 	struct vfence_submit s = { .flags = VFENCE_SUBMIT_MANUAL };
 	int first = submit_job(self->dev, &s);

@@ -11,6 +11,7 @@
 
 #define THREADS 16
 #define FENCES 32
+#define JOBS 25
 
 TIMELINE_FIXTURE(share)
 
@@ -261,7 +262,7 @@ static void *submit_many(void *dev)
 {
 	long good = 0;
 
-	for (int i = 0; i < 200; i++) {
+	for (int i = 0; i < JOBS; i++) {
 		int fd = timed((long)dev, 0);
 
 		good += fd >= 0 && signals(fd) && status(fd) == 1;
@@ -280,9 +281,9 @@ TEST_F(share, many_submit)
 					    (void *)(long)self->dev));
 	for (int i = 0; i < THREADS; i++) {
 		ASSERT_EQ(0, pthread_join(thread[i], &good));
-		EXPECT_EQ(200, (long)good);
+		EXPECT_EQ(JOBS, (long)good);
 	}
-	EXPECT_EQ(200 * THREADS, query(self->dev).value);
+	EXPECT_EQ(JOBS * THREADS, query(self->dev).value);
 	EXPECT_EQ(0, query(self->dev).pending);
 }
 
