@@ -33,11 +33,12 @@ mod tests {
         Usage, //
     };
     use kernel::{
-        bindings,
+        bindings, current,
         sync::{
             atomic::{
                 Atomic,
-                Full, //
+                Full,
+                Relaxed, //
             },
             Arc, //
         },
@@ -160,6 +161,12 @@ mod tests {
         let f = Fences::new(1)?;
         let resv = object()?;
         let leaked = Arc::as_ptr(&resv);
+        let task = current!();
+        let references_to_task = || {
+            // SAFETY: A task's count is a number that others may change meanwhile.
+            unsafe { Atomic::from_ptr(&raw mut (*task.as_ptr()).usage.refs.counter) }.load(Relaxed)
+        };
+        let before = references_to_task();
         let mut guard = ResvGuard::lock(resv);
 
         add(&mut guard, &f.leaf(0), Usage::Write)?;
@@ -167,6 +174,8 @@ mod tests {
         // SAFETY: The forgotten guard's handle keeps it.
         let resv = unsafe { &*leaked };
         assert!(resv.is_locked());
+        // Who contends for it looks at the task, which may have ended by then.
+        assert!(references_to_task() > before);
         // What does without the lock works still.
         assert!(!resv.test_signaled(Usage::Write));
         f.signal(0);
@@ -174,10 +183,12 @@ mod tests {
 
         let before = references(f.fence(0));
         // So that nobody complains of what a test has done on purpose.
-        // SAFETY: This task has locked it; the handle is nobody's.
+        // SAFETY: This task has locked it; the handle is nobody's, nor is the reference to
+        // the task.
         unsafe {
             bindings::dma_resv_unlock(resv.as_raw());
             drop(Arc::from_raw(leaked));
+            bindings::put_task_struct(task.as_ptr());
         }
         assert_eq!(references(f.fence(0)), before - 1);
         Ok(())

@@ -26,7 +26,7 @@ FIXTURE_SETUP(refused)
 	if (self->buf == -ENOENT)
 		SKIP(return, "there is no /dev/udmabuf");
 	ASSERT_LE(0, self->buf);
-	self->fence = manual(self->dev, NULL);
+	self->fence = manual(self->dev);
 	ASSERT_LE(0, self->fence);
 	ASSERT_EQ(0, pipe(self->pipe));
 	self->closed = dup(self->fence);
@@ -242,7 +242,7 @@ TEST_F(refused, out_of_memory)
 		SKIP(return, "this kernel does not inject faults");
 	fd = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
 	ASSERT_LE(0, fd);
-	m = merge(self->fence, manual(other, NULL));
+	m = merge(self->fence, manual(other));
 	ASSERT_LE(0, m);
 
 	for (unsigned int n = 1; n < 100; n++) {
@@ -281,7 +281,7 @@ TEST_F_TIMEOUT(refused, interrupted, 120)
 
 	/* The lock is held for long when there is much to add. */
 	for (n = 1; n < 100 && now_ns() < end; n++) {
-		int m = merge(many, manual(timeline(), NULL));
+		int m = merge(many, manual(timeline()));
 
 		ASSERT_LE(0, m);
 		many = m;

@@ -21,9 +21,9 @@ FIXTURE_SETUP(files)
 	ASSERT_LE(0, self->buf);
 	self->other = timeline();
 	ASSERT_LE(0, self->other);
-	self->a = manual(self->dev, NULL);
+	self->a = manual(self->dev);
 	ASSERT_LE(0, self->a);
-	self->b = manual(self->other, NULL);
+	self->b = manual(self->other);
 	ASSERT_LE(0, self->b);
 }
 
@@ -212,7 +212,7 @@ TEST_F(files, error_of_a_job)
 	int fence, before, both, after;
 
 	/* Held up by the first, to be pending when it is exported. */
-	fence = submit(self->dev, 0, 0, -EIO, NULL);
+	fence = submit(self->dev, .error = -EIO);
 	ASSERT_LE(0, fence);
 	ASSERT_EQ(0, attach(self->dev, self->buf, fence, VFENCE_USAGE_WRITE));
 	before = export(self->buf, DMA_BUF_SYNC_READ);

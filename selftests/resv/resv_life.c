@@ -11,7 +11,7 @@ BUFFER_FIXTURE(life)
 
 TEST_F(life, buffer_closed_while_a_fence_is_pending)
 {
-	int fence = manual(self->dev, NULL), buf = buffer();
+	int fence = manual(self->dev), buf = buffer();
 
 	ASSERT_LE(0, fence);
 	ASSERT_LE(0, buf);
@@ -26,7 +26,7 @@ TEST_F(life, buffer_closed_while_a_fence_is_pending)
 /* poll() has left a callback on the fence, which keeps the buffer. */
 TEST_F(life, buffer_closed_while_it_is_polled)
 {
-	int fence = manual(self->dev, NULL), buf = buffer(), before;
+	int fence = manual(self->dev), buf = buffer(), before;
 
 	ASSERT_LE(0, fence);
 	ASSERT_LE(0, buf);
@@ -43,7 +43,7 @@ TEST_F(life, buffer_closed_while_it_is_polled)
 
 TEST_F(life, file_outlives_the_buffer)
 {
-	int fence = manual(self->dev, NULL), buf = buffer(), exported;
+	int fence = manual(self->dev), buf = buffer(), exported;
 
 	ASSERT_LE(0, fence);
 	ASSERT_LE(0, buf);
@@ -61,7 +61,7 @@ TEST_F(life, file_outlives_the_buffer)
 /* The buffer alone keeps the fence. */
 TEST_F(life, fence_outlives_its_files)
 {
-	int fence = manual(self->dev, NULL);
+	int fence = manual(self->dev);
 
 	ASSERT_LE(0, fence);
 	ASSERT_EQ(0, attach(self->dev, self->buf, fence, VFENCE_USAGE_WRITE));
@@ -74,7 +74,7 @@ TEST_F(life, fence_outlives_its_files)
 
 TEST_F(life, fence_outlives_its_timeline)
 {
-	int other = timeline(), fence = manual(other, NULL), exported;
+	int other = timeline(), fence = manual(other), exported;
 
 	ASSERT_LE(0, fence);
 	ASSERT_EQ(0, attach(self->dev, self->buf, fence, VFENCE_USAGE_WRITE));
@@ -102,7 +102,7 @@ TEST_F(life, process_that_dies_holds_up_nobody)
 	child = fork();
 	ASSERT_LE(0, child);
 	if (!child) {
-		int other = timeline(), fence = manual(other, NULL);
+		int other = timeline(), fence = manual(other);
 
 		if (attach(other, self->buf, fence, VFENCE_USAGE_KERNEL))
 			_exit(1);
@@ -117,7 +117,7 @@ TEST_F(life, process_that_dies_holds_up_nobody)
 
 TEST_F(life, closing_one_of_two_buffers)
 {
-	int fence = manual(self->dev, NULL), buf = buffer();
+	int fence = manual(self->dev), buf = buffer();
 
 	ASSERT_LE(0, fence);
 	ASSERT_LE(0, buf);
@@ -144,7 +144,7 @@ TEST_F_TIMEOUT(life, many_timelines, 120)
 	for (n = 0; n < MANY && (n % USAGES || now_ns() < end); n++) {
 		other[n] = timeline();
 		ASSERT_LE(0, other[n]);
-		fence[n] = manual(other[n], NULL);
+		fence[n] = manual(other[n]);
 		ASSERT_LE(0, fence[n]);
 		ASSERT_EQ(0, attach(here, self->buf, fence[n], n % USAGES));
 	}
@@ -176,7 +176,7 @@ TEST_F_TIMEOUT(life, many_fences_of_a_timeline, 120)
 	int fence[MANY], n;
 
 	for (n = 0; n < MANY && (n % 2 || now_ns() < end); n++) {
-		fence[n] = manual(self->dev, NULL);
+		fence[n] = manual(self->dev);
 		ASSERT_LE(0, fence[n]);
 	}
 	TH_LOG("%d fences", n);

@@ -17,6 +17,16 @@
 #define USAGES 4
 
 /* A dma-buf of one page, or -errno. */
+/* A job that is completed by hand, and its number. */
+static inline int manual_at(int dev, uint64_t *seqno)
+{
+	struct vfence_submit s = { .flags = VFENCE_SUBMIT_MANUAL };
+	int fence = submit_job(dev, &s);
+
+	*seqno = s.seqno;
+	return fence;
+}
+
 static inline int buffer(void)
 {
 	struct udmabuf_create c = { .flags = UDMABUF_FLAGS_CLOEXEC, .size = 4096 };

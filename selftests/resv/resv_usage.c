@@ -45,7 +45,7 @@ FIXTURE_SETUP(usage)
 	if (self->buf == -ENOENT)
 		SKIP(return, "there is no /dev/udmabuf");
 	ASSERT_LE(0, self->buf);
-	self->fence = manual(self->dev, &self->seqno);
+	self->fence = manual_at(self->dev, &self->seqno);
 	ASSERT_LE(0, self->fence);
 	ASSERT_EQ(0, attach(self->dev, self->buf, self->fence, variant->usage));
 }
@@ -167,7 +167,7 @@ BUFFER_FIXTURE(promotion)
 TEST_F(promotion, bookkeep_read_write_kernel)
 {
 	uint64_t seqno;
-	int fence = manual(self->dev, &seqno);
+	int fence = manual_at(self->dev, &seqno);
 
 	ASSERT_LE(0, fence);
 	ASSERT_EQ(0, attach(self->dev, self->buf, fence, VFENCE_USAGE_BOOKKEEP));
@@ -195,7 +195,7 @@ TEST_F(promotion, bookkeep_read_write_kernel)
 /* What others rely on is not taken back. */
 TEST_F(promotion, does_not_go_back)
 {
-	int fence = manual(self->dev, NULL);
+	int fence = manual(self->dev);
 
 	ASSERT_LE(0, fence);
 	ASSERT_EQ(0, attach(self->dev, self->buf, fence, VFENCE_USAGE_WRITE));
@@ -209,7 +209,7 @@ TEST_F(promotion, does_not_go_back)
 TEST_F(promotion, later_job_of_a_timeline_takes_the_place)
 {
 	uint64_t seqno[2];
-	int a = manual(self->dev, &seqno[0]), b = manual(self->dev, &seqno[1]);
+	int a = manual_at(self->dev, &seqno[0]), b = manual_at(self->dev, &seqno[1]);
 
 	ASSERT_LE(0, b);
 	ASSERT_EQ(0, attach(self->dev, self->buf, a, VFENCE_USAGE_READ));
@@ -233,7 +233,7 @@ TEST_F(promotion, all_usages_at_once)
 
 		other[u] = timeline();
 		ASSERT_LE(0, other[u]);
-		fence = manual(other[u], NULL);
+		fence = manual(other[u]);
 		ASSERT_LE(0, fence);
 		ASSERT_EQ(0, attach(self->dev, self->buf, fence, u));
 	}
