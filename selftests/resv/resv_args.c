@@ -134,7 +134,7 @@ TEST_F(refused, nothing_is_changed)
 	EXPECT_EQ(100, counts(self->dev, self->buf));
 }
 
-static int query(int dev, struct vfence_resv r)
+static int ask(int dev, struct vfence_resv r)
 {
 	return ioctl(dev, VFENCE_IOC_RESV, &r) ? -errno : 0;
 }
@@ -143,7 +143,7 @@ TEST_F(refused, query)
 {
 	int files = descriptors(), refs = references(self->buf), dev = self->dev;
 
-#define Q(args...) query(dev, (struct vfence_resv){ .dmabuf_fd = self->buf, ##args })
+#define Q(args...) ask(dev, (struct vfence_resv){ .dmabuf_fd = self->buf, ##args })
 	EXPECT_EQ(-EBADF, Q(.dmabuf_fd = self->closed));
 	EXPECT_EQ(-EBADF, Q(.dmabuf_fd = -1));
 	EXPECT_EQ(-EINVAL, Q(.dmabuf_fd = self->pipe[0]));
@@ -182,10 +182,16 @@ TEST_F(refused, another_size)
 {
 	struct vfence_resv r = { .dmabuf_fd = self->buf };
 
+	struct { struct vfence_resv r; uint32_t more; } grown = { r, 1 };
+
 	EXPECT_EQ(-1, ioctl(self->dev, _IOW(VFENCE_IOC_MAGIC, 0x10, uint64_t), &r));
-	EXPECT_EQ(ENOTTY, errno);
+	EXPECT_EQ(EINVAL, errno);
 	EXPECT_EQ(-1, ioctl(self->dev, _IOWR(VFENCE_IOC_MAGIC, 0x11, uint64_t), &r));
-	EXPECT_EQ(ENOTTY, errno);
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(-1, ioctl(self->dev, _IOWR(VFENCE_IOC_MAGIC, 0x11, grown), &grown));
+	EXPECT_EQ(E2BIG, errno);
+	grown.more = 0;
+	EXPECT_EQ(0, ioctl(self->dev, _IOWR(VFENCE_IOC_MAGIC, 0x11, grown), &grown));
 	EXPECT_EQ(-1, ioctl(self->dev, _IOWR(VFENCE_IOC_MAGIC, 0x12, struct vfence_resv), &r));
 	EXPECT_EQ(ENOTTY, errno);
 }
@@ -236,7 +242,7 @@ static bool fails_nth(int fd, unsigned int n, int dev, int buf, int fence, int *
 /* Those of the kernel's own debugging fail too, and do not matter to anybody. */
 TEST_F(refused, out_of_memory)
 {
-	int fd, other = timeline(), m, ret, failures = 0;
+	int fd, other = timeline(), m, ret = -1, failures = 0;
 
 	if (write_text(FAILSLAB "ignore-gfp-wait", "N") || write_text(FAILSLAB "verbose", "0"))
 		SKIP(return, "this kernel does not inject faults");

@@ -103,14 +103,6 @@ static inline int import(int buf, int fence, uint32_t flags)
 	return ioctl(buf, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, &i) ? -errno : 0;
 }
 
-/* How many fences are in a file, or -errno. */
-static inline int fences_in(int fence)
-{
-	struct sync_file_info info = {};
-
-	return ioctl(fence, SYNC_IOC_FILE_INFO, &info) ? -errno : (int)info.num_fences;
-}
-
 /* How many references there are to a buffer, or -1. */
 static inline int references(int buf)
 {
