@@ -72,15 +72,15 @@
 //! | C | Rust | Test |
 //! |---|---|---|
 //! | `dma_resv_init`, `dma_resv_fini` | [`Resv::new`], its drop | resv_lock::guard_keeps_the_object_and_that_its_fences |
-//! | `dma_resv_lock`, `dma_resv_unlock` | [`ResvGuard::lock`], [`ResvGuard::unlock`], its drop | resv_lock::locked_as_long_as_the_guard_is, resv_lock::race_for_the_lock_has_one_holder_at_a_time |
-//! | `dma_resv_lock_interruptible` | [`ResvGuard::lock_interruptible`], [`ResvSet::lock_interruptible`] | resv_lock::signal_for_the_task_ends_an_interruptible_lock, resv_contention::signal_for_the_task_ends_the_lock_with_none_locked |
+//! | `dma_resv_lock`, `dma_resv_unlock` | [`Resv::with_lock`], [`ResvGuard::lock`], [`ResvGuard::unlock`], its drop | resv_lock::locked_as_long_as_a_closure_runs, resv_lock::locked_as_long_as_the_guard_is, resv_lock::race_for_the_lock_has_one_holder_at_a_time |
+//! | `dma_resv_lock_interruptible` | [`Resv::with_lock_interruptible`], [`ResvGuard::lock_interruptible`], [`ResvSet::lock_interruptible`] | resv_lock::signal_for_the_task_ends_an_interruptible_lock, resv_contention::signal_for_the_task_ends_the_lock_with_none_locked |
 //! | `dma_resv_lock_slow`, `dma_resv_lock_slow_interruptible` | inside [`ResvSet::lock`], [`ResvSet::lock_interruptible`] | resv_contention::object_that_another_set_has_is_waited_for_with_none_locked, resv_contention::deadlocks_that_are_none_are_resolved |
-//! | `dma_resv_trylock` | [`ResvGuard::try_lock`] | resv_lock::try_lock_gives_the_handle_back_if_it_is_locked |
+//! | `dma_resv_trylock` | [`Resv::with_try_lock`], [`ResvGuard::try_lock`] | resv_lock::try_lock_gives_the_handle_back_if_it_is_locked |
 //! | `dma_resv_is_locked` | [`Resv::is_locked`] | resv_lock::locked_as_long_as_the_guard_is |
 //! | `dma_resv_held`, `dma_resv_assert_held` | [`ResvGuard`], [`LockedResv`]: a type says so | resv_lock::object_that_c_has_locked_is_used_in_the_same_way |
 //! | `dma_resv_locking_ctx` | none: the context stays inside [`ResvSet`] | |
 //! | `dma_resv_reserve_fences` | [`ResvLocked::reserve`], [`ResvLocked::reserve_one`], [`LockedSet::reserve`] | resv_slots::*, resv_set_slots::*, resv_random::* |
-//! | `dma_resv_add_fence` | [`Slot::add`], [`Slots::add_leaves`], [`SetSlots::add_to_all`] | resv_slots::later_fence_of_a_context_takes_the_place_of_an_earlier, resv_slots::array_is_added_by_its_leaves, resv_set_slots::fence_for_all_is_once_in_an_object_that_is_in_twice |
+//! | `dma_resv_add_fence` | [`Slot::add`], [`Slots::add_leaves`], [`SetSlots::add_to_all`], [`SetSlots::add_leaves`] | resv_slots::later_fence_of_a_context_takes_the_place_of_an_earlier, resv_slots::array_is_added_by_its_leaves, resv_set_slots::fence_for_all_is_once_in_an_object_that_is_in_twice |
 //! | `dma_resv_reset_max_fences` | none: unlocking calls it | |
 //! | `dma_resv_replace_fences` | [`ResvLocked::replace_fences`] | resv_lists::fences_of_a_context_are_replaced_and_counted, resv_lists::replacing_by_a_usage_that_fewer_wait_for_is_refused |
 //! | `dma_resv_copy_fences` | [`ResvLocked::copy_fences`] | resv_lists::copy_adds_what_is_pending_to_what_is_there, resv_lists::container_that_a_foreign_driver_added_is_copied_by_its_leaves |

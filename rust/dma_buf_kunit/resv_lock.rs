@@ -125,6 +125,8 @@ mod tests {
 
         let locked = interrupted(|| ResvGuard::lock_interruptible(resv.clone()).map(|_| ()));
         assert_eq!(locked, Err(EINTR));
+        let locked = interrupted(|| resv.with_lock_interruptible(|_| ()));
+        assert_eq!(locked, Err(EINTR));
         drop(holder);
         assert!(!resv.is_locked());
         assert!(ResvGuard::lock_interruptible(resv).is_ok());
@@ -152,6 +154,28 @@ mod tests {
             // So that it is the other one's turn.
             fickle.resv();
         }
+        Ok(())
+    }
+
+    #[test]
+    fn locked_as_long_as_a_closure_runs() -> Result {
+        let f = Fences::new(1)?;
+        let resv = object()?;
+
+        let added = resv.with_lock(|locked| {
+            assert!(locked.is_locked());
+            assert!(resv.with_try_lock(|_| ()).is_none());
+            add(locked, &f.leaf(0), Usage::Write)
+        });
+        assert_eq!(added, Ok(()));
+        assert!(!resv.is_locked());
+        let found = resv.with_lock_interruptible(|locked| {
+            assert!(locked.is_locked());
+            holds(locked, &[(f.fence(0), Usage::Write)])
+        });
+        assert_eq!(found, Ok(true));
+        assert_eq!(resv.with_try_lock(|locked| locked.is_locked()), Some(true));
+        assert!(!resv.is_locked());
         Ok(())
     }
 

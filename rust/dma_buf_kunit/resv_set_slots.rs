@@ -57,6 +57,32 @@ mod tests {
         Ok(())
     }
 
+    #[test]
+    fn members_are_read_beside_each_other_and_take_arrays() -> Result {
+        let f = Fences::new(3)?;
+        let (one, two) = (object()?, object()?);
+        let mut set = set([&one, &two])?;
+        let mut locked = set.lock()?;
+        let array = f.array()?;
+        let mut slots = locked.reserve(array.leaf_count())?;
+
+        assert_eq!(slots.add_leaves(2, &array, Usage::Read), Err(ENOENT));
+        assert_eq!(slots.add_leaves(1, &array, Usage::Read), Ok(()));
+        // They are used up.
+        let more = slots.add_leaves(1, &f.leaf(0).into(), Usage::Write);
+        assert_eq!(more, Err(ENOSPC));
+        drop(slots);
+
+        let read = locked.fences(0, Usage::Read).ok_or(ENOENT)?;
+        let theirs = locked.fences(1, Usage::Read).ok_or(ENOENT)?;
+        assert_eq!((read.count(), theirs.count()), (0, array.leaf_count()));
+        assert!(locked.fences(2, Usage::Read).is_none() && locked.resv(2).is_none());
+        assert!(locked
+            .resv(1)
+            .is_some_and(|resv| core::ptr::eq(resv, &*two)));
+        Ok(())
+    }
+
     /// Those that share an object have as many slots as if they did not, and no more.
     #[test]
     fn object_that_is_in_many_times_has_slots_for_each_time() -> Result {
