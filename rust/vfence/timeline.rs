@@ -113,6 +113,7 @@ impl Timeline {
 
     /// The irq_work begins to run; says since when it was queued.
     pub(crate) fn begin(&self) -> i64 {
+        self.state.lock().paused = false;
         self.device.stats.run.add(1);
         self.queued_at.xchg(0, Relaxed)
     }
@@ -216,8 +217,12 @@ impl Timeline {
         }
     }
 
-    /// Has the next job that is done completed, in time.
+    /// Has the next job that is done completed, in time; after a pause, the run that ends
+    /// it does.
     pub(crate) fn arm(&self, state: &State, now: i64) {
+        if state.paused {
+            return;
+        }
         let Some((at, _)) = state.first_due().filter(|_| !state.hangs) else {
             return;
         };
