@@ -28,6 +28,13 @@ use kernel::{
 /// The longest bound: an hour.
 const MAX_BOUND_MS: u32 = 3_600_000;
 
+/// The most files: the list of them is one allocation, of 4 MiB then, which is the
+/// largest there is.
+const MAX_FILES: u32 = 262_144;
+
+/// The most fences: each takes some hundred bytes.
+const MAX_FENCES: u32 = 1 << 24;
+
 kernel::sync::global_lock! {
     // SAFETY: The module's init does that before anything else.
     unsafe(uninit) static DEVICE: Mutex<Option<Arc<Device>>> = None;
@@ -56,6 +63,14 @@ pub(crate) struct Device {
     pub(crate) timelines: Mutex<KVec<Listed>>,
 }
 
+/// The value of a parameter, which is lowered if it is above what can be had.
+fn at_most(name: &str, value: u32, max: u32) -> u32 {
+    if value > max {
+        pr_warn!("{name} is lowered to {max}\n");
+    }
+    value.min(max)
+}
+
 impl Device {
     fn new() -> Result<Arc<Self>> {
         let bound = *module_parameters::bound_ms.value_ref();
@@ -64,12 +79,28 @@ impl Device {
             pr_err!("bound_ms must be from 1 to {MAX_BOUND_MS}\n");
             return Err(EINVAL);
         }
+        let max_fences = at_most(
+            "max_fences",
+            *module_parameters::max_fences.value_ref(),
+            MAX_FENCES,
+        );
+        let max_fences_device = at_most(
+            "max_fences_device",
+            *module_parameters::max_fences_device.value_ref(),
+            MAX_FENCES,
+        );
+        let max_files = at_most(
+            "max_files",
+            *module_parameters::max_files.value_ref(),
+            MAX_FILES,
+        );
+
         Arc::pin_init(
             pin_init!(Self {
                 bound: Delta::from_millis(bound.into()),
-                max_fences: *module_parameters::max_fences.value_ref(),
-                fences: Limit::new(*module_parameters::max_fences_device.value_ref()),
-                files: Limit::new(*module_parameters::max_files.value_ref()),
+                max_fences,
+                fences: Limit::new(max_fences_device),
+                files: Limit::new(max_files),
                 stats: Stats::new(),
                 throttle: Throttle::new(),
                 deadlines <- Deadlines::new(),

@@ -72,6 +72,24 @@ impl IrqWorkItem for Waiting {
     }
 }
 
+fn is_leaf_or_array_of_leaves(fence: &Fence) -> bool {
+    match fence.as_array() {
+        Some(array) => !array.iter().any(Fence::is_container),
+        None => !fence.is_chain(),
+    }
+}
+
+/// The fence, or what is in it, if it cannot be waited for: a foreign driver may have
+/// put containers into an array, or into a link.
+fn flat(fence: ARef<Fence>) -> Result<ARef<Fence>> {
+    let contained = fence.as_chain().map_or(&*fence, |link| link.contained());
+
+    if fence.test_signaled_flag() || is_leaf_or_array_of_leaves(contained) {
+        return Ok(fence);
+    }
+    Ok(fence.flatten()?.into_fence())
+}
+
 /// A job's in-fences.
 pub(crate) struct InFences {
     work: IrqWork<Waiting>,
@@ -81,9 +99,15 @@ pub(crate) struct InFences {
 
 impl InFences {
     /// Allocates what is needed to wait for some fences; `None` if there are none.
-    pub(crate) fn new(timeline: &Arc<Timeline>, fences: KVec<ARef<Fence>>) -> Result<Option<Self>> {
+    pub(crate) fn new(
+        timeline: &Arc<Timeline>,
+        mut fences: KVec<ARef<Fence>>,
+    ) -> Result<Option<Self>> {
         if fences.is_empty() {
             return Ok(None);
+        }
+        for fence in fences.iter_mut() {
+            *fence = flat(fence.clone())?;
         }
         let mut idle = KVec::with_capacity(fences.len(), GFP_KERNEL)?;
 
@@ -111,7 +135,8 @@ impl InFences {
 
         self.work.number.store(number, Relaxed);
         for (registration, fence) in registrations.iter_mut().zip(&self.work.fences) {
-            // One that has signalled need not be waited for.
+            // One that has signalled need not be waited for. Nor does it fail otherwise:
+            // they are flat.
             let _ = registration
                 .as_mut()
                 .register(fence, QueueIrqWork(self.work.queuer()));

@@ -113,6 +113,7 @@ impl Timeline {
 
     /// The irq_work begins to run; says since when it was queued.
     pub(crate) fn begin(&self) -> i64 {
+        self.state.lock().paused = false;
         self.device.stats.run.add(1);
         self.queued_at.xchg(0, Relaxed)
     }
@@ -150,6 +151,7 @@ impl Timeline {
             Kind::Ordered => self.queue(&self.state.lock()),
             Kind::Unordered => {
                 let mut state = self.state.lock();
+                // None, if it is not there yet: the one that adds it looks.
                 let job = state.remove(seqno);
 
                 if let Some(job) = &job {
@@ -187,6 +189,8 @@ impl Timeline {
         state.last = number;
         state.job_count += 1;
         state.jobs.insert(node.into_node(number, job));
+        // The bound may have come before the job was there, and found none.
+        let expired = self.take_expired(&mut state, number);
         match starter {
             // All may have signalled before the job was there.
             Some(starter) => {
@@ -194,6 +198,25 @@ impl Timeline {
             }
             None => self.start_locked(&mut state, number),
         }
+        drop(state);
+        drop(expired);
+    }
+
+    /// Takes a job out if the bound has completed it, or has the irq_work do so.
+    fn take_expired(&self, state: &mut State, number: u64) -> Option<Job> {
+        let job = state.jobs.get_mut(&number)?;
+
+        if !job.has_signalled() {
+            return None;
+        }
+        if self.kind == Kind::Ordered {
+            self.queue(state);
+            return None;
+        }
+        let job = state.remove(number)?;
+
+        self.account(state, number, &job);
+        Some(job)
     }
 
     /// A job's in-fences have signalled: it runs.
@@ -216,8 +239,12 @@ impl Timeline {
         }
     }
 
-    /// Has the next job that is done completed, in time.
+    /// Has the next job that is done completed, in time; after a pause, the run that ends
+    /// it does.
     pub(crate) fn arm(&self, state: &State, now: i64) {
+        if state.paused {
+            return;
+        }
         let Some((at, _)) = state.first_due().filter(|_| !state.hangs) else {
             return;
         };

@@ -2,6 +2,8 @@
 /*
  * Jobs completed by hand, timelines that hang and are reset.
  */
+#include <pthread.h>
+
 #include "vfence_test.h"
 
 FIXTURE(signal) {
@@ -273,6 +275,113 @@ TEST_F(signal, as_they_are_done)
 	ASSERT_EQ(0, complete(self->dev, 1));
 	EXPECT_EQ(1, status(held));
 	EXPECT_TRUE(signals(fd));
+}
+
+/* More than are completed in one go: there are pauses. */
+#define MANY 1000
+#define LATE 50
+/* So long they run, each of the LATE is done before those that began earlier. */
+#define LONG(i) ((60000 - (i) * 200) * MSEC)
+
+/* Jobs that are completed by hand; says the last one's fence. */
+static int many(int dev)
+{
+	int fd = -1;
+
+	for (int i = 0; i < MANY; i++) {
+		if (fd >= 0)
+			close(fd);
+		fd = manual(dev);
+		if (fd < 0)
+			break;
+	}
+	return fd;
+}
+
+/* Many jobs, and behind them some that wait for another timeline's. */
+struct pauses {
+	int dev, other, first, last, late;
+};
+
+static int pauses(struct pauses *p, uint32_t kind)
+{
+	p->dev = timeline();
+	p->other = timeline();
+	if (setup(p->dev, kind))
+		return -1;
+	p->first = manual(p->dev);
+	p->last = many(p->dev);
+	for (int i = 0; i < LATE; i++) {
+		int in = manual(p->other);
+
+		p->late = submit(p->dev, .in_fences = (uintptr_t)&in, .in_count = 1,
+				 .delay_ns = LONG(i));
+	}
+	return p->late;
+}
+
+static void *reset_it(void *arg)
+{
+	struct pauses *p = arg;
+
+	return (void *)(intptr_t)call(p->dev, RESET(.error = -ECANCELED));
+}
+
+static void *close_it(void *arg)
+{
+	struct pauses *p = arg;
+
+	return (void *)(intptr_t)close(p->dev);
+}
+
+/* Has those that wait begin when the first one has signalled. */
+static int begins_meanwhile(struct pauses *p, void *(*what)(void *))
+{
+	pthread_t thread;
+	void *ret;
+
+	if (pthread_create(&thread, NULL, what, p) || !signals(p->first))
+		return -1;
+	for (int i = 0; i < LATE; i++)
+		if (complete(p->other, i + 1))
+			return -1;
+	if (!signaled_within(p->late, WAIT_MSEC / 2))
+		return -1;
+	return pthread_join(thread, &ret) ? -1 : (int)(intptr_t)ret;
+}
+
+/* The first that is done by itself is so in a minute, and nothing waits for that. */
+TEST_F(signal, job_that_begins_in_a_pause)
+{
+	int fd = many(self->dev);
+
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, call(self->dev, SIGNAL(.seqno = MANY, .flags = VFENCE_SIGNAL_NOWAIT)));
+	for (int i = 0; i < LATE; i++)
+		ASSERT_LE(0, timed(self->dev, LONG(i)));
+	ASSERT_TRUE(signaled_within(fd, WAIT_MSEC / 2));
+	EXPECT_EQ(1, status(fd));
+	EXPECT_EQ(LATE, query(self->dev).pending);
+}
+
+TEST_F(signal, job_that_begins_in_a_reset)
+{
+	struct pauses p;
+
+	ASSERT_LE(0, pauses(&p, variant->kind));
+	ASSERT_EQ(0, begins_meanwhile(&p, reset_it));
+	EXPECT_EQ(-ECANCELED, status(p.last));
+	EXPECT_EQ(-ECANCELED, status(p.late));
+}
+
+TEST_F(signal, job_that_begins_in_a_close)
+{
+	struct pauses p;
+
+	ASSERT_LE(0, pauses(&p, variant->kind));
+	ASSERT_EQ(0, begins_meanwhile(&p, close_it));
+	EXPECT_EQ(-ENOENT, status(p.last));
+	EXPECT_EQ(-ENOENT, status(p.late));
 }
 
 TEST_HARNESS_MAIN

@@ -34,6 +34,8 @@ pub(crate) struct State {
     /// The counter of a timeline of points, and as far as points were signalled.
     pub(crate) value: u64,
     pub(super) signalled: u64,
+    /// The timer is that of a pause, which no job's may replace: more is left to be done.
+    pub(super) paused: bool,
     /// How many CPUs are about to do what they were told.
     pub(super) active: u32,
     /// How often something was asked for.
@@ -54,6 +56,7 @@ impl State {
             expired: Expired::new(),
             value: 0,
             signalled: 0,
+            paused: false,
             active: 0,
             requests: 0,
         }

@@ -109,6 +109,7 @@ impl Timeline {
         let job = self.retire(&mut state, completed);
 
         state.active -= 1;
+        state.paused = state.links.is_some();
         if let Some(links) = &state.links {
             links.timer.start(Delta::from_nanos(delay));
         }
