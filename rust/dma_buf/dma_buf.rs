@@ -72,9 +72,9 @@
 //! # Buffers
 //!
 //! Drivers that share a buffer take turns by its reservation object, a [`Resv`]: a
-//! driver locks it, by a [`ResvGuard`] or many by a [`ResvSet`], reserves [`Slots`],
-//! and adds its job's fence with a [`Usage`], which says who must wait for it. That of
-//! another driver's buffer is lent by a [`DmaBuf`].
+//! driver locks it, by [`Resv::with_lock`] or a [`ResvGuard`], or many by a [`ResvSet`],
+//! reserves [`Slots`], and adds its job's fence with a [`Usage`], which says who must wait
+//! for it. That of another driver's buffer is lent by a [`DmaBuf`].
 //!
 //! # Contexts
 //!
