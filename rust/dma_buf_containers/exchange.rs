@@ -133,7 +133,7 @@ mod tests {
         fn submit(&mut self, theirs: Option<&Fence>) -> Result<(Self::Job, ARef<Fence>)> {
             let (job, link) = self.0.submit(None)?;
             let array = match theirs {
-                Some(theirs) => merge(&[&link, theirs])?,
+                Some(theirs) => merge::<&Fence>(&[&link, theirs])?,
                 None => merge(&[&link])?,
             };
 

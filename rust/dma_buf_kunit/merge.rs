@@ -139,7 +139,7 @@ mod tests {
         let f = Fences::new(4)?;
         let one = merge(&[f.fence(0), f.fence(1)])?;
         let two = FenceChainAllocation::new()?.append(Some(f.fence(3).into()), one.clone(), 1);
-        let three = merge(&[&two, f.fence(2), &one])?;
+        let three = merge::<&Fence>(&[&two, f.fence(2), &one])?;
 
         assert!(has_leaves(
             &three,
