@@ -3,6 +3,7 @@
  * Where the current task is: a test that is silent has shown nothing unless it was
  * where it was to be.
  */
+#include <linux/export.h>
 #include <linux/lockdep.h>
 #include <linux/sched.h>
 #include <linux/string.h>
@@ -23,8 +24,10 @@ bool reclaim_holds(const char *name)
 	return true;
 #endif
 }
+EXPORT_SYMBOL_GPL(reclaim_holds);
 
 bool reclaim_frees(void)
 {
 	return current->flags & PF_MEMALLOC;
 }
+EXPORT_SYMBOL_GPL(reclaim_frees);

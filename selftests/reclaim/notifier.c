@@ -2,6 +2,7 @@
 /* An MMU notifier, as a driver has that lets its device use an address space. */
 #include <kunit/test-bug.h>
 #include <kunit/test.h>
+#include <linux/export.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/mmu_notifier.h>
@@ -20,11 +21,13 @@ unsigned long reclaim_map(void)
 		return 0;
 	return addr;
 }
+EXPORT_SYMBOL_GPL(reclaim_map);
 
 void reclaim_unmap(unsigned long addr)
 {
 	vm_munmap(addr, PAGE_SIZE);
 }
+EXPORT_SYMBOL_GPL(reclaim_unmap);
 
 #ifdef CONFIG_MMU_NOTIFIER
 struct reclaim_notifier {
@@ -65,20 +68,24 @@ struct reclaim_notifier *reclaim_notifier_create(void (*called)(void *data),
 	}
 	return n;
 }
+EXPORT_SYMBOL_GPL(reclaim_notifier_create);
 
 void reclaim_notifier_destroy(struct reclaim_notifier *n)
 {
 	mmu_notifier_unregister(&n->mn, current->mm);
 	kfree(n);
 }
+EXPORT_SYMBOL_GPL(reclaim_notifier_destroy);
 #else
 struct reclaim_notifier *reclaim_notifier_create(void (*called)(void *data),
 						 void *data)
 {
 	return NULL;
 }
+EXPORT_SYMBOL_GPL(reclaim_notifier_create);
 
 void reclaim_notifier_destroy(struct reclaim_notifier *n)
 {
 }
+EXPORT_SYMBOL_GPL(reclaim_notifier_destroy);
 #endif
