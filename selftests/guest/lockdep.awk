@@ -5,7 +5,9 @@
 # the way and exits with 0 if so, with 1 if not, and with 2 if there is no such class.
 #
 # lockdep.awk -v digest=1 /proc/lockdep /proc/lockdep_chains: prints what it needs of
-# these, once, to be read instead of them.
+# these, once, to be read instead of them. With -v waited=1, it leaves out what was
+# tried with others held and not waited for, as lockdep does: then that comes after none
+# of them, though it is held with them when something else is locked.
 #
 # The first file has a line for a class, with its key and its name, and one for each
 # class that was locked with it held:
@@ -33,7 +35,7 @@
 }
 
 /^irq_context: / {
-	held = ""
+	end_of_chain()
 	next
 }
 
@@ -41,9 +43,18 @@
 /^\[[0-9a-f]+\] / && $2 !~ /^rcu_(read_lock|callback)/ {
 	this = plain($1)
 	name[this] = substr($0, length($1) + 2)
-	if (held != "")
+	if (!waited && held != "")
 		edge(held, this)
-	held = this
+	held = waited ? held " " this : this
+}
+
+# Only the last one was waited for here. If those before it were, they are the last of
+# other chains.
+function end_of_chain(    n, i, locks) {
+	n = waited ? split(held, locks, " ") : 0
+	for (i = 1; i < n; i++)
+		edge(locks[i], locks[n])
+	held = ""
 }
 
 function plain(key) {
@@ -64,6 +75,7 @@ function is_called(key, what) {
 }
 
 END {
+	end_of_chain()
 	if (digest) {
 		for (key in name) {
 			print key " BD: 0 .: " name[key]

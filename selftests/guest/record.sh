@@ -21,6 +21,8 @@ result() {
 record() {
 	[ -e /proc/lockdep ] || return 0
 	awk -v digest=1 -f /lockdep.awk /proc/lockdep /proc/lockdep_chains >/tmp/lockdep
+	awk -v digest=1 -v waited=1 -f /lockdep.awk /proc/lockdep /proc/lockdep_chains \
+		>/tmp/lockdep.waited
 }
 
 # looked_at NAME COMMAND...: COMMAND says whether it is as NAME has it
@@ -41,11 +43,20 @@ lockdep_is_on() {
 }
 
 ordered() {
-	awk -v from="$1" -v to="$2" -f /lockdep.awk /tmp/lockdep
+	awk -v from="$1" -v to="$2" -f /lockdep.awk "${graph:-/tmp/lockdep}"
 }
 
 # With 1 there is no way from the one to the other; 2 is another matter.
 unordered() {
 	ordered "$1" "$2"
 	[ $? -eq 1 ]
+}
+
+# waited COMMAND...: of what was waited for, not tried
+waited() {
+	graph=/tmp/lockdep.waited
+	"$@"
+	set -- $?
+	graph=
+	return "$1"
 }
