@@ -78,6 +78,8 @@ impl TimerItem for Device {
 /// pending, in a reservation object.
 pub(crate) struct Job {
     fence: ARef<Fence>,
+    /// What all waits for it have in common.
+    wait: Wait,
     resv: Arc<Resv>,
     device: Timer<Device>,
     _context: FenceContext<Mock>,
@@ -85,7 +87,14 @@ pub(crate) struct Job {
 
 impl Job {
     pub(crate) fn new() -> Result<Self> {
-        let options = ContextOptions::new().lock_class(LockClass::new(CLASS)?);
+        Self::with_options(
+            ContextOptions::new().lock_class(LockClass::new(CLASS)?),
+            Wait::new(),
+        )
+    }
+
+    /// One of a domain, say, which is waited for in that.
+    pub(crate) fn with_options(options: ContextOptions, wait: Wait) -> Result<Self> {
         let context = FenceContext::with_options(c"mock", c"resv", options, Mock)?;
         let driver = next(&context)?;
         let fence = driver.fence();
@@ -96,6 +105,7 @@ impl Job {
             .add(&driver.leaf(), Usage::Bookkeep);
         Ok(Self {
             fence,
+            wait,
             resv,
             device: Timer::new(Device(IrqWork::new(pin_init!(Finish {
                 fence <- new_spinlock_irq!(Some(driver)),
@@ -149,23 +159,25 @@ impl Way {
 
     /// Runs a job, and waits for it in this way.
     pub(crate) fn wait_for(self, job: &Job) -> Result {
-        let wait = Wait::new().interruptible().timeout(long());
+        let plain = job.wait;
+        let wait = plain.interruptible().timeout(long());
+        let resv = |wait: Wait| wait.on_resv(&job.resv, Usage::Bookkeep).map(|_| ());
 
         match self {
-            Way::Fence => job.run(|fence| fence.wait()),
+            Way::Fence => job.run(|fence| plain.on(fence).map(|_| ())),
             Way::FenceInterruptibly => job.run(|fence| wait.on(fence).map(|_| ())),
-            Way::Resv => job.run(|_| job.resv.wait(Usage::Bookkeep)),
-            Way::ResvInterruptibly => {
-                job.run(|_| wait.on_resv(&job.resv, Usage::Bookkeep).map(|_| ()))
-            }
+            Way::Resv => job.run(|_| resv(plain)),
+            Way::ResvInterruptibly => job.run(|_| resv(wait)),
             Way::TryLocked | Way::ResvTryLocked => {
                 let guard = ResvGuard::try_lock(job.resv.clone()).map_err(|_| EBUSY)?;
 
                 ensure!(holds(RESV));
-                job.run(|fence| match self {
-                    Way::TryLocked => fence.wait(),
-                    _ => guard.wait(Usage::Bookkeep),
-                })
+                let done = job.run(|fence| match self {
+                    Way::TryLocked => plain.on(fence).map(|_| ()),
+                    _ => resv(plain),
+                });
+                drop(guard);
+                done
             }
         }
     }
@@ -181,10 +193,15 @@ pub(crate) struct Waits {
 
 impl Waits {
     pub(crate) fn new() -> Result<Self> {
+        Self::of(Job::new)
+    }
+
+    /// Waits for jobs that `new` makes.
+    pub(crate) fn of(new: impl Fn() -> Result<Job>) -> Result<Self> {
         let mut jobs = KVec::new();
 
         for way in Way::ALL {
-            jobs.push((way, Job::new()?), GFP_KERNEL)?;
+            jobs.push((way, new()?), GFP_KERNEL)?;
         }
         Ok(Self {
             jobs,

@@ -12,6 +12,7 @@ use core::ptr::NonNull;
 
 mod bindings {
     #![allow(
+        clashing_extern_declarations,
         clippy::undocumented_unsafe_blocks,
         missing_docs,
         non_camel_case_types,

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Waits with reservation objects locked, and threads that contend for these.
+
+use crate::{
+    crew::{
+        Actor,
+        Stage, //
+    },
+    job::RESV,
+    race::ensure,
+    side::Side, //
+};
+use dma_buf::{
+    Resv,
+    ResvGuard,
+    ResvLocked,
+    ResvSet,
+    Usage, //
+};
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+
+pub(crate) struct Locks {
+    sides: [Side; 2],
+}
+
+impl Actor for Locks {
+    const NAME: &'static str = "waits with reservation objects locked";
+
+    fn new(stage: &Arc<Stage>) -> Result<Self> {
+        Ok(Self { sides: stage.sides })
+    }
+
+    fn round(&mut self) -> Result {
+        for side in self.sides {
+            Self::with_another(side)?;
+            Self::with_its_own(side)?;
+            Self::with_a_set(side)?;
+        }
+        Ok(())
+    }
+}
+
+impl Locks {
+    /// And with memory that may have to be waited for, while that is locked.
+    fn with_another(side: Side) -> Result {
+        let waits = side.waits()?;
+        let mut guard = ResvGuard::lock(Arc::pin_init(Resv::new(), GFP_KERNEL)?);
+
+        let _ = guard.reserve(64)?;
+        waits.run(&[RESV]);
+        drop(guard);
+        ensure!(waits.is_good());
+        Ok(())
+    }
+
+    fn with_its_own(side: Side) -> Result {
+        let job = side.job()?;
+        let guard = ResvGuard::lock(job.resv().clone());
+        let done = job.run(|_| side.wait().on_resv(&guard, Usage::Bookkeep).map(|_| ()));
+
+        drop(guard);
+        done
+    }
+
+    fn with_a_set(side: Side) -> Result {
+        let jobs = [side.job()?, side.job()?, side.job()?];
+        let mut set = ResvSet::new()?;
+
+        for job in &jobs {
+            set.push(job.resv().clone())?;
+        }
+        let mut locked = set.lock()?;
+
+        for (index, job) in jobs.iter().enumerate() {
+            let member = locked.get(index).ok_or(EINVAL)?;
+
+            if index % 2 == 0 {
+                job.run(|_| side.wait().on_resv(&member, Usage::Bookkeep).map(|_| ()))?;
+            } else {
+                job.run(|fence| side.wait().on(fence).map(|_| ()))?;
+            }
+        }
+        Ok(())
+    }
+}
