@@ -196,7 +196,7 @@ impl<T: FenceContextOps> FenceContext<T> {
     /// Numbers may come in any order, and more than once. If this one, or a
     /// higher one, has signalled already, the fence is published signalled: a
     /// context is ordered. The cost grows with the number of pending fences that
-    /// come after.
+    /// come after; interrupts are not off all the time.
     ///
     /// On a context that has given out numbers by itself ([`Self::new_fence`]),
     /// one that is not above the last is an error, and the memory comes back.
@@ -241,6 +241,24 @@ impl<T: FenceContextOps> FenceContext<T> {
     /// Any context.
     pub fn signal_up_to(&self, seqno: u64) -> usize {
         self.timeline().signal_up_to(seqno, 0)
+    }
+
+    /// [`Self::signal_up_to`] in pieces, for who cannot know how many there are: signals
+    /// about `max` pending fences at most, with `result` where they were not done with
+    /// another. Fewer than `max` were all; there are more only where fences share a
+    /// number.
+    ///
+    /// Any context.
+    pub fn signal_some(&self, seqno: u64, result: Result, max: usize) -> usize {
+        self.timeline().signal_some(seqno, errno(result), max)
+    }
+
+    /// The pending fence with this sequence number, if there is one; of several, the one
+    /// that was published last.
+    ///
+    /// Any context. The cost grows with the number of pending fences that come after.
+    pub fn pending_at(&self, seqno: u64) -> Option<ARef<Fence>> {
+        self.timeline().pending_at(seqno)
     }
 
     /// Forgets the pending fences that nobody has any more, handles included (see

@@ -41,6 +41,7 @@
 mod complete;
 mod drain;
 mod ops;
+mod place;
 mod prune;
 mod publish;
 mod reap;
@@ -222,6 +223,7 @@ impl Timeline {
         // SAFETY: The lock is held.
         unsafe { (*self.inner.get()).closed = true };
         self.drain_to(&guard, u64::MAX, ECANCELED.to_errno());
+        self.watchdog.rest(&guard);
     }
 
     /// The operation `get_driver_name`.

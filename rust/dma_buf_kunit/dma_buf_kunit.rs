@@ -31,6 +31,7 @@ mod lockdep;
 mod merge;
 mod ops;
 mod order;
+mod pieces;
 mod points;
 mod poll;
 mod race;

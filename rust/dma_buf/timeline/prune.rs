@@ -6,7 +6,13 @@
 //! forgotten, and not signalled. A timeline whose user picks the points, and may
 //! never get as far as some of them, would grow without end otherwise.
 
-use super::Timeline;
+use super::{
+    place::{
+        Place,
+        PIECE, //
+    },
+    Timeline, //
+};
 use crate::{
     bindings,
     fence,
@@ -41,22 +47,32 @@ impl Timeline {
                 prev: forgotten,
             });
 
-            let guard = self.lock.lock();
             let head = self.pending.get();
-            let mut link = (*head).next;
+            let mut place = None;
 
-            while link != head {
-                let next = (*link).next;
-                let fence = Header::as_fence(Self::header_of(link));
+            loop {
+                let guard = self.lock.lock();
+                let mut link = self.resume(&guard, place.take());
 
-                if bindings::refcount_dec_if_one(&raw mut (*fence).refcount.refcount) {
-                    bindings::dma_buf_rs_list_del(link);
-                    bindings::dma_buf_rs_list_add_tail(link, forgotten);
-                    count += 1;
+                for _ in 0..PIECE {
+                    if link == head {
+                        break;
+                    }
+                    let next = (*link).next;
+                    let fence = Header::as_fence(Self::header_of(link));
+
+                    if bindings::refcount_dec_if_one(&raw mut (*fence).refcount.refcount) {
+                        bindings::dma_buf_rs_list_del(link);
+                        bindings::dma_buf_rs_list_add_tail(link, forgotten);
+                        count += 1;
+                    }
+                    link = next;
                 }
-                link = next;
+                if link == head {
+                    break;
+                }
+                place = Some(Place::new(link));
             }
-            drop(guard);
 
             // The core reports the end of each to whoever traces, with our names: we are
             // still there. It has no callbacks, or whoever registered them would have a

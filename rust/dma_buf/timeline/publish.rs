@@ -10,6 +10,7 @@ use super::{
 use crate::{
     bindings,
     header::Header,
+    lock::IrqGuard,
     lockdep::DomainSection,
     section::Annotation, //
 };
@@ -73,45 +74,63 @@ impl Timeline {
     pub(crate) unsafe fn publish_at(&self, header: NonNull<Header>, seqno: u64) -> bool {
         let _domain = DomainSection::begin(self.options.domain);
         let _section = Annotation::begin();
-        let guard = self.lock.lock();
-        // SAFETY: The lock is held.
-        let inner = unsafe { &mut *self.inner.get() };
+        let mut place = None;
 
-        if inner.gives_out && seqno <= inner.last {
-            return false;
-        }
-        inner.chosen = true;
-        inner.last = inner.last.max(seqno);
+        loop {
+            let guard = self.lock.lock();
+            // SAFETY: The lock is held.
+            let inner = unsafe { &mut *self.inner.get() };
 
-        let (passed, closed) = (seqno <= inner.passed, inner.closed);
-        if closed {
-            // SAFETY: By the function's contract.
-            unsafe { self.publish_cancelled(header, seqno) };
-            return true;
-        }
-        // Behind the last one that is not above it; but before all that are
-        // pending if its number has passed, which is below theirs.
-        let head = self.pending.get();
-        // SAFETY: The list is initialised and locked, and what is on it is valid.
-        let next = unsafe {
-            let mut next = if passed { (*head).next } else { head };
-            while !passed
-                && (*next).prev != head
-                && (*Header::as_fence(Self::header_of((*next).prev))).seqno > seqno
-            {
-                next = (*next).prev;
+            // Once only: what is given out meanwhile knows that there are others.
+            if place.is_none() {
+                if inner.gives_out && seqno <= inner.last {
+                    return false;
+                }
+                inner.chosen = true;
+                inner.last = inner.last.max(seqno);
             }
-            next
-        };
-        // SAFETY: By the function's contract; the place was just found.
-        unsafe { self.insert(header, seqno, next, &self.ops.fence, true) };
-
-        if passed {
-            // SAFETY: The caller owns the fence, which is on the locked list.
-            unsafe { header.as_ref() }.outcome.store(0, Release);
-            self.drain(&guard);
+            if inner.closed {
+                // SAFETY: By the function's contract.
+                unsafe { self.publish_cancelled(header, seqno) };
+                return true;
+            }
+            if seqno <= inner.passed {
+                // SAFETY: By the function's contract. All that are pending are above.
+                unsafe { self.publish_passed(&guard, header, seqno) };
+                return true;
+            }
+            match self.descend(&guard, seqno, place.take()) {
+                Ok(next) => {
+                    // SAFETY: By the function's contract; the place was just found.
+                    unsafe { self.insert(header, seqno, next, &self.ops.fence, true) };
+                    return true;
+                }
+                Err(further) => place = Some(further),
+            }
         }
-        true
+    }
+
+    /// Publishes a fence whose number has passed, and so before all that are pending,
+    /// and signals it.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Self::publish`]; no number on the list is below `seqno`.
+    unsafe fn publish_passed(&self, guard: &IrqGuard<'_>, header: NonNull<Header>, seqno: u64) {
+        // SAFETY: By the function's contract; the list is initialised and locked.
+        unsafe {
+            self.insert(
+                header,
+                seqno,
+                (*self.pending.get()).next,
+                &self.ops.fence,
+                true,
+            );
+            header.as_ref()
+        }
+        .outcome
+        .store(0, Release);
+        self.drain(guard);
     }
 
     /// Publishes a fence on a closed timeline, and cancels it.

@@ -7,16 +7,23 @@
 //!
 //! C header: [`include/linux/hrtimer.h`](srctree/include/linux/hrtimer.h)
 
-use super::Timeline;
+use super::{
+    place::{
+        Place,
+        PIECE, //
+    },
+    Timeline, //
+};
 use crate::{
     bindings,
     header::Header,
+    lock::IrqGuard,
     lockdep::DomainSection,
     section::Annotation, //
 };
 use core::{
+    cell::UnsafeCell,
     mem::offset_of,
-    ops::ControlFlow,
     ptr::NonNull, //
 };
 use kernel::{
@@ -29,8 +36,9 @@ use kernel::{
     types::Opaque, //
 };
 
-/// The timer's function does not run more often than that: it looks at the list
-/// with interrupts off.
+/// The timer's function does not run more often than that, and does not do much each
+/// time: it looks at the list with interrupts off. What expires together is taken
+/// together.
 const SLACK_NS: i64 = 1_000_000;
 
 /// The timer. It is started, and its time changed, with the timeline's lock held.
@@ -43,6 +51,18 @@ pub(super) struct Watchdog {
     /// The timer is started, or its function is about to look at the list. Only
     /// changed with the timeline's lock held.
     awake: Atomic<bool>,
+    /// Protected by the timeline's lock.
+    patrol: UnsafeCell<Patrol>,
+}
+
+/// How far the timer's function has got.
+struct Patrol {
+    /// Where to go on looking, if it has not looked at all.
+    place: Option<Place>,
+    /// When the first that it has looked at expires.
+    next: Option<i64>,
+    /// All up to this number are to be completed.
+    late: Option<u64>,
 }
 
 impl Watchdog {
@@ -60,7 +80,21 @@ impl Watchdog {
                 }
             }),
             awake: Atomic::new(false),
+            patrol: UnsafeCell::new(Patrol {
+                place: None,
+                next: None,
+                late: None,
+            }),
         })
+    }
+
+    /// Nothing comes onto the list any more, and what was on it has signalled.
+    pub(super) fn rest(&self, _guard: &IrqGuard<'_>) {
+        // SAFETY: The timeline's lock is held.
+        let patrol = unsafe { &mut *self.patrol.get() };
+
+        patrol.place = None;
+        patrol.late = None;
     }
 
     fn start(&self, at: i64) {
@@ -105,6 +139,68 @@ impl Timeline {
         }
     }
 
+    /// Looks at a piece of the list for what is late.
+    fn look(&self, guard: &IrqGuard<'_>, patrol: &mut Patrol, now: i64) {
+        let head = self.pending.get();
+        let mut link = self.resume(guard, patrol.place.take());
+
+        // SAFETY: The list is initialised and locked, and what is on it is valid; the
+        // time is initialised, as there is a bound.
+        unsafe {
+            let is_by_age = !(*self.inner.get()).chosen;
+
+            for _ in 0..PIECE {
+                if link == head {
+                    return;
+                }
+                let header = Self::header_of(link);
+                let end = (*header.as_ref().expires.get()).assume_init();
+
+                if end <= now {
+                    patrol.late = Some((*Header::as_fence(header)).seqno);
+                } else {
+                    patrol.next = Some(patrol.next.map_or(end, |next| next.min(end)));
+                    if is_by_age {
+                        return;
+                    }
+                }
+                link = (*link).next;
+            }
+            if link != head {
+                patrol.place = Some(Place::new(link));
+            }
+        }
+    }
+
+    /// Does a piece of what there is to do, and says when to go on, if something is
+    /// left, and what was completed: up to which number, and how many fences signalled.
+    fn patrol(&self, guard: &IrqGuard<'_>, now: i64) -> (Option<i64>, Option<(u64, usize)>) {
+        // SAFETY: The lock is held, and nothing that is called here uses it.
+        let patrol = unsafe { &mut *self.watchdog.patrol.get() };
+
+        if patrol.late.is_none() {
+            self.look(guard, patrol, now);
+        }
+        let done = patrol.late.map(|seqno| {
+            let up_to = self.up_to(guard, seqno, PIECE);
+
+            patrol.late = Some(seqno).filter(|seqno| *seqno != up_to);
+            (up_to, self.drain_to(guard, up_to, ETIME.to_errno()))
+        });
+        let next = if patrol.late.is_some() || patrol.place.is_some() {
+            Some(now)
+        } else {
+            // What is there but was not looked at has come since.
+            // SAFETY: The list is initialised and locked.
+            let is_empty = unsafe { (*self.pending.get()).next } == self.pending.get();
+
+            patrol.next.take().or((!is_empty).then_some(now))
+        };
+
+        // It may all have signalled meanwhile.
+        (next, done.filter(|(_, count)| *count != 0))
+    }
+
     /// The timer's function.
     ///
     /// # Safety
@@ -125,41 +221,21 @@ impl Timeline {
         let guard = this.lock.lock();
         // SAFETY: Any context.
         let now = unsafe { bindings::ktime_get() };
-        // SAFETY: The lock is held.
-        let ordered = unsafe { !(*this.inner.get()).chosen };
-        let mut late = None;
-        let mut next: Option<i64> = None;
+        let (next, done) = this.patrol(&guard, now);
 
-        this.for_each_pending(|header| {
-            // SAFETY: What is on the list is valid, and the lock is held; the time
-            // is initialised, as there is a bound.
-            let (end, seqno) = unsafe {
-                (
-                    (*header.as_ref().expires.get()).assume_init(),
-                    (*Header::as_fence(header)).seqno,
-                )
-            };
-
-            if end <= now {
-                late = Some(seqno);
-                return ControlFlow::Continue(());
-            }
-            next = Some(next.map_or(end, |next| next.min(end)));
-            if ordered {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
-        });
-        let late = late.map(|seqno| (seqno, this.drain_to(&guard, seqno, ETIME.to_errno())));
         // What `next` is for may have been completed just now; the timer then finds
-        // the one after it. Fences that expire together are taken together.
+        // the one after it.
         this.watchdog.awake.store(next.is_some(), Relaxed);
         if let Some(next) = next {
-            this.watchdog.start(next.max(now.saturating_add(SLACK_NS)));
+            // SAFETY: Any context.
+            let spent = unsafe { bindings::ktime_get() }.saturating_sub(now);
+
+            // As long again is for others.
+            let pause = SLACK_NS.max(spent.saturating_mul(2));
+            this.watchdog.start(next.max(now.saturating_add(pause)));
         }
         drop(guard);
-        if let (Some((seqno, count)), Some(expired)) = (late, this.ops.expired) {
+        if let (Some((seqno, count)), Some(expired)) = (done, this.ops.expired) {
             // SAFETY: It is for this timeline, which was not closed when something was
             // on its list. Whoever lets its text go waits for this function before.
             unsafe { expired(NonNull::from(this), seqno, count) };

@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Timelines on which much is pending: what is done to them is done in pieces.
+
+use kernel::prelude::*;
+
+#[kunit_tests(rust_dma_buf_pieces)]
+mod tests {
+    use super::*;
+    use crate::{
+        fixture::{
+            self,
+            eventually,
+            Mock, //
+        },
+        race::{
+            ensure,
+            race, //
+        }, //
+    };
+    use dma_buf::{
+        ContextOptions,
+        Fence,
+        FenceContext,
+        Status, //
+    };
+    use kernel::{
+        sync::{
+            aref::ARef,
+            Arc, //
+        },
+        time::Delta, //
+    };
+
+    /// Some pieces, and not whole ones.
+    const MANY: u64 = 1000;
+
+    type Fences = KVec<ARef<Fence>>;
+
+    fn left(context: &FenceContext<Mock>, seqno: u64) -> Result<ARef<Fence>> {
+        let memory = context.new_fence_allocation(())?;
+
+        Ok(context.new_fence_at(memory, seqno)?.leave())
+    }
+
+    /// The numbers from 2 on, one in two, published last to first.
+    fn downwards(context: &FenceContext<Mock>) -> Result<Fences> {
+        let mut fences = KVec::new();
+
+        for n in (1..=MANY).rev() {
+            fences.push(left(context, 2 * n)?, GFP_KERNEL)?;
+        }
+        Ok(fences)
+    }
+
+    /// The numbers of what is pending rise, and are so many.
+    fn is_in_order(context: &FenceContext<Mock>, count: u64) -> Result<bool> {
+        let mut pending = KVec::with_capacity(2 * MANY as usize, GFP_KERNEL)?;
+
+        context.first_pending(&mut pending);
+        Ok(pending.len() as u64 == count
+            && pending
+                .windows(2)
+                .all(|pair| pair[0].seqno() < pair[1].seqno()))
+    }
+
+    #[test]
+    fn points_find_their_place_far_down() -> Result {
+        let context = fixture::context()?;
+        let _fences = downwards(&context)?;
+        let mut odd: Fences = KVec::new();
+
+        assert!(is_in_order(&context, MANY)?);
+        for seqno in [1, 3, MANY + 1, 2 * MANY - 1, 2 * MANY + 1] {
+            odd.push(left(&context, seqno)?, GFP_KERNEL)?;
+        }
+        assert!(is_in_order(&context, MANY + 5)?);
+        assert_eq!(context.signal_up_to(3), 3);
+        assert_eq!(odd[1].status(), Status::Signaled);
+        assert_eq!(odd[2].status(), Status::Pending);
+        assert!(is_in_order(&context, MANY + 2)?);
+        context.cancel_all(ECANCELED);
+        Ok(())
+    }
+
+    #[test]
+    fn pending_point_is_found() -> Result {
+        let context = fixture::context()?;
+        let fences = downwards(&context)?;
+
+        for n in [1, MANY / 2, MANY] {
+            let fence = context.pending_at(2 * n).ok_or(EINVAL)?;
+
+            assert!(core::ptr::eq(&*fence, &*fences[(MANY - n) as usize]));
+            assert!(context.pending_at(2 * n - 1).is_none());
+        }
+        assert!(context.pending_at(0).is_none());
+        assert!(context.pending_at(u64::MAX).is_none());
+
+        let last = left(&context, 4)?;
+        let found = context.pending_at(4).ok_or(EINVAL)?;
+        assert!(core::ptr::eq(&*found, &*last));
+        context.signal_up_to(4);
+        assert!(context.pending_at(4).is_none());
+        assert!(context.pending_at(6).is_some());
+        context.cancel_all(ECANCELED);
+        Ok(())
+    }
+
+    #[test]
+    fn some_are_signalled_and_the_rest_is_not() -> Result {
+        let context = fixture::context()?;
+        let fences = downwards(&context)?;
+        // The one with this number is the so-manieth from the end.
+        let status = |n: u64| fences[(MANY - n) as usize].status();
+
+        assert_eq!(context.signal_some(u64::MAX, Ok(()), 300), 300);
+        assert_eq!(status(300), Status::Signaled);
+        assert_eq!(status(301), Status::Pending);
+        // Up to a number, there are fewer.
+        assert_eq!(context.signal_some(800, Err(EIO), 300), 100);
+        assert_eq!(status(400), Status::Error(EIO));
+        assert_eq!(status(401), Status::Pending);
+        assert_eq!(context.signal_some(800, Ok(()), 300), 0);
+        // All up to there have passed, and the next have not.
+        assert_eq!(left(&context, 799)?.status(), Status::Signaled);
+        assert_eq!(left(&context, 801)?.status(), Status::Pending);
+        // There is always one.
+        assert_eq!(context.signal_some(u64::MAX, Ok(()), 0), 1);
+        assert_eq!(context.cancel_all(ECANCELED), 600);
+        Ok(())
+    }
+
+    #[test]
+    fn equal_points_are_not_parted() -> Result {
+        let context = fixture::context()?;
+        let mut fences: Fences = KVec::new();
+
+        for seqno in [1, 2, 2, 2, 2, 3] {
+            fences.push(left(&context, seqno)?, GFP_KERNEL)?;
+        }
+        assert_eq!(context.signal_some(u64::MAX, Ok(()), 3), 5);
+        assert_eq!(fences[4].status(), Status::Signaled);
+        assert_eq!(fences[5].status(), Status::Pending);
+        assert_eq!(context.signal_some(u64::MAX, Ok(()), 3), 1);
+        Ok(())
+    }
+
+    #[test]
+    fn what_nobody_has_is_forgotten_everywhere() -> Result {
+        let context = fixture::context()?;
+        let fences = downwards(&context)?;
+        let mut kept: Fences = KVec::new();
+
+        for (n, fence) in fences.into_iter().enumerate() {
+            // Whole pieces are kept, and whole ones are not.
+            if n / 300 % 2 == 0 || n % 7 == 0 {
+                kept.push(fence, GFP_KERNEL)?;
+            }
+        }
+        assert_eq!(context.prune(), MANY as usize - kept.len());
+        assert!(is_in_order(&context, kept.len() as u64)?);
+        assert_eq!(context.prune(), 0);
+        assert_eq!(context.cancel_all(ECANCELED), kept.len());
+        Ok(())
+    }
+
+    fn bound() -> Result<FenceContext<Mock>> {
+        let options = ContextOptions::new().bound(Delta::from_millis(100))?;
+
+        FenceContext::with_options(c"mock", c"bound", options, Mock)
+    }
+
+    /// In order, and no other error than that of the bound.
+    fn have_expired(fences: &[ARef<Fence>]) -> bool {
+        fences
+            .iter()
+            .all(|fence| fence.status() == Status::Error(ETIME))
+            && fences
+                .windows(2)
+                .all(|pair| match (pair[0].timestamp(), pair[1].timestamp()) {
+                    (Some(a), Some(b)) => !(b - a).is_negative(),
+                    _ => false,
+                })
+    }
+
+    #[test]
+    fn bound_completes_many() -> Result {
+        let context = bound()?;
+        let mut fences: Fences = KVec::new();
+
+        for _ in 0..MANY {
+            let memory = context.new_fence_allocation(())?;
+
+            fences.push(context.new_fence(memory).leave(), GFP_KERNEL)?;
+        }
+        assert!(eventually(|| fences
+            .iter()
+            .all(|fence| fence.test_signaled_flag())));
+        assert!(have_expired(&fences));
+        Ok(())
+    }
+
+    #[test]
+    fn bound_completes_many_points() -> Result {
+        let context = bound()?;
+        let mut fences = downwards(&context)?;
+        // One that is late when the others are, and is looked at first.
+        let after = left(&context, 1)?;
+
+        assert!(eventually(|| fences
+            .iter()
+            .all(|fence| fence.test_signaled_flag())));
+        assert!(after.test_signaled_flag());
+        fences.reverse();
+        assert!(have_expired(&fences));
+        // It is not asleep.
+        let last = left(&context, 3 * MANY)?;
+        assert!(eventually(|| last.test_signaled_flag()));
+        assert_eq!(last.status(), Status::Error(ETIME));
+        Ok(())
+    }
+
+    /// A context that goes while the timer has something left to look at.
+    #[test]
+    fn context_goes_amid_the_bound() -> Result {
+        for _ in 0..3 {
+            let context = bound()?;
+            let fences = downwards(&context)?;
+
+            assert!(eventually(|| fences
+                .iter()
+                .any(|fence| fence.test_signaled_flag())));
+            drop(context);
+            assert!(fences.iter().all(|fence| fence.test_signaled_flag()));
+        }
+        Ok(())
+    }
+
+    /// What is below has passed while the place of a point is looked for.
+    #[test]
+    fn place_is_looked_for_while_points_signal() -> Result {
+        race(
+            || {
+                let context = Arc::new(fixture::context()?, GFP_KERNEL)?;
+                let fences = downwards(&context)?;
+
+                Ok(((context.clone(), fences), context))
+            },
+            |(context, fences)| (left(&context, 3), fences),
+            |context| context.signal_up_to(2 * MANY),
+            |(late, fences), count| {
+                ensure!(late?.status() == Status::Signaled);
+                ensure!(fences
+                    .iter()
+                    .all(|fence| fence.status() == Status::Signaled));
+                // Or it came when the others had passed.
+                ensure!(count as u64 == MANY || count as u64 == MANY + 1);
+                Ok(())
+            },
+        )
+    }
+}
