@@ -4,7 +4,9 @@
 
 use crate::{
     argument::Argument,
+    containers::size,
     descriptors,
+    device::Device,
     uapi::*, //
 };
 use dma_buf::{
@@ -21,7 +23,7 @@ use kernel::{
 };
 
 /// `VFENCE_IOC_COMBINE`.
-pub(crate) fn combine(argument: Argument) -> Result {
+pub(crate) fn combine(device: &Device, argument: Argument) -> Result {
     let mut args: vfence_combine = argument.read()?;
 
     if args.flags != 0 || args.count == 0 {
@@ -39,19 +41,20 @@ pub(crate) fn combine(argument: Argument) -> Result {
     } else {
         merge(&fences)?
     };
-
-    // An array that is only asked, and was not told to signal, has no error.
-    fence.enable_signaling();
+    let room = device.containers.room(size(&fence))?;
     let file = SyncFile::new(&fence)?;
 
     args.fd = number;
     argument.write(&args)?;
+    // An array that is only asked, and was not told to signal, has no error.
+    fence.enable_signaling();
+    room.keep(&fence);
     file.install(fd);
     Ok(())
 }
 
 /// `VFENCE_IOC_CHAIN`.
-pub(crate) fn chain(argument: Argument) -> Result {
+pub(crate) fn chain(device: &Device, argument: Argument) -> Result {
     let mut args: vfence_chain = argument.read()?;
 
     if args.flags != 0 {
@@ -61,10 +64,13 @@ pub(crate) fn chain(argument: Argument) -> Result {
     let fence = SyncFile::fence_from_fd(args.fence)?.flatten()?;
     let (fd, number) = descriptors::reserve()?;
     let link = FenceChainAllocation::new()?.append(tail, fence, args.point);
-    let file = SyncFile::new(&FenceChain::into_fence(link))?;
+    let link = FenceChain::into_fence(link);
+    let room = device.containers.room(size(&link))?;
+    let file = SyncFile::new(&link)?;
 
     args.fd = number;
     argument.write(&args)?;
+    room.keep(&link);
     file.install(fd);
     Ok(())
 }

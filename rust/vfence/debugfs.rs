@@ -63,7 +63,8 @@ impl Debugfs {
 
 fn counters(device: &Arc<Device>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     device.stats.write_counters(f)?;
-    writeln!(f, "pending {}", device.fences.get())
+    writeln!(f, "pending {}", device.fences.get())?;
+    writeln!(f, "contained {}", device.containers.fences.get())
 }
 
 fn latency(device: &Arc<Device>, f: &mut fmt::Formatter<'_>) -> fmt::Result {

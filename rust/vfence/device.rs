@@ -3,6 +3,7 @@
 //! What all open files have in common.
 
 use crate::{
+    containers::Containers,
     deadlines::Deadlines,
     fences::{
         now,
@@ -55,6 +56,8 @@ pub(crate) struct Device {
     /// How many are, on all.
     pub(crate) fences: Limit,
     pub(crate) files: Limit,
+    #[pin]
+    pub(crate) containers: Containers,
     pub(crate) stats: Stats,
     pub(crate) throttle: Throttle,
     #[pin]
@@ -101,6 +104,7 @@ impl Device {
                 max_fences,
                 fences: Limit::new(max_fences_device),
                 files: Limit::new(max_files),
+                containers <- Containers::new(max_fences_device),
                 stats: Stats::new(),
                 throttle: Throttle::new(),
                 deadlines <- Deadlines::new(),

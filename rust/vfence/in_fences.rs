@@ -3,9 +3,10 @@
 //! What a job waits for before it runs.
 //!
 //! Each in-fence that signals queues the job's own irq_work, by a callback of the
-//! library's; that looks whether all have. So nothing of this module's runs under the
-//! lock of a foreign fence, and jobs that wait for each other do not nest: each is
-//! started by an irq_work of its own.
+//! library's; that looks whether all have, and leaves the rest to the timeline's. So
+//! nothing of this module's runs under the lock of a foreign fence, jobs that wait for
+//! each other do not nest, and of a thousand that wait for the same fence, not all are
+//! started at once.
 
 use crate::{
     fences::now,
@@ -33,7 +34,7 @@ use kernel::{
     }, //
 };
 
-type Registrations = KVec<Pin<KBox<FenceCallbackRegistration<QueueIrqWork>>>>;
+pub(crate) type Registrations = KVec<Pin<KBox<FenceCallbackRegistration<QueueIrqWork>>>>;
 
 #[pin_data]
 struct Waiting {
@@ -48,18 +49,15 @@ struct Waiting {
 }
 
 impl Waiting {
-    /// Starts the job if all in-fences have signalled.
+    /// Has the job started if all in-fences have signalled.
     fn look(&self) {
         if self.fences.iter().all(|fence| fence.test_signaled_flag()) {
-            self.disarm();
-            self.timeline.start(self.number.load(Relaxed));
+            self.timeline.ready(self.number.load(Relaxed));
         }
     }
 
-    fn disarm(&self) {
-        let registrations = core::mem::take(&mut *self.registrations.lock());
-
-        drop(registrations);
+    fn disarm(&self) -> Registrations {
+        core::mem::take(&mut *self.registrations.lock())
     }
 }
 
@@ -128,7 +126,7 @@ impl InFences {
         Ok(Some(Self { work, idle }))
     }
 
-    /// Has the job with this number started, once [`Self::look`] has been called. It
+    /// Has the job with this number be ready, once [`Self::look`] has been called. It
     /// must be dropped then when the job goes.
     pub(crate) fn arm(&mut self, number: u64) {
         let mut registrations = core::mem::take(&mut self.idle);
@@ -150,6 +148,12 @@ impl InFences {
         self.work.queuer()
     }
 
+    /// What is not needed any more once all have signalled, to be dropped where a
+    /// fence's lock may be taken.
+    pub(crate) fn disarm(&self) -> Registrations {
+        self.work.disarm()
+    }
+
     /// The first error of an in-fence.
     pub(crate) fn error(&self) -> Option<Error> {
         self.work
@@ -162,6 +166,6 @@ impl InFences {
 
 impl Drop for InFences {
     fn drop(&mut self) {
-        self.work.disarm();
+        drop(self.disarm());
     }
 }

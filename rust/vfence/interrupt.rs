@@ -8,6 +8,7 @@ use crate::{
         Fences, //
     },
     timeline::{
+        Done,
         Step,
         Timeline, //
     }, //
@@ -20,7 +21,10 @@ use dma_buf::{
     Timer,
     TimerItem, //
 };
-use kernel::sync::Arc;
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
 
 /// How much is done in one run, and for how long, in ns: interrupts are off meanwhile.
 const BATCH: usize = 256;
@@ -50,13 +54,18 @@ impl Interrupt {
         }
     }
 
-    /// Completes points.
-    fn points(&self, since: i64, signal: impl FnOnce(&FenceContext<Fences>) -> usize) {
-        let count = self.fences.as_ref().map_or(0, |fences| signal(fences));
+    /// Completes points up to this one, but not too many at once; says whether that was
+    /// all.
+    fn points(&self, since: i64, up_to: u64, result: Result) -> bool {
+        let count = self
+            .fences
+            .as_ref()
+            .map_or(0, |fences| fences.signal_some(up_to, result, BATCH));
 
         self.timeline.uncharge(count);
         self.timeline.device.stats.signalled.add(count);
         self.signalled(since, count);
+        count < BATCH
     }
 }
 
@@ -73,14 +82,14 @@ impl IrqWorkItem for Interrupt {
 impl Interrupt {
     /// Does what there is to do, but not too much of it.
     fn work(&self, since: i64, begun: i64) {
-        let mut last = false;
-        let mut completed = None;
+        let mut last = None;
 
         for _ in 0..BATCH {
-            let step = self.timeline.next(last, completed.take());
-
-            last = true;
-            match step {
+            last = Some(match self.timeline.next(last) {
+                Step::Started(registrations) => {
+                    drop(registrations);
+                    Done::Other
+                }
                 Step::Complete {
                     number,
                     fence,
@@ -90,20 +99,25 @@ impl Interrupt {
                     if fence.signal(result) {
                         self.signalled(since, 1);
                     }
-                    completed = Some(number);
                     drop(in_fences);
+                    Done::Job(number)
                 }
-                Step::Drop(job) => drop(job),
-                Step::Signal(point) => self.points(since, |fences| fences.signal_up_to(point)),
-                Step::Cancel(error) => self.points(since, |fences| fences.cancel_all(error)),
+                Step::Drop(job) => {
+                    drop(job);
+                    Done::Other
+                }
+                Step::Signal(point) if self.points(since, point, Ok(())) => Done::Signalled(point),
+                Step::Cancel(error) if self.points(since, u64::MAX, Err(error)) => Done::Cancelled,
+                Step::Signal(_) | Step::Cancel(_) => Done::Other,
                 Step::Idle => return,
-            }
+            });
             if now() - begun > BATCH_NS {
                 break;
             }
         }
         // Others want the CPU, too: as long again.
-        self.timeline.pause(completed, now() - begun);
+        self.timeline
+            .pause(last.unwrap_or(Done::Other), now() - begun);
     }
 }
 

@@ -49,7 +49,7 @@ pub(crate) struct Job {
     /// The same, to be asked.
     shared: ARef<Fence>,
     in_fences: Option<InFences>,
-    /// When it is done, if it runs by itself, and its place by that.
+    /// When it is done, if that is known, and its place by that; see `State::due`.
     pub(crate) due: Option<i64>,
     pub(crate) node: Option<RBTreeNodeReservation<(i64, u64), ()>>,
     charge: Charge,
@@ -109,6 +109,11 @@ impl Allocation {
 impl Job {
     pub(crate) fn in_fences(&self) -> Option<&InFences> {
         self.in_fences.as_ref()
+    }
+
+    /// Whether it waits, and nothing is known of when it is done.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.phase == Phase::Waiting && self.due.is_none()
     }
 
     /// The job runs from now on, unless it does; says when it is done, if by itself.

@@ -76,6 +76,12 @@ pub(crate) fn create(ring: &Ring, argument: Argument) -> Result {
     let value = timeline.state.lock().value;
     let point = unwrap(value, args.value);
 
+    // As with sw_sync, equal points are one fence while they are pending.
+    if let Some(fence) = fences.pending_at(point) {
+        drop(turn);
+        SyncFile::new(&fence)?.install(fd);
+        return Ok(());
+    }
     charge(ring, fences)?;
     let fence = match fences.new_fence_at(memory, point) {
         Ok(fence) => fence.leave(),

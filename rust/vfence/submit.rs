@@ -5,7 +5,9 @@
 use crate::{
     argument::Argument,
     combine,
+    containers::Room,
     descriptors,
+    device::Device,
     fences::{
         Fences,
         Made, //
@@ -36,18 +38,22 @@ use kernel::{
 
 /// What the descriptor that goes out is to stand for, allocated before there is a
 /// fence.
-enum Out {
+enum Out<'a> {
     Fence,
     Chain {
         tail: Option<ARef<Fence>>,
         link: FenceChainAllocation,
         point: u64,
+        room: Room<'a>,
     },
-    Array(FenceArrayAllocation),
+    Array {
+        array: FenceArrayAllocation,
+        room: Room<'a>,
+    },
 }
 
-impl Out {
-    fn new(args: &vfence_submit) -> Result<Self> {
+impl<'a> Out<'a> {
+    fn new(device: &'a Device, args: &vfence_submit) -> Result<Self> {
         let is_chain = args.out == VFENCE_OUT_CHAIN;
         let is_array = args.out == VFENCE_OUT_ARRAY;
 
@@ -62,6 +68,7 @@ impl Out {
                 tail: combine::tail(args.chain_fd)?,
                 link: FenceChainAllocation::new()?,
                 point: args.point,
+                room: device.containers.room(1)?,
             }),
             VFENCE_OUT_ARRAY => {
                 let others = descriptors::fences(args.out_fences, args.out_count)?;
@@ -71,7 +78,11 @@ impl Out {
                 for leaf in others {
                     array.push(leaf).map_err(|_| ENOMEM)?;
                 }
-                Ok(Self::Array(array))
+                // One fence needs no array.
+                let count = if array.is_empty() { 0 } else { array.len() + 1 };
+                let room = device.containers.room(count)?;
+
+                Ok(Self::Array { array, room })
             }
             _ => Err(EINVAL),
         }
@@ -82,15 +93,24 @@ impl Out {
     fn finish(self, fence: &DriverFence<Fences>) -> Result<ARef<Fence>> {
         Ok(match self {
             Self::Fence => fence.fence(),
-            Self::Chain { tail, link, point } => {
-                FenceChain::into_fence(link.append(tail, fence.leaf(), point))
+            Self::Chain {
+                tail,
+                link,
+                point,
+                room,
+            } => {
+                let link = FenceChain::into_fence(link.append(tail, fence.leaf(), point));
+
+                room.keep(&link);
+                link
             }
-            Self::Array(mut array) => {
+            Self::Array { mut array, room } => {
                 array.push(fence.leaf()).map_err(|_| ENOMEM)?;
                 let array = array.build()?.into_fence();
 
                 // One that is only asked has no error.
                 array.enable_signaling();
+                room.keep(&array);
                 array
             }
         })
@@ -143,7 +163,7 @@ pub(crate) fn submit(ring: &Ring, argument: Argument) -> Result {
     // All that can fail, before anything is published.
     let plan = Plan::new(&args)?;
     let in_fences = descriptors::fences(args.in_fences, args.in_count)?;
-    let out = Out::new(&args)?;
+    let out = Out::new(&timeline.device, &args)?;
     let (fd, number) = descriptors::reserve()?;
     let charge = Charge::new(timeline, 1 + in_fences.len())?;
     let in_fences = InFences::new(timeline, in_fences)?;
@@ -154,13 +174,20 @@ pub(crate) fn submit(ring: &Ring, argument: Argument) -> Result {
     };
     let memory = source.context().new_fence_allocation(Made::now())?;
 
-    let turn = ring.turn.lock();
-    let seqno = timeline.state.lock().last + 1;
-
-    args.seqno = seqno;
     args.context = source.context().context();
     args.fd = number;
-    argument.write(&args)?;
+    // User memory may keep one waiting, and so is not written to in one's turn: if
+    // another one takes the number meanwhile, once more.
+    let (turn, seqno) = loop {
+        let seqno = timeline.state.lock().last + 1;
+
+        args.seqno = seqno;
+        argument.write(&args)?;
+        let turn = ring.turn.lock();
+        if timeline.state.lock().last + 1 == seqno {
+            break (turn, seqno);
+        }
+    };
 
     if let Some(in_fences) = job.in_fences() {
         in_fences.arm(seqno);

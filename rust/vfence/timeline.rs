@@ -12,7 +12,10 @@ mod state;
 mod step;
 
 pub(crate) use state::State;
-pub(crate) use step::Step;
+pub(crate) use step::{
+    Done,
+    Step, //
+};
 
 use crate::{
     device::Device,
@@ -196,7 +199,7 @@ impl Timeline {
             Some(starter) => {
                 starter.queue();
             }
-            None => self.start_locked(&mut state, number),
+            None => self.start(&mut state, number),
         }
         drop(state);
         drop(expired);
@@ -219,18 +222,27 @@ impl Timeline {
         Some(job)
     }
 
-    /// A job's in-fences have signalled: it runs.
-    pub(crate) fn start(&self, number: u64) {
-        self.start_locked(&mut self.state.lock(), number);
+    /// A job's in-fences have signalled: it is to run from now on.
+    pub(crate) fn ready(&self, number: u64) {
+        let mut state = self.state.lock();
+        let now = now();
+
+        if state.jobs.get(&number).is_some_and(Job::is_waiting) {
+            self.set_due(&mut state, number, state::ready_at(now), now);
+        }
     }
 
-    fn start_locked(&self, state: &mut State, number: u64) {
+    /// A job without in-fences runs.
+    fn start(&self, state: &mut State, number: u64) {
         let now = now();
         let job = state.jobs.get_mut(&number);
 
-        let Some(at) = job.and_then(|job| job.start(now)) else {
-            return;
-        };
+        if let Some(at) = job.and_then(|job| job.start(now)) {
+            self.set_due(state, number, at, now);
+        }
+    }
+
+    fn set_due(&self, state: &mut State, number: u64, at: i64, now: i64) {
         state.set_due(number, at);
         // Only the first counts; otherwise the timer is started already, or something is
         // left to be done before.
@@ -245,11 +257,12 @@ impl Timeline {
         if state.paused {
             return;
         }
-        let Some((at, _)) = state.first_due().filter(|_| !state.hangs) else {
+        // Jobs are started though it hangs.
+        let Some((at, _)) = state.first_due().filter(|(at, _)| *at < 0 || !state.hangs) else {
             return;
         };
 
-        let delay = (at - now).max(self.device.throttle.pause(now));
+        let delay = at.saturating_sub(now).max(self.device.throttle.pause(now));
 
         if delay <= 0 {
             self.queue(state);

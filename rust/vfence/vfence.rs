@@ -16,6 +16,7 @@ mod argument;
 mod attach;
 mod combine;
 mod complete;
+mod containers;
 mod deadlines;
 mod debugfs;
 mod descriptors;

@@ -150,25 +150,29 @@ TEST_F(limits, points_on_a_file)
 	EXPECT_EQ(-ENOSPC, refused(self->dev, CREATE(.value = max + 1)));
 	ASSERT_EQ(0, call(self->dev, INC(1)));
 	EXPECT_LE(0, point(self->dev, max + 1));
-	EXPECT_EQ(-ENOSPC, refused(self->dev, CREATE(.value = max + 1)));
-	/* Nor does a point that nobody has any more. */
+	EXPECT_EQ(-ENOSPC, refused(self->dev, CREATE(.value = max + 2)));
+	/* One that is there already is no other fence. */
+	EXPECT_LE(0, point(self->dev, max + 1));
+	/* Nor does a point that nobody has any more count. */
 	close(fd[max - 1]);
 	close(fd[max / 2]);
 	EXPECT_LE(0, point(self->dev, max + 2));
 	EXPECT_LE(0, point(self->dev, max + 3));
-	EXPECT_EQ(-ENOSPC, refused(self->dev, CREATE(.value = max + 1)));
+	EXPECT_EQ(-ENOSPC, refused(self->dev, CREATE(.value = max + 4)));
 	free(fd);
 }
 
 TEST_F(limits, points_that_nobody_has)
 {
-	for (uint32_t i = 0; i < 5 * self->info.max_fences; i++) {
-		int fd = point(self->dev, 1 + i % 7);
+	uint32_t many = 5 * self->info.max_fences;
+
+	for (uint32_t i = 0; i < many; i++) {
+		int fd = point(self->dev, 1 + i);
 
 		ASSERT_LE(0, fd);
 		close(fd);
 	}
-	ASSERT_EQ(0, call(self->dev, INC(7)));
+	ASSERT_EQ(0, call(self->dev, INC(many)));
 	EXPECT_EQ(0, query(self->dev).pending);
 }
 
@@ -194,15 +198,70 @@ TEST_F(limits, device)
 	EXPECT_EQ(-ENOSPC, refused(third, CREATE(.value = rest + 2)));
 }
 
-TEST_F(limits, containers_do_not_count)
+/* Of a chain, all is there as long as what is in it is pending. */
+TEST_F(limits, links_of_a_chain)
 {
-	int fd = manual(self->dev), one;
+	uint32_t max = self->info.max_fences_device;
+	int fd = manual(self->dev), tail = -1, last;
 
-	for (uint32_t i = 0; i < 3 * self->info.max_fences; i++) {
-		one = chain(self->dev, i + 1, -1, fd);
-		ASSERT_LE(0, one);
+	for (uint32_t i = 0; i < max; i++) {
+		last = tail;
+		tail = chain(self->dev, i + 1, last, fd);
+		ASSERT_LE(0, tail);
+		if (last >= 0)
+			close(last);
 	}
+	/* Neither other ones, nor jobs for them. */
+	EXPECT_EQ(-ENOSPC, refused(self->dev, CHAIN(.point = 1, .tail = -1, .fence = fd)));
+	EXPECT_EQ(-ENOSPC, refused(self->dev, SUBMIT(.out = VFENCE_OUT_CHAIN, .chain_fd = -1)));
+	/* They are no fences, and do not keep one from making some. */
+	EXPECT_EQ(1, query(self->dev).last);
 	EXPECT_EQ(1, query(self->dev).pending);
+	EXPECT_LE(0, manual(self->dev));
+	ASSERT_EQ(0, complete(self->dev, 2));
+	for (uint32_t i = 0; i < max; i++) {
+		last = submit(self->dev, .out = VFENCE_OUT_CHAIN, .chain_fd = -1);
+		ASSERT_LE(0, last);
+		ASSERT_TRUE(signals(last));
+		close(last);
+	}
+}
+
+/* An array that was told to signal is there until then, though nobody has it. */
+TEST_F(limits, what_is_in_arrays)
+{
+	uint32_t max = self->info.max_fences_device / 2;
+	int fd[] = { manual(self->dev), manual(self->dev) }, done;
+	/* Of the same timeline, one of them is left. */
+	int two[] = { fd[0], manual(timeline()) };
+
+	for (uint32_t i = 0; i < max; i++) {
+		int array = combine(self->dev, VFENCE_COMBINE_ARRAY, fd, 2);
+
+		ASSERT_LE(0, array);
+		close(array);
+	}
+	EXPECT_EQ(-ENOSPC, refused(self->dev, COMBINE(.fences = (uintptr_t)fd, .count = 2)));
+	EXPECT_EQ(-ENOSPC, refused(self->dev, COMBINE(.fences = (uintptr_t)two, .count = 2,
+						      .how = VFENCE_COMBINE_MERGE)));
+	EXPECT_EQ(-ENOSPC, refused(self->dev, SUBMIT(.out = VFENCE_OUT_ARRAY, .out_count = 2,
+						     .out_fences = (uintptr_t)fd)));
+	/* One fence needs no array, so nothing is made. */
+	done = combine(self->dev, VFENCE_COMBINE_ARRAY, fd, 1);
+	EXPECT_LE(0, done);
+	EXPECT_LE(0, submit(self->dev, .out = VFENCE_OUT_ARRAY));
+	ASSERT_EQ(0, complete(self->dev, 1));
+	EXPECT_EQ(-ENOSPC, refused(self->dev, COMBINE(.fences = (uintptr_t)fd, .count = 2)));
+	ASSERT_EQ(0, complete(self->dev, 2));
+	EXPECT_TRUE(signals(done));
+	/* The arrays signal from irq_works of the core's. */
+	for (int i = 0; i < WAIT_MSEC; i++) {
+		done = combine(self->dev, VFENCE_COMBINE_ARRAY, fd, 2);
+		if (done >= 0)
+			break;
+		usleep(1000);
+	}
+	EXPECT_LE(0, done);
 }
 
 TEST_F(limits, the_other_name)

@@ -101,12 +101,12 @@ TEST_F(points, merged_are_the_latest)
 
 TEST_F(points, nobody_has_it_any_more)
 {
-	int fd = point(self->dev, 8);
+	int fd = point(self->dev, 1001);
 
 	ASSERT_LE(0, fd);
-	for (int i = 0; i < 1000; i++)
-		close(point(self->dev, 7));
-	ASSERT_EQ(0, inc(self->dev, 8));
+	for (int i = 1; i <= 1000; i++)
+		close(point(self->dev, i));
+	ASSERT_EQ(0, inc(self->dev, 1001));
 	EXPECT_EQ(1, status(fd));
 	EXPECT_EQ(0, query(self->dev).pending);
 }

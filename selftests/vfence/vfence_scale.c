@@ -14,6 +14,8 @@
 #endif
 #define CHAINED 10000
 #define TIMELINES 8
+#define WAITERS 20000
+#define POINTS (40 * 256)
 /* Of the first and of the last. */
 #define SAMPLE (JOBS / 20)
 
@@ -170,6 +172,69 @@ TEST_F_TIMEOUT(scale, chain_of_ten_thousand_jobs, 600)
 		EXPECT_EQ(0, query(dev[i]).pending);
 		close(dev[i]);
 	}
+}
+
+/* They are not started in one go. */
+TEST_F_TIMEOUT(scale, jobs_that_wait_for_the_same_fence, 600)
+{
+	uint64_t begin = now_ns();
+	int gate, dev, fd = -1;
+
+	if (bound_ns(self->dev) < 120000 * MSEC)
+		SKIP(return, "bound_ms is below 120000");
+	dev = timeline();
+	ASSERT_LE(0, dev);
+	gate = manual(self->dev);
+	for (int i = 0; i < WAITERS; i++) {
+		struct vfence_submit s = {
+			.in_fences = (uintptr_t)&gate, .in_count = 1,
+		};
+
+		ASSERT_EQ(0, ioctl(dev, VFENCE_IOC_SUBMIT, &s));
+		if (i)
+			close(fd);
+		fd = s.fd;
+	}
+	report("submit what waits", WAITERS, now_ns() - begin);
+	EXPECT_EQ(WAITERS, query(dev).pending);
+	begin = now_ns();
+	ASSERT_EQ(0, complete(self->dev, 1));
+	ASSERT_TRUE(signaled_within(fd, 10 * WAIT_MSEC));
+	report("run what waited", WAITERS, now_ns() - begin);
+	EXPECT_EQ(1, status(fd));
+	EXPECT_EQ(0, query(dev).pending);
+	close(dev);
+}
+
+/*
+ * Points that are made from the last to the first, held by arrays of 256; each is looked
+ * for from the end.
+ */
+TEST_F_TIMEOUT(scale, points_downwards, 600)
+{
+	int array[POINTS / 256], fd[256];
+	uint64_t begin = now_ns();
+
+	if (bound_ns(self->dev) < 120000 * MSEC)
+		SKIP(return, "bound_ms is below 120000");
+	for (int i = 0; i < POINTS; i++) {
+		fd[i % 256] = point(self->dev, POINTS - i);
+		ASSERT_LE(0, fd[i % 256]);
+		if (i % 256 < 255)
+			continue;
+		array[i / 256] = combine(self->dev, VFENCE_COMBINE_ARRAY, fd, 256);
+		ASSERT_LE(0, array[i / 256]);
+		for (int j = 0; j < 256; j++)
+			close(fd[j]);
+	}
+	report("points downwards", POINTS, now_ns() - begin);
+	EXPECT_EQ(POINTS, query(self->dev).pending);
+	begin = now_ns();
+	ASSERT_EQ(0, ioctl(self->dev, VFENCE_IOC_SW_SYNC_INC, &(uint32_t){ POINTS }));
+	report("increment past them", POINTS, now_ns() - begin);
+	EXPECT_EQ(0, query(self->dev).pending);
+	for (int i = 0; i < POINTS / 256; i++)
+		EXPECT_TRUE(signals(array[i]));
 }
 
 TEST_HARNESS_MAIN

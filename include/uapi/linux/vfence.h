@@ -62,7 +62,8 @@
  *	max_fences); for one more, an ioctl fails with -ENOSPC. A descriptor in
  *	vfence_submit.in_fences counts, too, until the job is complete.
  * @max_fences_device: out: the same for all files together (module parameter
- *	max_fences_device)
+ *	max_fences_device). What is in containers that the device has made may be as
+ *	many once more, until these have signalled; a link of a chain is one, too.
  */
 struct vfence_info {
 	__u32	flags;
@@ -183,7 +184,8 @@ struct vfence_submit {
  * For ORDERED and UNORDERED timelines. Fails with -EINVAL for a number that has
  * not been given out, or 0 with VFENCE_SIGNAL_ONE; with -EIO while the timeline
  * hangs; with -ETIME if the bound has completed the job with this number, but jobs
- * before it that were pending are complete then.
+ * before it that were pending are complete then. Of numbers that are gone, it
+ * remembers the last 16 runs of those that the bound has completed.
  */
 struct vfence_signal {
 	__u64	seqno;
@@ -234,7 +236,8 @@ struct vfence_reset {
  * @fd: out: a sync_file. If one fence is left, it stands for that.
  *
  * On any timeline, which it does not change. Fails with -EINVAL for a descriptor
- * that is not a sync_file's, -E2BIG for too many fences.
+ * that is not a sync_file's, -E2BIG for too many fences, -ENOSPC if too many are in
+ * containers (see vfence_info).
  */
 struct vfence_combine {
 	__u64	fences;
@@ -256,7 +259,8 @@ struct vfence_combine {
  * @fd: out: a sync_file of the new link
  *
  * On any timeline, which it does not change. Fails with -EINVAL for a descriptor
- * that is not a sync_file's, -E2BIG for too many fences.
+ * that is not a sync_file's, -E2BIG for too many fences, -ENOSPC if too many are in
+ * containers (see vfence_info).
  */
 struct vfence_chain {
 	__u64	point;
@@ -321,7 +325,7 @@ struct vfence_deadline {
  *	(VFENCE_IOC_SW_SYNC_CREATE)
  * @value: in: the point. It is the one nearest to the counter with these 32 bits;
  *	if it is not above the counter, or a point that the bound has completed, the
- *	fence has signalled.
+ *	fence has signalled. While one is pending for this point, it is that one.
  * @name: in: not used
  * @fence: out: a sync_file
  *

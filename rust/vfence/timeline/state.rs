@@ -17,7 +17,9 @@ pub(crate) struct State {
     /// The jobs whose fences have not signalled, by number.
     pub(crate) jobs: RBTree<u64, Job>,
     pub(crate) job_count: u64,
-    /// The jobs that run, by when they are done, in ns of CLOCK_MONOTONIC.
+    /// The jobs that something is to be done with by itself, by when, in ns of
+    /// CLOCK_MONOTONIC: they are done, or at 0 told to be, or, below 0, they are to be
+    /// started, see [`ready_at`].
     pub(crate) due: RBTree<(i64, u64), ()>,
     /// How to get the irq_work going; until the file is closed.
     pub(crate) links: Option<Links>,
@@ -40,6 +42,16 @@ pub(crate) struct State {
     pub(super) active: u32,
     /// How often something was asked for.
     pub(super) requests: u64,
+}
+
+/// When a job is due that is to be started, as it has been ready since.
+pub(super) fn ready_at(since: i64) -> i64 {
+    since | i64::MIN
+}
+
+/// Since when it was ready.
+pub(super) fn ready_since(at: i64) -> i64 {
+    at & i64::MAX
 }
 
 impl State {
@@ -81,7 +93,7 @@ impl State {
         self.due.cursor_front().map(|cursor| *cursor.current().0)
     }
 
-    /// Has a job complete at this time, if it is not complete.
+    /// Has a job completed at this time, or started, if it is not complete.
     pub(crate) fn set_due(&mut self, number: u64, at: i64) {
         let job = self.jobs.get_mut(&number);
         let Some(job) = job.filter(|job| !job.is_complete()) else {

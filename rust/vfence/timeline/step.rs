@@ -3,6 +3,7 @@
 //! What the irq_work has to do next.
 
 use super::{
+    state::ready_since,
     State,
     Timeline, //
 };
@@ -11,7 +12,10 @@ use crate::{
         now,
         Fences, //
     },
-    in_fences::InFences,
+    in_fences::{
+        InFences,
+        Registrations, //
+    },
     job::Job,
     ring::Kind, //
 };
@@ -27,6 +31,8 @@ use kernel::{
 
 /// One thing to do, with the state unlocked.
 pub(crate) enum Step {
+    /// A job has been started; this is to be dropped.
+    Started(Option<Registrations>),
     /// A job is to complete. The in-fences need not be waited for any more.
     Complete {
         number: u64,
@@ -44,53 +50,68 @@ pub(crate) enum Step {
     Idle,
 }
 
+/// What was done.
+pub(crate) enum Done {
+    /// A job with this number was completed.
+    Job(u64),
+    /// All points up to this one were signalled.
+    Signalled(u64),
+    /// All points were completed.
+    Cancelled,
+    /// Nothing that needs to be known.
+    Other,
+}
+
 impl Timeline {
-    /// Takes the next thing to do, when the last one, if any, is done. `completed` is
-    /// the job that it completed.
-    pub(crate) fn next(&self, last: bool, completed: Option<u64>) -> Step {
+    /// Takes the next thing to do, when the last one, if any, is done.
+    pub(crate) fn next(&self, last: Option<Done>) -> Step {
         let mut state = self.state.lock();
 
-        if last {
-            state.active -= 1;
-        }
-        let step = self.pick(&mut state, completed);
+        state.active -= u32::from(last.is_some());
+        let (step, was_asked_for) = self.pick(&mut state, last);
 
-        if !matches!(step, Step::Idle) {
-            state.active += 1;
-            return step;
-        }
         // Whoever is still at it looks again.
-        if state.active == 0 && self.served.load(Relaxed) < state.requests {
+        let served =
+            !was_asked_for && state.active == 0 && self.served.load(Relaxed) < state.requests;
+
+        if served {
             self.served.store(state.requests, Release);
-            drop(state);
+        }
+        state.active += u32::from(!matches!(step, Step::Idle));
+        drop(state);
+        if served {
             self.waiters.wake_all();
         }
         step
     }
 
-    fn pick(&self, state: &mut State, completed: Option<u64>) -> Step {
+    /// Also says whether somebody may wait for it.
+    fn pick(&self, state: &mut State, last: Option<Done>) -> (Step, bool) {
+        if let Some(last) = &last {
+            state.note(last);
+        }
         if self.kind == Kind::Points {
             return state.pick_points();
         }
-        if let Some(job) = self.retire(state, completed) {
-            return Step::Drop(job);
+        if let Some(job) = self.retire(state, last) {
+            return (Step::Drop(job), true);
         }
 
         let now = now();
         match state.pick_job(now) {
-            Some(step) => step,
+            Some(picked) => picked,
             None => {
                 self.arm_later(state, now);
-                Step::Idle
+                (Step::Idle, false)
             }
         }
     }
 
     /// Takes out a job whose fence has signalled: the one that was completed, if its
     /// fence has not to wait for others, or the first.
-    fn retire(&self, state: &mut State, completed: Option<u64>) -> Option<Job> {
-        let number = match (self.kind, completed) {
-            (Kind::Unordered, Some(number)) => number,
+    fn retire(&self, state: &mut State, last: Option<Done>) -> Option<Job> {
+        let number = match (self.kind, last) {
+            (Kind::Unordered, Some(Done::Job(number))) => number,
             _ => state.first_signalled()?,
         };
         let job = state.remove(number)?;
@@ -104,9 +125,11 @@ impl Timeline {
     ///
     /// At once, this would be all that the CPU does: the interrupts of a thousand jobs
     /// leave no room for the threads.
-    pub(crate) fn pause(&self, completed: Option<u64>, delay: i64) {
+    pub(crate) fn pause(&self, last: Done, delay: i64) {
         let mut state = self.state.lock();
-        let job = self.retire(&mut state, completed);
+
+        state.note(&last);
+        let job = self.retire(&mut state, Some(last));
 
         state.active -= 1;
         state.paused = state.links.is_some();
@@ -126,15 +149,23 @@ impl Timeline {
 }
 
 impl State {
-    fn pick_points(&mut self) -> Step {
-        if let Some((_, error)) = self.reset.take() {
-            return Step::Cancel(error);
+    /// Notes what was done with points.
+    fn note(&mut self, done: &Done) {
+        match *done {
+            Done::Signalled(point) => self.signalled = self.signalled.max(point),
+            Done::Cancelled => self.reset = None,
+            Done::Job(_) | Done::Other => {}
+        }
+    }
+
+    fn pick_points(&mut self) -> (Step, bool) {
+        if let Some((_, error)) = self.reset {
+            return (Step::Cancel(error), true);
         }
         if self.signalled < self.value {
-            self.signalled = self.value;
-            return Step::Signal(self.value);
+            return (Step::Signal(self.value), true);
         }
-        Step::Idle
+        (Step::Idle, false)
     }
 
     /// The first job, if its fence has signalled.
@@ -145,29 +176,45 @@ impl State {
         job.has_signalled().then_some(*number)
     }
 
-    /// A job that is to complete.
-    fn pick_job(&mut self, now: i64) -> Option<Step> {
+    /// A job that something is to be done with; also says whether somebody may wait for
+    /// that.
+    fn pick_job(&mut self, now: i64) -> Option<(Step, bool)> {
         let front = self.front();
 
         if let Some((up_to, error)) = self.reset {
             match front {
-                Some(number) if number <= up_to => return self.complete(number, Some(error)),
+                Some(number) if number <= up_to => {
+                    return self.complete(number, Some(error)).map(|step| (step, true))
+                }
                 _ => self.reset = None,
             }
         }
-        if self.hangs {
-            return None;
-        }
-        if let Some(number) = front.filter(|number| *number <= self.complete_up_to) {
-            if let Some(step) = self.complete(number, None) {
-                return Some(step);
-            }
+        let by_hand = front.filter(|number| *number <= self.complete_up_to && !self.hangs);
+        if let Some(step) = by_hand.and_then(|number| self.complete(number, None)) {
+            return Some((step, true));
         }
         let (at, number) = self.first_due()?;
-        if at <= now {
-            return self.complete(number, None);
+        // Those that were told to complete come behind these.
+        if at < 0 {
+            return self.start(number, at).map(|step| (step, true));
+        }
+        if at <= now && !self.hangs {
+            return self.complete(number, None).map(|step| (step, at == 0));
         }
         None
+    }
+
+    /// Starts a job that is ready.
+    fn start(&mut self, number: u64, at: i64) -> Option<Step> {
+        let job = self.jobs.get_mut(&number)?;
+
+        Self::clear_due(&mut self.due, number, job);
+        let registrations = job.in_fences().map(InFences::disarm);
+
+        if let Some(at) = job.start(ready_since(at)) {
+            self.set_due(number, at);
+        }
+        Some(Step::Started(registrations))
     }
 
     /// Takes a job's fence, to be completed with this error, or as it will; `None` if it
