@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A driver with one job: to begin your own with.
+
+use dma_buf::{
+    FenceContext,
+    FenceContextOps, //
+};
+use kernel::prelude::*;
+
+struct Ring;
+
+#[vtable]
+impl FenceContextOps for Ring {
+    type FenceData = ();
+}
+
+struct MyGpu {
+    _ring: FenceContext<Ring>,
+}
+
+impl kernel::Module for MyGpu {
+    fn init(_module: &'static ThisModule) -> Result<Self> {
+        let ring = FenceContext::new(c"mygpu", c"ring 0", Ring)?;
+        let memory = ring.new_fence_allocation(())?; // may fail, so it comes first
+        let job = ring.new_fence(memory); // cannot fail
+        let fence = job.fence(); // for all others: to wait and to ask, not to signal
+
+        job.signal(Ok(())); // in the interrupt handler, say
+        pr_info!("job {}: {:?}\n", fence.seqno(), fence.status());
+        Ok(MyGpu { _ring: ring })
+    }
+}
+
+module! {
+    type: MyGpu,
+    name: "mygpu",
+    authors: ["You"],
+    description: "One ring",
+    license: "GPL",
+}
