@@ -14,6 +14,12 @@ $(foreach v,$(filter-out $(patsubst %=,%,$(KNOWN)),$(.VARIABLES)),$(if \
 	$(filter command,$(firstword $(origin $(v)))),\
 	$(error There is no $(v)=, but $(wordlist 1,6,$(KNOWN)) (make help explains))))
 
+# Nor would these, where they say nothing.
+only-for = $(if $(filter command,$(origin $(1))),$(if $(filter-out $(2),$(MAKECMDGOALS)),\
+	$(error $(1)= is for: make $(2))))
+$(call only-for,DRY_RUN,setup)
+$(call only-for,KERNEL,run kernel modules shell test)
+
 .DEFAULT_GOAL := help
 .PHONY: help setup kernel modules run test list-suites style bench shell clean
 

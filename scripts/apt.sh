@@ -61,9 +61,12 @@ may_install() {
 		"As root, run: apt-get install --no-install-recommends ${MISSING[*]}"
 }
 
+# All are unpacked before the first is set up.
 _installed() {
-	printf '%d of %d packages' "$(grep -c '^Setting up' "$CACHE/log/apt.log")" \
-		"$(grep -c '^Inst ' "$CACHE/log/apt-simulate.log")"
+	local log=$CACHE/log/apt.log
+
+	printf '%d of %d packages unpacked, %d set up' "$(grep -c '^Unpacking' "$log")" \
+		"$(grep -c '^Inst ' "$CACHE/log/apt-simulate.log")" "$(grep -c '^Setting up' "$log")"
 }
 
 # Older than a day, lists may name files that the mirror has dropped.

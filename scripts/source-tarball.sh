@@ -19,10 +19,30 @@ decompress() {
 	esac
 }
 
+ANSWER="If you have checked it yourself, say so: KSRC_SHA256=<its sha256>, or KSRC_UNVERIFIED=1."
+
+# What is signed is the tar, not the compressed file.
+signature_of() {
+	echo "${1%.[xg]z}.sign"
+}
+
+# must_be_verifiable FILE: dies if there is nothing to verify it by; needs no time
+must_be_verifiable() {
+	local sign
+
+	[[ ! ${KSRC_SHA256:-} && ${KSRC_UNVERIFIED:-} != 1 ]] || return 0
+	sign=$(signature_of "$1")
+	[[ -f $sign ]] ||
+		die "There is no signature $sign beside the tarball, so it is not used." \
+			"kernel.org has it next to the tarball." "$ANSWER"
+	have gpg || die "gpg is not installed, so the signature of the tarball cannot be checked." \
+		"Install gnupg." "$ANSWER"
+}
+
 # verify_tarball FILE: dies unless a release key signed it, or the user answers
-# for it. What is signed is the tar, not the compressed file.
+# for it.
 verify_tarball() {
-	local file=$1 tar=${1%.[xg]z} status key
+	local file=$1 sign status key
 
 	if [[ ${KSRC_SHA256:-} ]]; then
 		step "Checking the SHA-256 of $file"
@@ -34,25 +54,21 @@ verify_tarball() {
 		say "warning: $file is used unverified, as KSRC_UNVERIFIED=1 asks"
 		return
 	fi
-	set -- "If you have checked it yourself, say so: KSRC_SHA256=<its sha256>, or KSRC_UNVERIFIED=1."
-	[[ -f $tar.sign ]] ||
-		die "There is no signature $tar.sign beside the tarball, so it is not used." \
-			"kernel.org has it next to the tarball." "$@"
-	have gpg || die "gpg is not installed, so the signature of the tarball cannot be checked." \
-		"Install gnupg." "$@"
+	must_be_verifiable "$file"
+	sign=$(signature_of "$file")
 
 	step "Verifying the signature of $file"
 	status=$(decompress "$file" |
-		HOME=$(home) gpg --batch --status-fd 1 --verify "$tar.sign" - 2>/dev/null) || :
+		HOME=$(home) gpg --batch --status-fd 1 --verify "$sign" - 2>/dev/null) || :
 	# The last field is the primary key, whichever subkey signed.
 	key=$(sed -nE 's/^\[GNUPG:\] VALIDSIG .* ([0-9A-F]{40})$/\1/p' <<<"$status")
 	if [[ $status == *NO_PUBKEY* ]]; then
 		die "Your keyring does not hold the key that signed $file." \
-			"Get it as kernel.org describes: gpg --locate-keys gregkh@kernel.org sashal@kernel.org" "$@"
+			"Get it as kernel.org describes: gpg --locate-keys gregkh@kernel.org sashal@kernel.org" "$ANSWER"
 	fi
-	[[ $key && $status != *REVKEYSIG* ]] || die "The signature $tar.sign does not fit $file." "$@"
+	[[ $key && $status != *REVKEYSIG* ]] || die "The signature $sign does not fit $file." "$ANSWER"
 	[[ " ${RELEASE_KEYS[*]} " == *" $key "* ]] ||
-		die "$file is signed, but by $key, which is not a release key of Linux." "$@"
+		die "$file is signed, but by $key, which is not a release key of Linux." "$ANSWER"
 }
 
 _unpack_tar() {
