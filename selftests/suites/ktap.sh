@@ -22,6 +22,33 @@ ktap_result() {
 	fi
 }
 
+# ktap_beside COMMAND...: runs it at the same time, with a directory $tmp of its own in
+# $tmp: one guest leaves half of two CPUs idle. ktap_join prints its results.
+ktap_beside() {
+	mkdir "$tmp/beside"
+	_with_own "$tmp/beside" "$@" >"$tmp/beside.ktap" &
+	BESIDE=$!
+}
+
+_with_own() {
+	local tmp=$1 TESTS=0
+
+	"${@:2}"
+}
+
+ktap_join() {
+	local line
+
+	wait "$BESIDE"
+	while IFS= read -r line; do
+		if [[ $line =~ ^(ok|not\ ok)\ [0-9]+\ (.*) ]]; then
+			((TESTS += 1))
+			line="${BASH_REMATCH[1]} $TESTS ${BASH_REMATCH[2]}"
+		fi
+		printf '%s\n' "$line"
+	done <"$tmp/beside.ktap"
+}
+
 # diagnostics: stdin, as KTAP takes it
 diagnostics() {
 	sed 's/^/# /'
