@@ -75,7 +75,7 @@ bad=0
 : >/tmp/rounds
 while [ $times -eq 0 ] || kill -0 $kernel 2>/dev/null; do
 	times=$((times + 1))
-	act $(((seconds + 5) / 6)) >>/tmp/rounds 2>&1 || bad=1
+	act $(((seconds + 11) / 12)) >>/tmp/rounds 2>&1 || bad=1
 	[ $bad = 0 ] || break
 	reload >>/tmp/rounds 2>&1 || bad=1
 	[ $bad = 0 ] || break
