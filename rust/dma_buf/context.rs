@@ -196,7 +196,7 @@ impl<T: FenceContextOps> FenceContext<T> {
     /// Numbers may come in any order, and more than once. If this one, or a
     /// higher one, has signalled already, the fence is published signalled: a
     /// context is ordered. The cost grows with the number of pending fences that
-    /// come after; interrupts are not off all the time.
+    /// come after; where they were on, interrupts are not off all the time.
     ///
     /// On a context that has given out numbers by itself ([`Self::new_fence`]),
     /// one that is not above the last is an error, and the memory comes back.
@@ -244,9 +244,10 @@ impl<T: FenceContextOps> FenceContext<T> {
     }
 
     /// [`Self::signal_up_to`] in pieces, for who cannot know how many there are: signals
-    /// about `max` pending fences at most, with `result` where they were not done with
-    /// another. Fewer than `max` were all; there are more only where fences share a
-    /// number.
+    /// the first `max` pending fences, or one, with `result` where they were not done with
+    /// another; and with the last of them, those that share its number, and some that are
+    /// done behind it. Says how many signalled: if that is less than `max`, all up to
+    /// `seqno` have.
     ///
     /// Any context.
     pub fn signal_some(&self, seqno: u64, result: Result, max: usize) -> usize {

@@ -213,6 +213,19 @@ impl Fence {
         self.flags_has(bindings::dma_fence_flag_bits_DMA_FENCE_FLAG_SIGNALED_BIT)
     }
 
+    /// Whether nobody has the fence but by this reference. If so, that stays, but for who
+    /// finds it under RCU.
+    ///
+    /// Context: any.
+    ///
+    /// C function: `kref_read()`
+    pub fn is_sole(this: &ARef<Fence>) -> bool {
+        // SAFETY: Valid, and changed by atomic operations only.
+        unsafe { Atomic::from_ptr(&raw mut (*this.as_raw()).refcount.refcount.refs.counter) }
+            .load(Acquire)
+            == 1
+    }
+
     /// Whether somebody has had signalling enabled.
     #[inline]
     pub(crate) fn is_enabled(&self) -> bool {

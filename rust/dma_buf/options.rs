@@ -66,7 +66,8 @@ impl ContextOptions {
     /// timer (a softirq with `PREEMPT_RT`).
     ///
     /// What comes after is left alone: it has its own time. A driver that resets
-    /// its hardware does so long before.
+    /// its hardware does so long before. With thousands of pending fences it may come
+    /// some ms late: 256 are looked at, and completed, in a run of the timer.
     ///
     /// Fails with `EINVAL` if `bound` is not positive.
     pub fn bound(mut self, bound: Delta) -> Result<Self> {

@@ -20,6 +20,7 @@ mod tests {
     };
     use dma_buf::{
         ContextOptions,
+        DriverFence,
         Fence,
         FenceContext,
         Status, //
@@ -162,6 +163,67 @@ mod tests {
         assert!(is_in_order(&context, kept.len() as u64)?);
         assert_eq!(context.prune(), 0);
         assert_eq!(context.cancel_all(ECANCELED), kept.len());
+        Ok(())
+    }
+
+    #[test]
+    fn what_was_done_signals_with_the_first() -> Result {
+        let context = fixture::context()?;
+        let first = fixture::next(&context)?;
+        let mut fences: Fences = KVec::new();
+
+        for _ in 0..MANY {
+            let done = fixture::next(&context)?;
+
+            fences.push(done.fence(), GFP_KERNEL)?;
+            assert!(done.signal(Err(EIO)));
+        }
+        assert!(!fences[0].test_signaled_flag());
+        assert!(first.signal(Ok(())));
+        assert!(fences[0].test_signaled_flag());
+        // The others do soon.
+        assert!(eventually(|| fences[MANY as usize - 1].test_signaled_flag()));
+        assert!(fences
+            .iter()
+            .all(|fence| fence.status() == Status::Error(EIO)));
+        Ok(())
+    }
+
+    /// As it is a whole number of pieces, nothing is left of it.
+    #[test]
+    fn whole_pieces_that_were_done() -> Result {
+        let context = fixture::context()?;
+        let first = fixture::next(&context)?;
+        let mut done: KVec<DriverFence<Mock>> = KVec::new();
+
+        for _ in 0..512 {
+            done.push(fixture::next(&context)?, GFP_KERNEL)?;
+        }
+        let pending = fixture::next(&context)?;
+        let last = done.last().ok_or(EINVAL)?.fence();
+        for fence in done {
+            fence.signal(Ok(()));
+        }
+        assert!(first.signal(Ok(())));
+        assert!(eventually(|| last.test_signaled_flag()));
+        assert_eq!(pending.as_fence().status(), Status::Pending);
+        assert!(pending.signal(Ok(())));
+        Ok(())
+    }
+
+    #[test]
+    fn sole_reference() -> Result {
+        let (context, fence) = fixture::fence()?;
+        let one = fence.fence();
+
+        assert!(!Fence::is_sole(&one));
+        let two = one.clone();
+        assert!(fence.signal(Ok(())));
+        assert!(!Fence::is_sole(&one));
+        drop(two);
+        assert!(Fence::is_sole(&one));
+        drop(context);
+        assert!(Fence::is_sole(&one));
         Ok(())
     }
 

@@ -4,11 +4,16 @@
 //!
 //! An array that was told to signal stays, whoever closes what, until its fences have
 //! signalled, and so does all of a chain behind one descriptor. So what is in them
-//! counts, until that has; and as the core does not say when, they are kept here, and
-//! looked at when there are many.
+//! counts, until that has, or nobody has the container any more. Neither is told, so
+//! they are kept here, and looked at from time to time.
 
 use crate::limits::Limit;
-use dma_buf::Fence;
+use dma_buf::{
+    Fence,
+    Section,
+    Work,
+    WorkItem, //
+};
 use kernel::{
     new_mutex,
     prelude::*,
@@ -18,12 +23,17 @@ use kernel::{
     },
     sync::{
         aref::ARef,
+        Arc,
         Mutex, //
-    }, //
+    },
+    time::msecs_to_jiffies, //
 };
 
-/// Fewer are not worth a look.
-const FEW: i64 = 256;
+/// How often they are looked at, in ms.
+const PERIOD: u32 = 100;
+
+/// At how many before others may have a turn.
+const PIECE: usize = 256;
 
 struct Kept {
     fence: ARef<Fence>,
@@ -34,8 +44,16 @@ struct Table {
     /// By when they were made.
     containers: RBTree<u64, Kept>,
     made: u64,
-    /// When so many fences count, those that need not are looked for.
-    sweep_at: i64,
+    /// Looks at them, while the device is there.
+    sweeper: Option<Work<Sweeper>>,
+}
+
+impl Table {
+    fn sweep_later(&self) {
+        if let Some(sweeper) = &self.sweeper {
+            sweeper.queue_after(msecs_to_jiffies(PERIOD));
+        }
+    }
 }
 
 #[pin_data]
@@ -46,44 +64,108 @@ pub(crate) struct Containers {
     table: Mutex<Table>,
 }
 
+struct Sweeper(Arc<Containers>);
+
+impl WorkItem for Sweeper {
+    fn run(&self, _section: &Section<'_>) {
+        self.0.sweep();
+
+        let table = self.0.table.lock();
+        if table.containers.cursor_front().is_some() {
+            table.sweep_later();
+        }
+    }
+}
+
 impl Containers {
-    pub(crate) fn new(max: u32) -> impl PinInit<Self> {
-        pin_init!(Self {
-            fences: Limit::new(max),
-            table <- new_mutex!(Table {
-                containers: RBTree::new(),
-                made: 0,
-                sweep_at: FEW,
+    pub(crate) fn new(max: u32) -> Result<Arc<Self>> {
+        Arc::pin_init(
+            pin_init!(Self {
+                fences: Limit::new(max),
+                table <- new_mutex!(Table {
+                    containers: RBTree::new(),
+                    made: 0,
+                    sweeper: None,
+                }),
             }),
-        })
+            GFP_KERNEL,
+        )
     }
 
-    /// Forgets those that have signalled.
-    fn sweep(&self) {
+    /// Has them looked at, until [`Self::close`].
+    pub(crate) fn open(self: &Arc<Self>) -> Result {
+        let sweeper = Work::new(Sweeper(self.clone()))?;
+
+        self.table.lock().sweeper = Some(sweeper);
+        Ok(())
+    }
+
+    /// Forgets all: nobody is left whom they count for.
+    pub(crate) fn close(&self) {
         let mut table = self.table.lock();
-        let mut cursor = table.containers.cursor_front_mut();
+        let sweeper = table.sweeper.take();
+        let containers = core::mem::replace(&mut table.containers, RBTree::new());
 
-        while let Some(mut at) = cursor {
-            let kept = at.current_mut().1;
+        drop(table);
+        drop((sweeper, containers));
+    }
 
-            // A link of a chain knows it only if it is asked.
-            cursor = if kept.fence.is_signaled() {
-                self.fences.sub(kept.count);
-                at.remove_current().0
-            } else {
-                at.move_next()
+    /// Forgets those that need not count any more.
+    fn sweep(&self) {
+        // A link of a chain finds out that it has signalled by being asked; if the first
+        // is asked first, each has little to look at. Of those that nobody has, the last
+        // has the one before it.
+        self.pass(false, |fence| fence.is_signaled());
+        self.pass(true, Fence::is_sole);
+    }
+
+    /// Goes through them, and forgets those that are over.
+    fn pass(&self, backwards: bool, is_over: fn(&ARef<Fence>) -> bool) {
+        let mut next = None;
+
+        loop {
+            let mut table = self.table.lock();
+            let containers = &mut table.containers;
+            let mut cursor = match (next, backwards) {
+                (Some(number), _) => containers.cursor_lower_bound_mut(&number),
+                (None, false) => containers.cursor_front_mut(),
+                (None, true) => containers.cursor_back_mut(),
             };
+
+            for _ in 0..PIECE {
+                let Some(at) = cursor else {
+                    return;
+                };
+                let (number, kept) = at.current();
+                let number = *number;
+
+                if is_over(&kept.fence) {
+                    self.fences.sub(kept.count);
+                    // It goes to the next one, or to the one before if there is none.
+                    let (neighbour, removed) = at.remove_current();
+                    drop(removed);
+                    cursor = match neighbour {
+                        Some(at) if backwards && *at.current().0 > number => at.move_prev(),
+                        Some(at) if !backwards && *at.current().0 < number => None,
+                        neighbour => neighbour,
+                    };
+                } else if backwards {
+                    cursor = at.move_prev();
+                } else {
+                    cursor = at.move_next();
+                }
+            }
+            let Some(at) = cursor else {
+                return;
+            };
+            next = Some(*at.current().0);
         }
-        table.sweep_at = self.fences.get().saturating_mul(2).max(FEW);
     }
 
     /// Makes room for a container of so many fences, or fails with `ENOSPC`.
     pub(crate) fn room(&self, count: usize) -> Result<Room<'_>> {
         let place = RBTreeNodeReservation::new(GFP_KERNEL)?;
 
-        if self.fences.get() >= self.table.lock().sweep_at {
-            self.sweep();
-        }
         if !self.fences.add(count) {
             self.sweep();
             if !self.fences.add(count) {
@@ -100,14 +182,9 @@ impl Containers {
     }
 }
 
-/// How many fences are in a container, itself included if it is a link of a chain; of
-/// its own, not of those before it.
+/// How many fences are in a new array; a fence that needed none has none.
 pub(crate) fn size(fence: &Fence) -> usize {
-    match (fence.as_array(), fence.as_chain()) {
-        (Some(array), _) => array.len(),
-        (_, Some(link)) => 1 + size(link.contained()),
-        _ => 0,
-    }
+    fence.as_array().map_or(0, |array| array.len())
 }
 
 /// What counts already.
@@ -129,7 +206,7 @@ pub(crate) struct Room<'a> {
 }
 
 impl Room<'_> {
-    /// Has the container count until it has signalled.
+    /// Has the container count.
     pub(crate) fn keep(mut self, fence: &Fence) {
         // What was to be a container may be the one fence that is in it.
         if self.charge.count == 0 {
@@ -144,5 +221,6 @@ impl Room<'_> {
 
         table.made += 1;
         table.containers.insert(self.place.into_node(number, kept));
+        table.sweep_later();
     }
 }

@@ -56,8 +56,7 @@ pub(crate) struct Device {
     /// How many are, on all.
     pub(crate) fences: Limit,
     pub(crate) files: Limit,
-    #[pin]
-    pub(crate) containers: Containers,
+    pub(crate) containers: Arc<Containers>,
     pub(crate) stats: Stats,
     pub(crate) throttle: Throttle,
     #[pin]
@@ -98,13 +97,15 @@ impl Device {
             MAX_FILES,
         );
 
+        let containers = Containers::new(max_fences_device)?;
+
         Arc::pin_init(
             pin_init!(Self {
                 bound: Delta::from_millis(bound.into()),
                 max_fences,
                 fences: Limit::new(max_fences_device),
                 files: Limit::new(max_files),
-                containers <- Containers::new(max_fences_device),
+                containers,
                 stats: Stats::new(),
                 throttle: Throttle::new(),
                 deadlines <- Deadlines::new(),
@@ -172,6 +173,7 @@ impl Instance {
         unsafe { DEVICE.init() };
 
         let device = Device::new()?;
+        device.containers.open()?;
         *DEVICE.lock() = Some(device.clone());
         Ok(Self(device))
     }
@@ -181,6 +183,7 @@ impl Drop for Instance {
     fn drop(&mut self) {
         let device = DEVICE.lock().take();
 
+        self.0.containers.close();
         drop(device);
     }
 }

@@ -18,9 +18,9 @@
  * for, even in vain; an ioctl that is for another kind fails with -EINVAL.
  *
  * No fence is pending for longer than a bound (vfence_info.bound_ns) from its
- * submission: it then completes with -ETIME, and so do all before it on an
- * ordered timeline or one of points. Closing the last descriptor of a file
- * completes what is pending with -ENOENT.
+ * submission, and, where thousands are, some ms: it then completes with -ETIME,
+ * and so do all before it on an ordered timeline or one of points. Closing the last
+ * descriptor of a file completes what is pending with -ENOENT.
  *
  * Structures may grow. Their size is part of the number of an ioctl, and the
  * device takes any size from that of the first version on: what it does not get
@@ -63,7 +63,8 @@
  *	vfence_submit.in_fences counts, too, until the job is complete.
  * @max_fences_device: out: the same for all files together (module parameter
  *	max_fences_device). What is in containers that the device has made may be as
- *	many once more, until these have signalled; a link of a chain is one, too.
+ *	many once more, until these have signalled or nobody has them; a link of a
+ *	chain is one, too.
  */
 struct vfence_info {
 	__u32	flags;
@@ -143,7 +144,8 @@ struct vfence_setup {
  * For ORDERED and UNORDERED timelines.
  *
  * Fails with -EINVAL for a descriptor that is not a sync_file's, -E2BIG for an
- * array of too many fences, -ENOSPC if too many are pending (see vfence_info).
+ * array of too many fences, -ENOSPC if too many are pending, or, with CHAIN and ARRAY,
+ * in containers (see vfence_info).
  */
 struct vfence_submit {
 	__u32	flags;

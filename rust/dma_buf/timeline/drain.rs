@@ -2,7 +2,10 @@
 
 //! How the fences of a timeline signal: from the front of its list, in order.
 
-use super::Timeline;
+use super::{
+    place::PIECE,
+    Timeline, //
+};
 use crate::{
     bindings,
     fence,
@@ -76,11 +79,12 @@ impl Timeline {
         }
     }
 
-    /// Signals what is complete from the front of the list on, in order. Says how many.
+    /// Signals what is complete from the front of the list on, in order; if that is more
+    /// than a piece, `reap` goes on with it. Says whether it does.
     #[inline]
-    pub(super) fn drain(&self, _guard: &IrqGuard<'_>) -> usize {
+    pub(super) fn drain(&self, _guard: &IrqGuard<'_>) -> bool {
         // SAFETY: The guard shows that the lock is held.
-        unsafe { self.drain_complete() }
+        unsafe { self.drain_complete().1 }
     }
 
     /// Signals all up to a sequence number, and then as [`Self::drain`] does: what is
@@ -92,15 +96,16 @@ impl Timeline {
         unsafe { self.drain_seqno_rarely(seqno, result) }
     }
 
-    /// [`Self::drain`].
+    /// [`Self::drain`]; also says how many.
     ///
     /// # Safety
     ///
     /// The lock is held.
     #[inline(never)]
-    unsafe fn drain_complete(&self) -> usize {
+    unsafe fn drain_complete(&self) -> (usize, bool) {
         let head = self.pending.get();
         let mut count = 0;
+        let mut more = false;
 
         // SAFETY: The lock is held, what is on the list is valid, and the list
         // owns a reference until it is given up below.
@@ -113,7 +118,16 @@ impl Timeline {
                 let this = header.as_ref();
                 let error = this.outcome.load(Acquire);
 
-                if error == PENDING || !self.pass_if_due(header) {
+                if error == PENDING {
+                    break;
+                }
+                if count == PIECE {
+                    // It is not closed, and will not be before the lock is let go.
+                    self.queue_reap();
+                    more = true;
+                    break;
+                }
+                if !self.pass_if_due(header) {
                     break;
                 }
                 // Whoever completes a fence that is not the first mostly finds that
@@ -127,7 +141,7 @@ impl Timeline {
             }
             self.cut(link);
         }
-        count
+        (count, more)
     }
 
     /// [`Self::drain_to`], where it is rare.
@@ -163,7 +177,7 @@ impl Timeline {
             if next != self.pending.get()
                 && Self::header_of(next).as_ref().outcome.load(Relaxed) != PENDING
             {
-                count += self.drain_complete();
+                count += self.drain_complete().0;
             }
             count
         }

@@ -52,21 +52,33 @@ impl Place {
         }
     }
 
-    /// The link by which the fence is on the list; `None` if it has signalled, and with
-    /// it all that were before it.
-    fn link(&self, _guard: &IrqGuard<'_>) -> Option<*mut bindings::list_head> {
-        // SAFETY: By the type invariant it is valid. The flag changes only with the lock
-        // held, as the fence leaves the list.
-        unsafe {
-            let fence = fence::Fence::from_raw(Header::as_fence(self.0));
+    fn fence(&self) -> &fence::Fence {
+        // SAFETY: By the type invariant it is valid.
+        unsafe { fence::Fence::from_raw(Header::as_fence(self.0)) }
+    }
 
-            (!fence.test_signaled_flag()).then(|| self.0.as_ref().link.get().cast())
-        }
+    pub(super) fn seqno(&self) -> u64 {
+        self.fence().seqno()
+    }
+
+    /// Whether the fence is on the list; otherwise it has signalled, and so have all that
+    /// were before it. That changes only with the lock held.
+    pub(super) fn is_pending(&self, _guard: &IrqGuard<'_>) -> bool {
+        !self.fence().test_signaled_flag()
+    }
+
+    /// The link by which the fence is on the list.
+    fn link(&self, guard: &IrqGuard<'_>) -> Option<*mut bindings::list_head> {
+        // SAFETY: By the type invariant it is valid.
+        self.is_pending(guard)
+            .then(|| unsafe { self.0.as_ref() }.link.get().cast())
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
+        // The timeline's lock may be held: a fence that has signalled is left to RCU by
+        // the core alone.
         // SAFETY: By the type invariant.
         unsafe { fence::put(Header::as_fence(self.0)) };
     }
@@ -169,7 +181,7 @@ impl Timeline {
         up_to
     }
 
-    /// [`Timeline::signal_up_to`], but about `max` fences at most, of which there is one.
+    /// [`Timeline::signal_up_to`], but about `max` fences at most, or one.
     pub(crate) fn signal_some(&self, seqno: u64, result: i32, max: usize) -> usize {
         let _domain = DomainSection::begin(self.options.domain);
         let _section = Annotation::begin();

@@ -21,21 +21,40 @@ use crate::{
 use core::ops::ControlFlow;
 use kernel::{
     prelude::*,
-    sync::aref::ARef, //
+    sync::{
+        aref::ARef,
+        rcu, //
+    }, //
 };
 
 impl Timeline {
     /// Forgets the fences on the list to which there is no other reference, and says
     /// how many.
     ///
-    /// Fences with data to be dropped stay.
+    /// Fences with data to be dropped stay, and one that another walk along the list is
+    /// at just now may.
     pub(crate) fn prune(&self) -> usize {
         if self.drop_data.is_some() {
             return 0;
         }
+        let mut count = 0;
+        let mut place = None;
+
+        loop {
+            place = self.prune_piece(place, &mut count);
+            if place.is_none() {
+                return count;
+            }
+        }
+    }
+
+    /// A piece of [`Self::prune`]; says where to go on.
+    fn prune_piece(&self, place: Option<Place>, count: &mut usize) -> Option<Place> {
+        // What is forgotten is on no list that is looked at when the timeline's module
+        // goes, and still has its operations: the text stays until this ends.
+        let _rcu = rcu::read_lock();
         let mut forgotten = bindings::list_head::default();
         let forgotten = &raw mut forgotten;
-        let mut count = 0;
 
         // SAFETY: The lists are initialised; that of the timeline is used with its
         // lock held, and what is on it is valid. A fence whose count goes to zero here
@@ -47,32 +66,26 @@ impl Timeline {
                 prev: forgotten,
             });
 
+            let guard = self.lock.lock();
             let head = self.pending.get();
-            let mut place = None;
+            let mut link = self.resume(&guard, place);
 
-            loop {
-                let guard = self.lock.lock();
-                let mut link = self.resume(&guard, place.take());
-
-                for _ in 0..PIECE {
-                    if link == head {
-                        break;
-                    }
-                    let next = (*link).next;
-                    let fence = Header::as_fence(Self::header_of(link));
-
-                    if bindings::refcount_dec_if_one(&raw mut (*fence).refcount.refcount) {
-                        bindings::dma_buf_rs_list_del(link);
-                        bindings::dma_buf_rs_list_add_tail(link, forgotten);
-                        count += 1;
-                    }
-                    link = next;
-                }
+            for _ in 0..PIECE {
                 if link == head {
                     break;
                 }
-                place = Some(Place::new(link));
+                let next = (*link).next;
+                let fence = Header::as_fence(Self::header_of(link));
+
+                if bindings::refcount_dec_if_one(&raw mut (*fence).refcount.refcount) {
+                    bindings::dma_buf_rs_list_del(link);
+                    bindings::dma_buf_rs_list_add_tail(link, forgotten);
+                    *count += 1;
+                }
+                link = next;
             }
+            let further = (link != head).then(|| Place::new(link));
+            drop(guard);
 
             // The core reports the end of each to whoever traces, with our names: we are
             // still there. It has no callbacks, or whoever registered them would have a
@@ -85,8 +98,8 @@ impl Timeline {
                 bindings::dma_fence_release(&raw mut (*fence).refcount);
                 link = next;
             }
+            further
         }
-        count
     }
 
     /// Fills `fences` with references to the first fences on the list, as far as it

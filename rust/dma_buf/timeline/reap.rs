@@ -46,11 +46,13 @@ impl Timeline {
 
     /// Has what is complete looked for, and signalled.
     ///
-    /// Callable with the fence's lock held, in an operation.
+    /// Callable with the fence's lock held, in an operation; and with the timeline's, if
+    /// it is not closed.
     pub(crate) fn queue_reap(&self) {
         // SAFETY: The work is initialised. The caller is an operation, inside an RCU
-        // read-side section, so this happens before the grace period after which the
-        // timeline is freed, unless the work is still busy.
+        // read-side section, or has the lock, without which the timeline is not closed:
+        // so this happens before the grace period after which the timeline is freed,
+        // unless the work is still busy.
         unsafe { bindings::irq_work_queue(self.reap.get()) };
     }
 
@@ -91,7 +93,10 @@ impl Timeline {
     fn drain_and_next(&self) -> Option<(NonNull<Header>, PollFn)> {
         let guard = self.lock.lock();
 
-        self.drain(&guard);
+        // If more is complete, this runs once more, soon.
+        if self.drain(&guard) {
+            return None;
+        }
         // SAFETY: The lock is held.
         if unsafe { (*self.inner.get()).closed } {
             return None;

@@ -57,12 +57,20 @@ pub(super) struct Watchdog {
 
 /// How far the timer's function has got.
 struct Patrol {
-    /// Where to go on looking, if it has not looked at all.
+    /// Where to go on looking, if it has not looked at everything.
     place: Option<Place>,
     /// When the first that it has looked at expires.
     next: Option<i64>,
-    /// All up to this number are to be completed.
-    late: Option<u64>,
+    /// All up to here are to be completed, unless it has signalled.
+    late: Option<Place>,
+}
+
+impl Patrol {
+    const DONE: Self = Self {
+        place: None,
+        next: None,
+        late: None,
+    };
 }
 
 impl Watchdog {
@@ -80,11 +88,7 @@ impl Watchdog {
                 }
             }),
             awake: Atomic::new(false),
-            patrol: UnsafeCell::new(Patrol {
-                place: None,
-                next: None,
-                late: None,
-            }),
+            patrol: UnsafeCell::new(Patrol::DONE),
         })
     }
 
@@ -93,8 +97,7 @@ impl Watchdog {
         // SAFETY: The timeline's lock is held.
         let patrol = unsafe { &mut *self.patrol.get() };
 
-        patrol.place = None;
-        patrol.late = None;
+        *patrol = Patrol::DONE;
     }
 
     fn start(&self, at: i64) {
@@ -148,27 +151,28 @@ impl Timeline {
         // time is initialised, as there is a bound.
         unsafe {
             let is_by_age = !(*self.inner.get()).chosen;
+            let mut late = None;
 
             for _ in 0..PIECE {
                 if link == head {
-                    return;
+                    break;
                 }
                 let header = Self::header_of(link);
                 let end = (*header.as_ref().expires.get()).assume_init();
 
                 if end <= now {
-                    patrol.late = Some((*Header::as_fence(header)).seqno);
+                    late = Some(link);
                 } else {
                     patrol.next = Some(patrol.next.map_or(end, |next| next.min(end)));
                     if is_by_age {
-                        return;
+                        link = head;
+                        break;
                     }
                 }
                 link = (*link).next;
             }
-            if link != head {
-                patrol.place = Some(Place::new(link));
-            }
+            patrol.late = late.map(|link| Place::new(link));
+            patrol.place = (link != head).then(|| Place::new(link));
         }
     }
 
@@ -181,10 +185,14 @@ impl Timeline {
         if patrol.late.is_none() {
             self.look(guard, patrol, now);
         }
-        let done = patrol.late.map(|seqno| {
+        let late = patrol.late.take();
+        let done = late.filter(|late| late.is_pending(guard)).map(|late| {
+            let seqno = late.seqno();
             let up_to = self.up_to(guard, seqno, PIECE);
 
-            patrol.late = Some(seqno).filter(|seqno| *seqno != up_to);
+            if up_to != seqno {
+                patrol.late = Some(late);
+            }
             (up_to, self.drain_to(guard, up_to, ETIME.to_errno()))
         });
         let next = if patrol.late.is_some() || patrol.place.is_some() {

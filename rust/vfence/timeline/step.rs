@@ -29,6 +29,9 @@ use kernel::{
     time::Delta, //
 };
 
+/// When to look again at what is about to signal, in ns.
+const LOOK_NS: i64 = 100_000;
+
 /// One thing to do, with the state unlocked.
 pub(crate) enum Step {
     /// A job has been started; this is to be dropped.
@@ -100,6 +103,10 @@ impl Timeline {
         let now = now();
         match state.pick_job(now) {
             Some(picked) => picked,
+            None if state.is_signalling() => {
+                self.look_again(state);
+                (Step::Idle, true)
+            }
             None => {
                 self.arm_later(state, now);
                 (Step::Idle, false)
@@ -140,6 +147,15 @@ impl Timeline {
         drop(job);
     }
 
+    /// Of many jobs that were done and had waited for another, the library signals the
+    /// last ones a little later, and says nothing.
+    fn look_again(&self, state: &mut State) {
+        state.paused = state.links.is_some();
+        if let Some(links) = &state.links {
+            links.timer.start(Delta::from_nanos(LOOK_NS));
+        }
+    }
+
     /// Starts the timer, if a job is done later: what is due now waits for a reset.
     fn arm_later(&self, state: &State, now: i64) {
         if state.reset.is_none() {
@@ -174,6 +190,19 @@ impl State {
         let (number, job) = cursor.current();
 
         job.has_signalled().then_some(*number)
+    }
+
+    /// Whether the first job is complete, by nobody who is still at it, and has not
+    /// signalled.
+    fn is_signalling(&self) -> bool {
+        let front = self.jobs.cursor_front();
+
+        self.active == 0
+            && front.is_some_and(|front| {
+                let job = front.current().1;
+
+                job.is_complete() && !job.has_signalled()
+            })
     }
 
     /// A job that something is to be done with; also says whether somebody may wait for
