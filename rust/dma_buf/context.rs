@@ -244,7 +244,7 @@ impl<T: FenceContextOps> FenceContext<T> {
     }
 
     /// [`Self::signal_up_to`] in pieces, for who cannot know how many there are: signals
-    /// the first `max` pending fences, or one, with `result` where they were not done with
+    /// the first `max` pending fences, at least one, with `result` where they were not done with
     /// another; and with the last of them, those that share its number, and some that are
     /// done behind it. Says how many signalled: if that is less than `max`, all up to
     /// `seqno` have.

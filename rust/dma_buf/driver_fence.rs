@@ -265,7 +265,8 @@ impl<T: FenceContextOps> DriverFence<T> {
     ///
     /// Any context. Callbacks registered on the fence run before this returns if
     /// it signals now. What is done and has waited for it signals with it, but no more
-    /// than 256 fences: the others soon after, from an irq_work.
+    /// than 256 fences: the others, and what is published behind them, soon after, from
+    /// an irq_work.
     ///
     /// C functions: `dma_fence_signal()`, `dma_fence_set_error()`
     #[inline]

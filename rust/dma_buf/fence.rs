@@ -213,8 +213,8 @@ impl Fence {
         self.flags_has(bindings::dma_fence_flag_bits_DMA_FENCE_FLAG_SIGNALED_BIT)
     }
 
-    /// Whether nobody has the fence but by this reference. If so, that stays, but for who
-    /// finds it under RCU.
+    /// Whether nobody has the fence but by this reference. References of the core count,
+    /// those of an array that was told to signal, say.
     ///
     /// Context: any.
     ///

@@ -117,7 +117,7 @@ pub(crate) struct Timeline {
     pending: Opaque<bindings::list_head>,
     inner: UnsafeCell<Inner>,
     /// Completes what an operation found to be done, where the list's lock may
-    /// be taken.
+    /// be taken, and signals what is complete, where that is much.
     #[pin]
     reap: Opaque<bindings::irq_work>,
     /// Only used with `lock` held, while not closed; but for `expired`. What it points to

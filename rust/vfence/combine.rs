@@ -61,11 +61,10 @@ pub(crate) fn chain(device: &Device, argument: Argument) -> Result {
         return Err(EINVAL);
     }
     let tail = tail(args.tail)?;
-    let fence = SyncFile::fence_from_fd(args.fence)?;
-    let flat = fence.flatten()?;
-    // An array that was there is not the link's.
-    let is_new = !core::ptr::eq(&*fence, &*flat);
-    let count = if is_new { 1 + size(&flat) } else { 1 };
+    let flat = SyncFile::fence_from_fd(args.fence)?.flatten()?;
+    // An array may be in several links, or counted already; but it may also be anybody's
+    // that nothing else counts.
+    let count = 1 + size(&flat);
     let (fd, number) = descriptors::reserve()?;
     let link = FenceChainAllocation::new()?.append(tail, flat, args.point);
     let link = FenceChain::into_fence(link);

@@ -26,11 +26,18 @@ use kernel::{
         Arc,
         Mutex, //
     },
-    time::msecs_to_jiffies, //
+    time::{
+        msecs_to_jiffies,
+        Instant,
+        Monotonic, //
+    }, //
 };
 
-/// How often they are looked at, in ms.
+/// How often they are looked at, in ms, ...
 const PERIOD: u32 = 100;
+
+/// ... but for no more than one part in so many of the time.
+const SHARE: u32 = 16;
 
 /// At how many before others may have a turn.
 const PIECE: usize = 256;
@@ -49,9 +56,9 @@ struct Table {
 }
 
 impl Table {
-    fn sweep_later(&self) {
+    fn sweep_after(&self, ms: u32) {
         if let Some(sweeper) = &self.sweeper {
-            sweeper.queue_after(msecs_to_jiffies(PERIOD));
+            sweeper.queue_after(msecs_to_jiffies(ms));
         }
     }
 }
@@ -68,11 +75,14 @@ struct Sweeper(Arc<Containers>);
 
 impl WorkItem for Sweeper {
     fn run(&self, _section: &Section<'_>) {
+        let begun = Instant::<Monotonic>::now();
+
         self.0.sweep();
 
+        let spent = u32::try_from(begun.elapsed().as_millis()).unwrap_or(u32::MAX);
         let table = self.0.table.lock();
         if table.containers.cursor_front().is_some() {
-            table.sweep_later();
+            table.sweep_after(spent.saturating_mul(SHARE).max(PERIOD));
         }
     }
 }
@@ -126,7 +136,10 @@ impl Containers {
         loop {
             let mut table = self.table.lock();
             let containers = &mut table.containers;
-            let mut cursor = match (next, backwards) {
+            // Somebody else may have forgotten what was next, and all behind it.
+            let next_there = next.filter(|number| containers.cursor_lower_bound(number).is_some());
+            let mut cursor = match (next_there, backwards) {
+                (None, false) if next.is_some() => return,
                 (Some(number), _) => containers.cursor_lower_bound_mut(&number),
                 (None, false) => containers.cursor_front_mut(),
                 (None, true) => containers.cursor_back_mut(),
@@ -182,7 +195,7 @@ impl Containers {
     }
 }
 
-/// How many fences are in a new array; a fence that needed none has none.
+/// How many fences are in an array; a fence that needs none has none.
 pub(crate) fn size(fence: &Fence) -> usize {
     fence.as_array().map_or(0, |array| array.len())
 }
@@ -221,6 +234,6 @@ impl Room<'_> {
 
         table.made += 1;
         table.containers.insert(self.place.into_node(number, kept));
-        table.sweep_later();
+        table.sweep_after(PERIOD);
     }
 }

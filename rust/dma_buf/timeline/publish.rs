@@ -95,7 +95,7 @@ impl Timeline {
                 return true;
             }
             if seqno <= inner.passed {
-                // SAFETY: By the function's contract. All that are pending are above.
+                // SAFETY: By the function's contract. None that is pending is below.
                 unsafe { self.publish_passed(&guard, header, seqno) };
                 return true;
             }

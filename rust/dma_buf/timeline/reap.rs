@@ -8,6 +8,7 @@
 //! has to wait. So the irq_work does.
 
 use super::{
+    place::PIECE,
     PollFn,
     Timeline, //
 };
@@ -46,12 +47,12 @@ impl Timeline {
 
     /// Has what is complete looked for, and signalled.
     ///
-    /// Callable with the fence's lock held, in an operation; and with the timeline's, if
-    /// it is not closed.
+    /// Callable with the fence's lock held, in an operation; with the timeline's, if it is
+    /// not closed; and inside an RCU read-side section in which it was not.
     pub(crate) fn queue_reap(&self) {
         // SAFETY: The work is initialised. The caller is an operation, inside an RCU
-        // read-side section, or has the lock, without which the timeline is not closed:
-        // so this happens before the grace period after which the timeline is freed,
+        // read-side section, or has the lock, without which the timeline is not closed,
+        // or has seen inside such a section that it was not: so this happens before the grace period after which the timeline is freed,
         // unless the work is still busy.
         unsafe { bindings::irq_work_queue(self.reap.get()) };
     }
@@ -72,11 +73,14 @@ impl Timeline {
         let _section = Annotation::begin();
         let _rcu = rcu::read_lock();
 
-        while let Some((header, poll)) = this.drain_and_next() {
+        for _ in 0..PIECE {
+            let Some((header, poll)) = this.drain_and_next() else {
+                return;
+            };
             // SAFETY: It was on the list inside this RCU read-side section, and the
             // timeline not closed, so the driver's text stays as well.
             let Some(error) = (unsafe { poll(header) }) else {
-                break;
+                return;
             };
             // SAFETY: As above, it is valid: it is freed a grace period after it has
             // signalled. If it has by now, it had been completed.
@@ -84,6 +88,9 @@ impl Timeline {
                 .outcome
                 .cmpxchg(PENDING, error, Full);
         }
+        // Interrupts are off: the others in another run. Inside this section, the timeline
+        // was not closed.
+        this.queue_reap();
     }
 
     /// Signals what is complete, and returns the next one to ask the driver about, if

@@ -148,7 +148,8 @@ impl Timeline {
     }
 
     /// Of many jobs that were done and had waited for another, the library signals the
-    /// last ones a little later, and says nothing.
+    /// last ones a little later, and says nothing. No job that is done now signals before
+    /// them, so it may as well wait.
     fn look_again(&self, state: &mut State) {
         state.paused = state.links.is_some();
         if let Some(links) = &state.links {
