@@ -18,7 +18,7 @@ EXPORT_SYMBOL_GPL(dma_buf_rs_lock_map_init);
  * As dma_fence_begin_signalling() does it, but for that it returns whether there
  * is something to end.
  *
- * checkpatch: IN_ATOMIC: it asks just that itself
+ * checkpatch: IN_ATOMIC: it asks just that itself, also below
  */
 bool dma_buf_rs_lock_map_begin(struct lockdep_map *map)
 {
@@ -37,11 +37,24 @@ void dma_buf_rs_lock_map_end(struct lockdep_map *map)
 }
 EXPORT_SYMBOL_GPL(dma_buf_rs_lock_map_end);
 
-/* As a wait in the core, but for that a held section stays held. */
+/*
+ * As a wait in the core: the section of all fences, if one is open, is dropped
+ * meanwhile; but those of domains stay. With the former held, each domain that is
+ * waited for would come after it, and as the core's own part of a wait comes after
+ * the domains whose sections it is in, such a domain could not be waited for in
+ * turn. Beginning finds out whether it is open, and opens it otherwise.
+ */
 void dma_buf_rs_lock_map_wait(struct lockdep_map *map)
 {
+	bool outside = in_atomic();
+	bool open = outside || dma_fence_begin_signalling();
+
+	if (!outside)
+		dma_fence_end_signalling(false);
 	lock_map_acquire(map);
 	lock_map_release(map);
+	if (!outside && open)
+		dma_fence_begin_signalling();
 }
 EXPORT_SYMBOL_GPL(dma_buf_rs_lock_map_wait);
 
