@@ -44,6 +44,9 @@ pub(crate) struct Debugfs {
     counters: File<Arc<Device>>,
     #[pin]
     latency: File<Arc<Device>>,
+    #[cfg(vfence_misbehave)]
+    #[pin]
+    misbehave: File<()>,
     /// Goes last.
     dir: Dir,
 }
@@ -56,6 +59,8 @@ impl Debugfs {
             timelines <- dir.read_callback_file(c"timelines", device.clone(), &timelines),
             counters <- dir.read_callback_file(c"counters", device.clone(), &counters),
             latency <- dir.read_callback_file(c"latency", device.clone(), &latency),
+            #[cfg(vfence_misbehave)]
+            misbehave <- dir.write_callback_file(c"misbehave", (), &crate::misbehave::write),
             dir,
         }? Error)
     }

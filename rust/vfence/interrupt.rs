@@ -74,6 +74,8 @@ impl IrqWorkItem for Interrupt {
         let begun = now();
         let since = self.timeline.begin();
 
+        #[cfg(vfence_misbehave)]
+        crate::misbehave::run();
         self.work(since, begun);
         self.timeline.device.spent_since(begun);
     }

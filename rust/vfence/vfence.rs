@@ -28,6 +28,8 @@ mod interrupt;
 mod ioctl;
 mod job;
 mod limits;
+#[cfg(vfence_misbehave)]
+mod misbehave;
 mod points;
 mod query;
 mod ring;
