@@ -1,11 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What lockdep must report, and what it must not: one case for each load.
+//! Misuse of fences, and the right use beside it: one case for each load.
 //!
-//! A report switches lockdep off, so each case is a boot of its own. The suite
-//! `lockdep` loads this with a number and knows what to expect.
+//! What must come of each is in the table selftests/lockdep/misuse, which the suite
+//! `lockdep` goes by. A report switches lockdep off, so each case is a boot of its own.
 
-mod cases;
+mod allocation;
+mod callbacks;
+mod containers;
+mod domains;
+mod fixture;
+#[allow(dead_code, reason = "not all that the other suites need is used here")]
+#[path = "../dma_buf_containers/foreign.rs"]
+mod foreign;
+mod interrupts;
+mod locks;
+mod operations;
+mod ours;
+mod resv;
+mod sections;
+mod waits;
+mod what;
 
 use kernel::prelude::*;
 
@@ -15,19 +30,53 @@ module! {
     authors: ["The dma_buf_rs authors"],
     description: "Misuse of fences that lockdep must report",
     license: "GPL",
-    params: {
-        case: u32 {
-            default: 0,
-            description: "Which case to run",
-        },
-    },
+}
+
+/// A case: its path, and what it does.
+type Case = (&'static str, fn() -> Result);
+
+/// Lists the cases of a module.
+macro_rules! cases {
+    ($($case:ident),* $(,)?) => {
+        pub(crate) const CASES: &[crate::Case] =
+            &[$((concat!(module_path!(), "::", stringify!($case)), $case)),*];
+    };
+}
+pub(crate) use cases;
+
+const CASES: [&[Case]; 11] = [
+    allocation::CASES,
+    callbacks::CASES,
+    containers::CASES,
+    domains::CASES,
+    interrupts::CASES,
+    locks::CASES,
+    operations::CASES,
+    ours::CASES,
+    resv::CASES,
+    sections::CASES,
+    waits::CASES,
+];
+
+/// The case that the table calls so.
+fn find(name: &str) -> Option<fn() -> Result> {
+    CASES
+        .iter()
+        .flat_map(|cases| cases.iter())
+        .find(|(path, _)| path.strip_prefix("dma_buf_misuse::") == Some(name))
+        .map(|(_, case)| *case)
 }
 
 struct DmaBufMisuse;
 
 impl kernel::Module for DmaBufMisuse {
     fn init(_module: &'static ThisModule) -> Result<Self> {
-        cases::run(module_parameters::case.value())?;
+        let name = what::parameter().to_str().map_err(|_| EINVAL)?;
+        let case = find(name).ok_or(EINVAL).inspect_err(|_| {
+            pr_err!("there is no case {name}\n");
+        })?;
+
+        case()?;
         Ok(DmaBufMisuse)
     }
 }

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Allocations that may wait for fences, because the kernel may have to take memory from
+//! those who use it.
+
+use crate::{
+    cases,
+    fixture::resv, //
+};
+use dma_buf::{
+    signalling,
+    ResvGuard,
+    ResvLocked,
+    Section,
+    Work,
+    WorkItem, //
+};
+use kernel::{
+    alloc::Flags,
+    bindings,
+    prelude::*,
+    task::Task, //
+};
+
+cases!(
+    gfp_kernel,
+    gfp_kernel_in_a_work,
+    gfp_nofs,
+    gfp_nowait,
+    gfp_atomic,
+    gfp_kernel_with_a_resv_locked,
+);
+
+pub(crate) fn allocate(flags: Flags) -> Result {
+    Ok(KBox::new(0u8, flags).map(drop)?)
+}
+
+fn gfp_kernel() -> Result {
+    signalling(|_| allocate(GFP_KERNEL))
+}
+
+struct Allocates;
+
+impl WorkItem for Allocates {
+    fn run(&self, _section: &Section<'_>) {
+        let _ = allocate(GFP_KERNEL);
+    }
+}
+
+fn gfp_kernel_in_a_work() -> Result {
+    let work = Work::new(Allocates)?;
+
+    work.queue();
+    work.flush();
+    Ok(())
+}
+
+/// `memalloc_nofs_save()`, which makes `GFP_NOFS` of `GFP_KERNEL`: the kernel crate has
+/// neither.
+fn gfp_nofs() -> Result {
+    let task = Task::current_raw();
+
+    // SAFETY: The flags of the current task are its own to change.
+    unsafe { (*task).flags |= bindings::PF_MEMALLOC_NOFS };
+    let result = signalling(|_| allocate(GFP_KERNEL));
+    // SAFETY: As above. It was not set: nobody runs a module's init so.
+    unsafe { (*task).flags &= !bindings::PF_MEMALLOC_NOFS };
+    result
+}
+
+fn gfp_nowait() -> Result {
+    signalling(|_| allocate(GFP_NOWAIT))
+}
+
+fn gfp_atomic() -> Result {
+    signalling(|_| allocate(GFP_ATOMIC))
+}
+
+fn gfp_kernel_with_a_resv_locked() -> Result {
+    let mut guard = ResvGuard::lock(resv()?);
+
+    allocate(GFP_KERNEL)?;
+    guard.reserve(2).map(drop)
+}

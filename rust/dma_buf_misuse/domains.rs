@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Domains: what only they find, each beside the same calls without one.
+
+use crate::{
+    cases,
+    fixture::{
+        mutex,
+        next,
+        signal_with,
+        spinlock,
+        Locks,
+        Mock, //
+    }, //
+};
+use dma_buf::{
+    signalling,
+    ContextOptions,
+    Domain,
+    Fence,
+    FenceContext,
+    Section,
+    Wait, //
+};
+use kernel::prelude::*;
+
+cases!(
+    wait_in_a_section,
+    wait_in_a_section_without,
+    two_that_wait_for_each_other,
+    two_that_wait_for_each_other_without,
+    one_that_waits_for_another,
+    each_waits_for_the_next,
+    lock_over_a_wait,
+    lock_over_a_wait_without,
+    lock_over_a_wait_for_any,
+    lock_over_a_look_at_any,
+    lock_in_a_signal,
+);
+
+/// The domain of this name, or none at all.
+fn domain(name: &CStr, with: bool) -> Result<Option<Domain>> {
+    with.then(|| Domain::new(name)).transpose()
+}
+
+/// A section of the domain, if there is one.
+fn section<R>(domain: Option<Domain>, f: impl FnOnce(&Section<'_>) -> R) -> R {
+    match domain {
+        Some(domain) => domain.signalling(f),
+        None => signalling(f),
+    }
+}
+
+/// A wait in the domain, if there is one.
+fn wait(domain: Option<Domain>) -> Wait {
+    match domain {
+        Some(domain) => Wait::new().domain(domain),
+        None => Wait::new(),
+    }
+}
+
+fn waits_in_section(with: bool) -> Result {
+    let domain = domain(c"misuse_domain", with)?;
+
+    section(domain, |_| wait(domain).ordered().on(&Fence::stub()))?;
+    Ok(())
+}
+
+fn wait_in_a_section() -> Result {
+    waits_in_section(true)
+}
+
+fn wait_in_a_section_without() -> Result {
+    waits_in_section(false)
+}
+
+fn wait_for_each_other(with: bool) -> Result {
+    let a = domain(c"misuse_domain_a", with)?;
+    let b = domain(c"misuse_domain_b", with)?;
+
+    section(a, |_| wait(b).ordered().on(&Fence::stub()))?;
+    section(b, |_| wait(a).ordered().on(&Fence::stub()))?;
+    Ok(())
+}
+
+fn two_that_wait_for_each_other() -> Result {
+    wait_for_each_other(true)
+}
+
+fn two_that_wait_for_each_other_without() -> Result {
+    wait_for_each_other(false)
+}
+
+/// And for nobody else.
+fn one_that_waits_for_another() -> Result {
+    let a = domain(c"misuse_domain_a", true)?;
+    let b = domain(c"misuse_domain_b", true)?;
+
+    section(a, |_| wait(b).ordered().on(&Fence::stub()))?;
+    wait(a).on(&Fence::stub())?;
+    wait(b).on(&Fence::stub())?;
+    Ok(())
+}
+
+/// The last one for nobody. A wait is also one for any fence at all, which must not put
+/// the domains into another order.
+fn each_waits_for_the_next() -> Result {
+    let a = domain(c"misuse_domain_a", true)?;
+    let b = domain(c"misuse_domain_b", true)?;
+    let c = domain(c"misuse_domain_c", true)?;
+    let fence = Fence::stub();
+
+    for (from, to) in [(a, b), (b, c), (a, c), (c, None)] {
+        section(from, |_| wait(to).ordered().on(&fence))?;
+        section(from, |_| wait(to).ordered().timeout(0).on_any(&[&fence]))?;
+    }
+    Ok(())
+}
+
+/// A lock that is taken in a section, and held over `wait`.
+fn lock_over(with: bool, wait_for: impl FnOnce(Option<Domain>) -> Result) -> Result {
+    let domain = domain(c"misuse_domain", with)?;
+    let lock = mutex()?;
+
+    section(domain, |_| drop(lock.lock()));
+    let _guard = lock.lock();
+    wait_for(domain)
+}
+
+fn lock_over_one(with: bool) -> Result {
+    lock_over(with, |domain| {
+        wait(domain).on(&Fence::stub())?;
+        Ok(())
+    })
+}
+
+/// The core finds it, too.
+fn lock_over_a_wait() -> Result {
+    lock_over_one(true)
+}
+
+fn lock_over_a_wait_without() -> Result {
+    lock_over_one(false)
+}
+
+fn lock_over_a_wait_for_any() -> Result {
+    lock_over(true, |domain| {
+        wait(domain).on_any(&[&Fence::stub()])?;
+        Ok(())
+    })
+}
+
+fn lock_over_a_look_at_any() -> Result {
+    lock_over(true, |domain| {
+        wait(domain).timeout(0).on_any(&[&Fence::stub()])?;
+        Ok(())
+    })
+}
+
+/// The fences of a context signal in sections of its domain, so what a callback takes is
+/// taken there.
+fn lock_in_a_signal() -> Result {
+    let domain = Domain::new(c"misuse_domain")?;
+    let options = ContextOptions::new().domain(domain);
+    let context = FenceContext::with_options(c"misuse", c"domain", options, Mock)?;
+    let lock = spinlock()?;
+
+    signal_with(next(&context)?, Locks(lock.clone()))?;
+    let _guard = lock.lock();
+    Wait::new().domain(domain).on(&Fence::stub())?;
+    Ok(())
+}

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Locks that are taken in a section and held over a wait.
+
+use crate::{
+    cases,
+    fixture::{
+        context,
+        mutex,
+        next, //
+    }, //
+};
+use dma_buf::{
+    signalling,
+    Fence,
+    Wait, //
+};
+use kernel::{
+    bindings,
+    ffi::c_long,
+    prelude::*, //
+};
+
+cases!(
+    in_a_section_then_over_a_wait,
+    over_a_wait_then_in_a_section,
+    over_a_wait_for_any,
+    over_a_wait_for_any_in_c,
+    over_a_look_at_any,
+    over_a_look_at_any_in_c,
+    over_a_wait_only,
+    in_a_section_only,
+    over_a_signal,
+);
+
+fn in_a_section_then_over_a_wait() -> Result {
+    in_a_section_only()?;
+    over_a_wait_only()
+}
+
+fn over_a_wait_then_in_a_section() -> Result {
+    over_a_wait_only()?;
+    in_a_section_only()
+}
+
+fn over_a_wait_for_any() -> Result {
+    let lock = mutex()?;
+
+    signalling(|_| drop(lock.lock()));
+    let _guard = lock.lock();
+    Wait::new().on_any(&[&Fence::stub()])?;
+    Ok(())
+}
+
+/// The core's own function, which is not annotated, with a lock held that is taken in a
+/// section.
+fn over_any_in_c(timeout: c_long) -> Result {
+    let lock = mutex()?;
+    let fence = Fence::stub();
+    let mut fences = [fence.as_raw()];
+    let mut index = 0;
+
+    signalling(|_| drop(lock.lock()));
+    let _guard = lock.lock();
+    // SAFETY: It is one fence, which is valid, and the time is not negative.
+    let left = unsafe {
+        bindings::dma_fence_wait_any_timeout(fences.as_mut_ptr(), 1, false, timeout, &mut index)
+    };
+
+    if left <= 0 {
+        return Err(EIO);
+    }
+    Ok(())
+}
+
+fn over_a_wait_for_any_in_c() -> Result {
+    over_any_in_c(c_long::MAX)
+}
+
+fn over_a_look_at_any_in_c() -> Result {
+    over_any_in_c(0)
+}
+
+fn over_a_look_at_any() -> Result {
+    let lock = mutex()?;
+
+    signalling(|_| drop(lock.lock()));
+    let _guard = lock.lock();
+    Wait::new().timeout(0).on_any(&[&Fence::stub()])?;
+    Ok(())
+}
+
+fn over_a_wait_only() -> Result {
+    let lock = mutex()?;
+    let _guard = lock.lock();
+
+    Ok(Fence::stub().wait()?)
+}
+
+fn in_a_section_only() -> Result {
+    let lock = mutex()?;
+
+    signalling(|_| drop(lock.lock()));
+    Ok(())
+}
+
+/// The section of a signal begins inside the lock, so it does not know of that.
+fn over_a_signal() -> Result {
+    let context = context()?;
+    let driver = next(&context)?;
+    let lock = mutex()?;
+    let guard = lock.lock();
+
+    driver.signal(Ok(()));
+    drop(guard);
+    over_a_wait_only()
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What is done in a section and may not be: reservation objects are locked, user memory
+//! is touched.
+
+use crate::{
+    allocation::allocate,
+    cases,
+    fixture::resv, //
+};
+use dma_buf::{
+    signalling,
+    Resv,
+    ResvGuard,
+    ResvSet,
+    Section,
+    Work,
+    WorkItem, //
+};
+use kernel::{
+    bindings,
+    prelude::*,
+    sync::Arc,
+    uaccess::{
+        UserPtr,
+        UserSlice, //
+    }, //
+};
+
+cases!(
+    locking_a_resv,
+    locking_a_resv_in_a_work,
+    locking_a_set,
+    trying_to_lock_a_resv,
+    touching_user_memory,
+    left_open,
+);
+
+fn locking_a_resv() -> Result {
+    let resv = resv()?;
+
+    signalling(|_| drop(ResvGuard::lock(resv)));
+    Ok(())
+}
+
+struct LocksResv(Arc<Resv>);
+
+impl WorkItem for LocksResv {
+    fn run(&self, _section: &Section<'_>) {
+        self.0.with_lock(|_| ());
+    }
+}
+
+fn locking_a_resv_in_a_work() -> Result {
+    let work = Work::new(LocksResv(resv()?))?;
+
+    work.queue();
+    work.flush();
+    Ok(())
+}
+
+fn locking_a_set() -> Result {
+    let mut set = ResvSet::new()?;
+
+    set.push(resv()?)?;
+    signalling(|_| set.lock().map(drop))
+}
+
+fn trying_to_lock_a_resv() -> Result {
+    let resv = resv()?;
+
+    signalling(|_| resv.with_try_lock(|_| ())).ok_or(EBUSY)
+}
+
+/// Nothing is at that address, so this fails; but it might have slept.
+pub(crate) fn touch_user_memory() -> Result {
+    match UserSlice::new(UserPtr::from_addr(0), 1)
+        .reader()
+        .read::<u8>()
+    {
+        Err(error) if error == EFAULT => Ok(()),
+        _ => Err(EINVAL),
+    }
+}
+
+fn touching_user_memory() -> Result {
+    signalling(|_| touch_user_memory())
+}
+
+/// Only C can. What comes after is taken for a part of it.
+fn left_open() -> Result {
+    // SAFETY: Any context. That it is not ended is the misuse.
+    unsafe { bindings::dma_fence_begin_signalling() };
+    allocate(GFP_KERNEL)
+}
