@@ -100,7 +100,7 @@
 //! function that it can name: Rust cannot take one away. Whatever must not be
 //! done there (locking a reservation object, `GFP_KERNEL`, touching user memory)
 //! lockdep reports, and this crate reports a wait that does not declare its order
-//! ([`Wait::ordered`]), on kernels with lockdep.
+//! ([`Wait::ordered`]), on kernels with lockdep. The list of it all is [`misuse`].
 //!
 //! # Compared with the API merged for the next release
 //!
@@ -145,6 +145,7 @@ mod irq_work;
 mod lock;
 mod lockdep;
 mod merge;
+pub mod misuse;
 mod options;
 mod reader;
 mod registry;
