@@ -19,7 +19,7 @@
 //! | Misuse | Calls | Refused by | Report |
 //! |---|---|---|---|
 //! | a wait in a section | `signalling(\|_\| fence.wait())` | ours | waiting for a fence inside a signalling section |
-//! | a wait for any of several in a section | `signalling(\|_\| Wait::new().on_any(&[&fence]))` | lockdep | waiting for a fence inside a signalling section, then WARNING: possible circular locking dependency detected (fs_reclaim, mmu_notifier_invalidate_range_start, dma_fence_map): the second is for the memory that it wants |
+//! | a wait for any of several fences in a section | `signalling(\|_\| Wait::new().on_any(&[&fence]))` | lockdep | waiting for a fence inside a signalling section, then WARNING: possible circular locking dependency detected (fs_reclaim, mmu_notifier_invalidate_range_start, dma_fence_map): the second is for the memory that it wants |
 //! | a wait for a reservation object in a section | `signalling(\|_\| resv.wait(Usage::Read))` | ours | waiting for a fence inside a signalling section |
 //! | a wait in a section, again and again | `signalling(\|_\| fence.wait())` | ours | waiting for a fence inside a signalling section: once |
 //! | a wait in the body of a work | `fence.wait() in WorkItem::run()` | ours | waiting for a fence inside a signalling section |
@@ -35,10 +35,10 @@
 //! |---|---|---|---|
 //! | a lock taken in a section, then held over a wait | `signalling(\|_\| lock.lock()), then fence.wait() with its guard` | lockdep | WARNING: possible circular locking dependency detected (misuse_lock, dma_fence_map) |
 //! | a lock held over a wait, then taken in a section | `fence.wait() with its guard, then signalling(\|_\| lock.lock())` | lockdep | WARNING: possible circular locking dependency detected (misuse_lock, dma_fence_map) |
-//! | a lock taken in a section and held over a wait for any of several | `signalling(\|_\| lock.lock()), then Wait::new().on_any(..)` | lockdep | WARNING: possible circular locking dependency detected (misuse_lock, dma_fence_map) |
-//! | the same by the core's own function, which is not annotated | `signalling(\|_\| lock.lock()), then dma_fence_wait_any_timeout()` | lockdep | WARNING: possible circular locking dependency detected (misuse_lock, fs_reclaim, mmu_notifier_invalidate_range_start, dma_fence_map): by the memory that it wants |
-//! | the same, where it only looks, and wants none | `signalling(\|_\| lock.lock()), then dma_fence_wait_any_timeout() for 0 jiffies` | nothing | nothing: not found |
-//! | a look at any of several, by the library's | `signalling(\|_\| lock.lock()), then Wait::new().timeout(0).on_any(..)` | lockdep | WARNING: possible circular locking dependency detected (misuse_lock, dma_fence_map) |
+//! | a lock taken in a section and held over a wait for any | `signalling(\|_\| lock.lock()), then Wait::new().on_any(..)` | lockdep | WARNING: possible circular locking dependency detected (misuse_lock, dma_fence_map) |
+//! | a lock taken in a section and held over the core's own wait for any | `signalling(\|_\| lock.lock()), then dma_fence_wait_any_timeout()` | lockdep | WARNING: possible circular locking dependency detected (misuse_lock, fs_reclaim, mmu_notifier_invalidate_range_start, dma_fence_map): for the memory that it wants: it is not annotated itself |
+//! | a lock taken in a section and held over the core's look at any | `signalling(\|_\| lock.lock()), then dma_fence_wait_any_timeout() for 0 jiffies` | nothing | nothing: not found: it wants no memory, and is not annotated |
+//! | a lock taken in a section and held over the library's look at any | `signalling(\|_\| lock.lock()), then Wait::new().timeout(0).on_any(..)` | lockdep | WARNING: possible circular locking dependency detected (misuse_lock, dma_fence_map) |
 //! | a lock only held over a wait | `fence.wait() with its guard` | nothing | nothing: allowed |
 //! | a lock only taken in a section | `signalling(\|_\| lock.lock())` | nothing | nothing: allowed |
 //! | a lock held over a signal, and held over a wait | `job.signal(..), fence.wait(), each with its guard` | nothing | nothing: not found: put the lock and the signal in a section, signalling(..) |
@@ -63,10 +63,10 @@
 //! | Misuse | Calls | Refused by | Report |
 //! |---|---|---|---|
 //! | an allocation in a section that may wait for memory | `signalling(\|_\| KBox::new(0, GFP_KERNEL))` | lockdep | WARNING: possible circular locking dependency detected (fs_reclaim, mmu_notifier_invalidate_range_start, dma_fence_map) |
-//! | one in the body of a work | `KBox::new(0, GFP_KERNEL) in WorkItem::run()` | lockdep | WARNING: possible circular locking dependency detected (fs_reclaim, mmu_notifier_invalidate_range_start, dma_fence_map) |
-//! | one in a section, but not from file systems | `signalling(\|_\| KBox::new(0, GFP_NOFS))` | lockdep | WARNING: possible circular locking dependency detected (mmu_notifier_invalidate_range_start, dma_fence_map): only where there are MMU notifiers |
+//! | an allocation in the body of a work | `KBox::new(0, GFP_KERNEL) in WorkItem::run()` | lockdep | WARNING: possible circular locking dependency detected (fs_reclaim, mmu_notifier_invalidate_range_start, dma_fence_map) |
+//! | an allocation in a section that leaves file systems alone | `signalling(\|_\| KBox::new(0, GFP_NOFS))` | lockdep | WARNING: possible circular locking dependency detected (mmu_notifier_invalidate_range_start, dma_fence_map): only where there are MMU notifiers |
 //! | an allocation in a section that does not wait | `signalling(\|_\| KBox::new(0, GFP_NOWAIT))` | nothing | nothing: allowed |
-//! | one that uses reserves | `signalling(\|_\| KBox::new(0, GFP_ATOMIC))` | nothing | nothing: allowed |
+//! | an allocation in a section that uses reserves | `signalling(\|_\| KBox::new(0, GFP_ATOMIC))` | nothing | nothing: allowed |
 //! | an allocation with a reservation object locked | `KBox::new(0, GFP_KERNEL), guard.reserve(2) with a ResvGuard` | nothing | nothing: allowed |
 //!
 //! # Callbacks
@@ -76,7 +76,7 @@
 //! | a callback of the driver's own | `impl FenceCallback for Own` | compiler | E0200: requires an `unsafe impl` declaration |
 //! | a callback that signals another fence | `other.signal(..) in FenceCallback::called(), which is unsafe to implement` | lockdep | WARNING: possible recursive locking detected (dma_buf_rs::FenceContext) |
 //! | a callback that takes the lock of another fence | `other.enable_signaling() in FenceCallback::called()` | lockdep | WARNING: possible recursive locking detected (\&fence->inline_lock) |
-//! | the same of fences with a class of their own | `.. of a context with ContextOptions::lock_class(..)` | lockdep | WARNING: possible recursive locking detected (misuse_fence) |
+//! | a callback that takes the lock of another fence of a named class | `.. of a context with ContextOptions::lock_class(..)` | lockdep | WARNING: possible recursive locking detected (misuse_fence) |
 //! | a callback that takes a lock that sleeps | `mutex.lock() in FenceCallback::called()` | lockdep | BUG: sleeping function called from invalid context (dma_buf_rs::FenceContext, \&fence->inline_lock), then \[ BUG: Invalid wait context \] (misuse_lock) |
 //! | a fence that signals another one by the library | `Forward::start(..)` | nothing | nothing: allowed, also of a forward |
 //!
@@ -85,7 +85,7 @@
 //! | Misuse | Calls | Refused by | Report |
 //! |---|---|---|---|
 //! | an operation that takes the lock of another fence | `other.enable_signaling() in FenceContextOps::enable_signaling()` | lockdep | WARNING: possible recursive locking detected (\&fence->inline_lock) |
-//! | an operation that takes a lock under which fences are published | `lock.lock() there, and context.new_fence(..) with its guard` | lockdep | WARNING: possible circular locking dependency detected (misuse_lock, dma_buf_rs::FenceContext, \&fence->inline_lock) |
+//! | an operation that takes a lock which publication is done with | `lock.lock() there, and context.new_fence(..) with its guard` | lockdep | WARNING: possible circular locking dependency detected (misuse_lock, dma_buf_rs::FenceContext, \&fence->inline_lock) |
 //! | an operation that takes a lock of its own | `lock.lock() in FenceContextOps::enable_signaling()` | nothing | nothing: allowed |
 //!
 //! # Containers
@@ -95,27 +95,27 @@
 //! | an array in an array | `FenceArrayAllocation::push(array)` | compiler | E0308: mismatched types |
 //! | an array of what may be containers | `FenceArray::new(fences)` | compiler | E0308: mismatched types |
 //! | a link of a chain in a link | `FenceChainAllocation::append(.., link, ..)` | compiler | E0277: is not satisfied |
-//! | a foreign driver's array in an array, waited for as a whole | `array.wait()` | lockdep | WARNING: possible recursive locking detected (\&dma_fence_array_lock_key) |
-//! | a foreign driver's link in a link, waited for as a whole | `link.wait()` | lockdep | WARNING: possible recursive locking detected (\&dma_fence_chain_lock_key) |
-//! | such an array, made flat first | `array.flatten()?.into_fence().wait()` | nothing | nothing: allowed |
-//! | such a link, made flat first | `link.flatten()?.into_fence().wait()` | nothing | nothing: allowed |
+//! | a foreign driver's array in an array, waited for as it is | `array.wait()` | lockdep | WARNING: possible recursive locking detected (\&dma_fence_array_lock_key) |
+//! | a foreign driver's link in a link, waited for as it is | `link.wait()` | lockdep | WARNING: possible recursive locking detected (\&dma_fence_chain_lock_key) |
+//! | a foreign driver's array in an array, made flat first | `array.flatten()?.into_fence().wait()` | nothing | nothing: allowed |
+//! | a foreign driver's link in a link, made flat first | `link.flatten()?.into_fence().wait()` | nothing | nothing: allowed |
 //!
 //! # Interrupts
 //!
 //! | Misuse | Calls | Refused by | Report |
 //! |---|---|---|---|
-//! | a callback that takes a lock that is not irq-safe, and then a signal in an interrupt | `lock.lock() in FenceCallback::called(), then job.signal(..) in IrqWorkItem::run()` | lockdep | WARNING: possible irq lock inversion dependency detected (dma_buf_rs::FenceContext, misuse_lock) |
-//! | a signal in an interrupt, and then such a callback | `job.signal(..) in IrqWorkItem::run(), then lock.lock() in FenceCallback::called()` | lockdep | WARNING: HARDIRQ-safe -> HARDIRQ-unsafe lock order detected (\&fence->inline_lock, misuse_lock) |
-//! | a signal in an interrupt that takes a lock that is not irq-safe | `lock.lock() of a SpinLock in IrqWorkItem::run()` | lockdep | WARNING: inconsistent lock state (misuse_lock) |
-//! | one that takes a lock that sleeps | `lock.lock() of a Mutex in IrqWorkItem::run()` | lockdep | BUG: sleeping function called from invalid context, then \[ BUG: Invalid wait context \] (misuse_lock) |
-//! | one that takes a lock that is irq-safe | `lock.lock() of a SpinLockIrq in IrqWorkItem::run()` | nothing | nothing: allowed |
+//! | a callback that takes a lock that is not irq-safe, then an interrupt | `lock.lock() in FenceCallback::called(), then job.signal(..) in IrqWorkItem::run()` | lockdep | WARNING: possible irq lock inversion dependency detected (dma_buf_rs::FenceContext, misuse_lock) |
+//! | a signal in an interrupt, and then a callback that takes such a lock | `job.signal(..) in IrqWorkItem::run(), then lock.lock() in FenceCallback::called()` | lockdep | WARNING: HARDIRQ-safe -> HARDIRQ-unsafe lock order detected (\&fence->inline_lock, misuse_lock) |
+//! | an interrupt that takes a lock that is not irq-safe | `lock.lock() of a SpinLock in IrqWorkItem::run()` | lockdep | WARNING: inconsistent lock state (misuse_lock) |
+//! | an interrupt that takes a lock that sleeps | `lock.lock() of a Mutex in IrqWorkItem::run()` | lockdep | BUG: sleeping function called from invalid context, then \[ BUG: Invalid wait context \] (misuse_lock) |
+//! | an interrupt that takes a lock that is irq-safe | `lock.lock() of a SpinLockIrq in IrqWorkItem::run()` | nothing | nothing: allowed |
 //!
 //! # Reservation objects
 //!
 //! | Misuse | Calls | Refused by | Report |
 //! |---|---|---|---|
 //! | two reservation objects locked one by one | `ResvGuard::lock(one), ResvGuard::lock(two)` | lockdep | WARNING: possible recursive locking detected (reservation_ww_class_mutex) |
-//! | a set of them locked inside another one's lock | `ResvGuard::lock(one), then set.lock()` | lockdep | WARNING: possible circular locking dependency detected (reservation_ww_class_acquire, reservation_ww_class_mutex) |
+//! | a set of them locked with another one locked | `ResvGuard::lock(one), then set.lock()` | lockdep | WARNING: possible circular locking dependency detected (reservation_ww_class_acquire, reservation_ww_class_mutex) |
 //! | user memory touched with a reservation object locked | `reader.read::<u8>() with a ResvGuard` | lockdep | WARNING: possible circular locking dependency detected (\&mm->mmap_lock, reservation_ww_class_acquire, reservation_ww_class_mutex) |
 //! | two reservation objects locked by a set | `set.lock()` | nothing | nothing: allowed |
 //! | two sets of the same objects, in another order | `set.lock()` | nothing | nothing: allowed |
@@ -141,23 +141,23 @@
 //! | Misuse | Calls | Refused by | Report |
 //! |---|---|---|---|
 //! | a wait in a domain, in a section of it | `domain.signalling(\|_\| wait.ordered().domain(domain).on(fence))` | lockdep | WARNING: possible recursive locking detected (misuse_domain) |
-//! | the same without the domain | `signalling(\|_\| wait.ordered().on(fence))` | nothing | nothing: not found |
+//! | a wait in a section, without the domain | `signalling(\|_\| wait.ordered().on(fence))` | nothing | nothing: not found |
 //! | two domains, each waited for in a section of the other | `a.signalling(\|_\| wait.domain(b).on(fence)), and the reverse` | lockdep | WARNING: possible circular locking dependency detected (misuse_domain_a, misuse_domain_b) |
-//! | the same without the domains | `signalling(\|_\| wait.ordered().on(fence)), twice` | nothing | nothing: not found |
+//! | a wait in a section, twice, without the domains | `signalling(\|_\| wait.ordered().on(fence)), twice` | nothing | nothing: not found |
 //! | one domain that waits for another, and for nobody else | `a.signalling(\|_\| wait.ordered().domain(b).on(fence))` | nothing | nothing: allowed |
 //! | three domains, each waited for in a section of the one before | `a.signalling(\|_\| wait.domain(b).on(fence)), b.signalling(\|_\| wait.domain(c).on(fence))` | nothing | nothing: allowed |
 //! | a lock taken in a section of a domain, held over a wait in it | `domain.signalling(\|_\| lock.lock()), then wait.domain(domain).on(fence)` | lockdep | WARNING: possible circular locking dependency detected (misuse_lock, misuse_domain) |
-//! | the same without the domain | `signalling(\|_\| lock.lock()), then wait.on(fence)` | lockdep | WARNING: possible circular locking dependency detected (misuse_lock, dma_fence_map): but without the driver's name |
-//! | the same over a wait for any of several | `domain.signalling(\|_\| lock.lock()), then wait.domain(domain).on_any(..)` | lockdep | WARNING: possible circular locking dependency detected (misuse_lock, misuse_domain) |
-//! | the same over a look at any of several | `domain.signalling(\|_\| lock.lock()), then wait.domain(domain).timeout(0).on_any(..)` | lockdep | WARNING: possible circular locking dependency detected (misuse_lock, misuse_domain) |
+//! | a lock taken in a section, held over a wait, without the domain | `signalling(\|_\| lock.lock()), then wait.on(fence)` | lockdep | WARNING: possible circular locking dependency detected (misuse_lock, dma_fence_map): but without the driver's name |
+//! | a lock taken in a section of a domain, held over a wait for any in it | `domain.signalling(\|_\| lock.lock()), then wait.domain(domain).on_any(..)` | lockdep | WARNING: possible circular locking dependency detected (misuse_lock, misuse_domain) |
+//! | a lock taken in a section of a domain, held over a look at any in it | `domain.signalling(\|_\| lock.lock()), then wait.domain(domain).timeout(0).on_any(..)` | lockdep | WARNING: possible circular locking dependency detected (misuse_lock, misuse_domain) |
 //! | a lock taken where a fence of a domain signals, held over a wait in it | `job.signal(..) of a context with ContextOptions::domain(..), then wait.domain(..)` | lockdep | WARNING: possible circular locking dependency detected (misuse_lock, misuse_domain, dma_buf_rs::FenceContext, \&fence->inline_lock), then BUG: sleeping function called from invalid context: a spinlock, as it is a callback that takes it |
 //!
-//! # The device
+//! # The device vfence
 //!
 //! | Misuse | Calls | Refused by | Report |
 //! |---|---|---|---|
 //! | an interrupt of vfence that allocates | `KBox::new(0, GFP_KERNEL) in IrqWorkItem::run()` | lockdep | WARNING: inconsistent lock state (fs_reclaim), then BUG: sleeping function called from invalid context |
-//! | one that takes a lock that is not irq-safe | `lock.lock() of a SpinLock in IrqWorkItem::run()` | lockdep | WARNING: inconsistent lock state (vfence_lock) |
-//! | one that takes a lock that sleeps | `lock.lock() of a Mutex in IrqWorkItem::run()` | lockdep | BUG: sleeping function called from invalid context, then \[ BUG: Invalid wait context \] (vfence_mutex) |
-//! | one that locks a reservation object | `resv.with_lock(..) in IrqWorkItem::run()` | lockdep | BUG: sleeping function called from invalid context, then \[ BUG: Invalid wait context \] (reservation_ww_class_mutex) |
-//! | one that waits for a fence | `fence.wait() in IrqWorkItem::run()` | lockdep | BUG: sleeping function called from invalid context, then WARNING: inconsistent lock state (dma_fence_map) |
+//! | an interrupt of vfence that takes a lock that is not irq-safe | `lock.lock() of a SpinLock in IrqWorkItem::run()` | lockdep | WARNING: inconsistent lock state (vfence_lock) |
+//! | an interrupt of vfence that takes a lock that sleeps | `lock.lock() of a Mutex in IrqWorkItem::run()` | lockdep | BUG: sleeping function called from invalid context, then \[ BUG: Invalid wait context \] (vfence_mutex) |
+//! | an interrupt of vfence that locks a reservation object | `resv.with_lock(..) in IrqWorkItem::run()` | lockdep | BUG: sleeping function called from invalid context, then \[ BUG: Invalid wait context \] (reservation_ww_class_mutex) |
+//! | an interrupt of vfence that waits for a fence | `fence.wait() in IrqWorkItem::run()` | lockdep | BUG: sleeping function called from invalid context, then WARNING: inconsistent lock state (dma_fence_map) |

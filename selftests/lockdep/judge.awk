@@ -7,7 +7,8 @@
 # "other info", where there are those that just happen to be held. Another check ("BUG:")
 # names nothing but what is held, also by whom an interrupt has come upon.
 
-FNR == NR {
+# The first file may be empty.
+FILENAME == ARGV[1] {
 	text = $0
 	sub(/^[^ ]+ /, "", text)
 	if (/^report /)
