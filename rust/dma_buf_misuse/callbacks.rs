@@ -106,7 +106,7 @@ unsafe impl FenceCallback for Sleeps {
 fn takes_a_mutex() -> Result {
     let context = context()?;
 
-    signal_with(next(&context)?, Sleeps(mutex()?))
+    signal_with(next(&context)?, Sleeps(mutex!()?))
 }
 
 /// The library's own way of signalling another fence: no fence is signalled with the lock

@@ -120,7 +120,7 @@ fn each_waits_for_the_next() -> Result {
 /// A lock that is taken in a section, and held over `wait`.
 fn lock_over(with: bool, wait_for: impl FnOnce(Option<Domain>) -> Result) -> Result {
     let domain = domain(c"misuse_domain", with)?;
-    let lock = mutex()?;
+    let lock = mutex!()?;
 
     section(domain, |_| drop(lock.lock()));
     let _guard = lock.lock();

@@ -13,13 +13,11 @@ use dma_buf::{
     Resv, //
 };
 use kernel::{
-    new_mutex,
     new_spinlock,
     new_spinlock_irq,
     prelude::*,
     sync::{
         Arc,
-        Mutex,
         SpinLock,
         SpinLockIrq, //
     }, //
@@ -56,10 +54,13 @@ pub(crate) fn signal_with<C: FenceCallback>(driver: DriverFence<Mock>, callback:
     Ok(())
 }
 
-/// A lock that sleeps.
-pub(crate) fn mutex() -> Result<Arc<Mutex<()>>> {
-    Arc::pin_init(new_mutex!((), "misuse_lock"), GFP_KERNEL)
+/// A lock that sleeps, of a class of its own.
+macro_rules! mutex {
+    () => {
+        kernel::sync::Arc::pin_init(kernel::new_mutex!((), "misuse_lock"), GFP_KERNEL)
+    };
 }
+pub(crate) use mutex;
 
 /// A lock that is taken with interrupts on.
 pub(crate) fn spinlock() -> Result<Arc<SpinLock<()>>> {

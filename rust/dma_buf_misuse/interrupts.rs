@@ -114,5 +114,5 @@ fn with_an_irq_lock() -> Result {
 }
 
 fn with_a_mutex() -> Result {
-    interrupt(Lock::Mutex(mutex()?))
+    interrupt(Lock::Mutex(mutex!()?))
 }

@@ -18,7 +18,11 @@ use dma_buf::{
 use kernel::{
     bindings,
     ffi::c_long,
-    prelude::*, //
+    prelude::*,
+    sync::{
+        Arc,
+        Mutex, //
+    }, //
 };
 
 cases!(
@@ -33,34 +37,56 @@ cases!(
     over_a_signal,
 );
 
+type Lock = Arc<Mutex<()>>;
+
+fn in_a_section(lock: &Lock) {
+    signalling(|_| drop(lock.lock()));
+}
+
+fn over_a_wait(lock: &Lock) -> Result {
+    let _guard = lock.lock();
+
+    Ok(Fence::stub().wait()?)
+}
+
 fn in_a_section_then_over_a_wait() -> Result {
-    in_a_section_only()?;
-    over_a_wait_only()
+    let lock = mutex!()?;
+
+    in_a_section(&lock);
+    over_a_wait(&lock)
 }
 
 fn over_a_wait_then_in_a_section() -> Result {
-    over_a_wait_only()?;
-    in_a_section_only()
-}
+    let lock = mutex!()?;
 
-fn over_a_wait_for_any() -> Result {
-    let lock = mutex()?;
-
-    signalling(|_| drop(lock.lock()));
-    let _guard = lock.lock();
-    Wait::new().on_any(&[&Fence::stub()])?;
+    over_a_wait(&lock)?;
+    in_a_section(&lock);
     Ok(())
 }
 
-/// The core's own function, which is not annotated, with a lock held that is taken in a
-/// section.
-fn over_any_in_c(timeout: c_long) -> Result {
-    let lock = mutex()?;
+fn over_any(lock: &Lock, wait: Wait) -> Result {
+    in_a_section(lock);
+    let _guard = lock.lock();
+
+    wait.on_any(&[&Fence::stub()])?;
+    Ok(())
+}
+
+fn over_a_wait_for_any() -> Result {
+    over_any(&mutex!()?, Wait::new())
+}
+
+fn over_a_look_at_any() -> Result {
+    over_any(&mutex!()?, Wait::new().timeout(0))
+}
+
+/// The core's own function, which is not annotated.
+fn over_any_in_c(lock: &Lock, timeout: c_long) -> Result {
     let fence = Fence::stub();
     let mut fences = [fence.as_raw()];
     let mut index = 0;
 
-    signalling(|_| drop(lock.lock()));
+    in_a_section(lock);
     let _guard = lock.lock();
     // SAFETY: It is one fence, which is valid, and the time is not negative.
     let left = unsafe {
@@ -74,33 +100,19 @@ fn over_any_in_c(timeout: c_long) -> Result {
 }
 
 fn over_a_wait_for_any_in_c() -> Result {
-    over_any_in_c(c_long::MAX)
+    over_any_in_c(&mutex!()?, c_long::MAX)
 }
 
 fn over_a_look_at_any_in_c() -> Result {
-    over_any_in_c(0)
-}
-
-fn over_a_look_at_any() -> Result {
-    let lock = mutex()?;
-
-    signalling(|_| drop(lock.lock()));
-    let _guard = lock.lock();
-    Wait::new().timeout(0).on_any(&[&Fence::stub()])?;
-    Ok(())
+    over_any_in_c(&mutex!()?, 0)
 }
 
 fn over_a_wait_only() -> Result {
-    let lock = mutex()?;
-    let _guard = lock.lock();
-
-    Ok(Fence::stub().wait()?)
+    over_a_wait(&mutex!()?)
 }
 
 fn in_a_section_only() -> Result {
-    let lock = mutex()?;
-
-    signalling(|_| drop(lock.lock()));
+    in_a_section(&mutex!()?);
     Ok(())
 }
 
@@ -108,10 +120,10 @@ fn in_a_section_only() -> Result {
 fn over_a_signal() -> Result {
     let context = context()?;
     let driver = next(&context)?;
-    let lock = mutex()?;
+    let lock = mutex!()?;
     let guard = lock.lock();
 
     driver.signal(Ok(()));
     drop(guard);
-    over_a_wait_only()
+    over_a_wait(&lock)
 }
