@@ -263,8 +263,8 @@ impl Timeline {
     }
 
     /// Whether a complete fence on the list, all before which have signalled, may:
-    /// one that shares its number with others signals with them, as a merge may
-    /// keep any one of them for all. If so, its number has passed.
+    /// one that shares its number with others signals when they have, or could, as a
+    /// merge may keep any one of them for all. If so, its number has passed.
     #[inline]
     pub(super) fn pass_if_due(&self, header: NonNull<Header>) -> bool {
         // SAFETY: The callers hold the lock, and do not hold on to this.
