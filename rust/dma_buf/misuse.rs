@@ -2,12 +2,12 @@
 
 //! What must not be done with fences, who refuses it, and what is said of it.
 //!
-//! This is made of the table selftests/lockdep/misuse, and each row is tested: by a
-//! boot of a kernel with lockdep, or by the compiler. Refused by
+//! This is made of the table selftests/lockdep/misuse, and each row is tested, on a
+//! kernel with lockdep or by the compiler. Refused by
 //!
 //! - *compiler*: it does not compile, with this error;
 //! - *lockdep*: it is reported, and lockdep is off then. In brackets are the lock
-//!   classes that it is about, all and no others;
+//!   classes that it is about, all and no others, but of BUG: what is held;
 //! - *kernel*: another of its checks reports it;
 //! - *ours*: this crate reports it, or sees to it that it is harmless;
 //! - *nothing*: it is allowed, or it is not found, as stated.
@@ -64,7 +64,7 @@
 //! |---|---|---|---|
 //! | an allocation in a section that may wait for memory | `signalling(\|_\| KBox::new(0, GFP_KERNEL))` | lockdep | WARNING: possible circular locking dependency detected (fs_reclaim, mmu_notifier_invalidate_range_start, dma_fence_map) |
 //! | an allocation in the body of a work | `KBox::new(0, GFP_KERNEL) in WorkItem::run()` | lockdep | WARNING: possible circular locking dependency detected (fs_reclaim, mmu_notifier_invalidate_range_start, dma_fence_map) |
-//! | an allocation in a section that leaves file systems alone | `signalling(\|_\| KBox::new(0, GFP_NOFS))` | lockdep | WARNING: possible circular locking dependency detected (mmu_notifier_invalidate_range_start, dma_fence_map): only where there are MMU notifiers |
+//! | an allocation in a section that leaves file systems alone | `signalling(\|_\| KBox::new(0, GFP_KERNEL)), as a task with PF_MEMALLOC_NOFS` | lockdep | WARNING: possible circular locking dependency detected (mmu_notifier_invalidate_range_start, dma_fence_map): only where there are MMU notifiers |
 //! | an allocation in a section that does not wait | `signalling(\|_\| KBox::new(0, GFP_NOWAIT))` | nothing | nothing: allowed |
 //! | an allocation in a section that uses reserves | `signalling(\|_\| KBox::new(0, GFP_ATOMIC))` | nothing | nothing: allowed |
 //! | an allocation with a reservation object locked | `KBox::new(0, GFP_KERNEL), guard.reserve(2) with a ResvGuard` | nothing | nothing: allowed |
@@ -142,10 +142,10 @@
 //! |---|---|---|---|
 //! | a wait in a domain, in a section of it | `domain.signalling(\|_\| wait.ordered().domain(domain).on(fence))` | lockdep | WARNING: possible recursive locking detected (misuse_domain) |
 //! | a wait in a section, without the domain | `signalling(\|_\| wait.ordered().on(fence))` | nothing | nothing: not found |
-//! | two domains, each waited for in a section of the other | `a.signalling(\|_\| wait.domain(b).on(fence)), and the reverse` | lockdep | WARNING: possible circular locking dependency detected (misuse_domain_a, misuse_domain_b) |
+//! | two domains, each waited for in a section of the other | `a.signalling(\|_\| wait.ordered().domain(b).on(fence)), and the reverse` | lockdep | WARNING: possible circular locking dependency detected (misuse_domain_a, misuse_domain_b) |
 //! | a wait in a section, twice, without the domains | `signalling(\|_\| wait.ordered().on(fence)), twice` | nothing | nothing: not found |
 //! | one domain that waits for another, and for nobody else | `a.signalling(\|_\| wait.ordered().domain(b).on(fence))` | nothing | nothing: allowed |
-//! | three domains, each waited for in a section of the one before | `a.signalling(\|_\| wait.domain(b).on(fence)), b.signalling(\|_\| wait.domain(c).on(fence))` | nothing | nothing: allowed |
+//! | three domains, each waited for in a section of the one before | `a.signalling(\|_\| wait.ordered().domain(b).on(fence)), and so b for c` | nothing | nothing: allowed |
 //! | a lock taken in a section of a domain, held over a wait in it | `domain.signalling(\|_\| lock.lock()), then wait.domain(domain).on(fence)` | lockdep | WARNING: possible circular locking dependency detected (misuse_lock, misuse_domain) |
 //! | a lock taken in a section, held over a wait, without the domain | `signalling(\|_\| lock.lock()), then wait.on(fence)` | lockdep | WARNING: possible circular locking dependency detected (misuse_lock, dma_fence_map): but without the driver's name |
 //! | a lock taken in a section of a domain, held over a wait for any in it | `domain.signalling(\|_\| lock.lock()), then wait.domain(domain).on_any(..)` | lockdep | WARNING: possible circular locking dependency detected (misuse_lock, misuse_domain) |

@@ -78,7 +78,8 @@ impl Actor for Sections {
 
             self.nest(this, memory)?;
         }
-        ensure!(self.given > 0);
+        // For a while, others may have taken all of it.
+        ensure!(self.given > 0 || self.asked < 10_000);
         Ok(())
     }
 }

@@ -3,7 +3,8 @@
 //! Misuse of fences, and the right use beside it: one case for each load.
 //!
 //! What must come of each is in the table selftests/lockdep/misuse, which the suite
-//! `lockdep` goes by. A report switches lockdep off, so each case is a boot of its own.
+//! `lockdep` goes by. A report switches lockdep off, so each case that has one is a boot of
+//! its own.
 
 mod allocation;
 mod callbacks;

@@ -201,10 +201,13 @@ pub(crate) fn work(shared: &Shared, index: usize) {
     };
     shared.tasks.lock()[index] = Some(ARef::from(&**kernel::current!()));
     let result = Worker::new(shared, index).and_then(|mut worker| {
-        while !shared.stop.load(Relaxed) {
+        // Once, however late it comes.
+        loop {
             worker.round()?;
+            if shared.stop.load(Relaxed) {
+                return Ok(());
+            }
         }
-        Ok(())
     });
 
     if result.is_err() {

@@ -69,9 +69,10 @@ function edge(before, after) {
 	}
 }
 
-# A name is for several classes if their keys differ.
+# A name is for several classes if their keys differ, or a lock has subclasses.
 function is_called(key, what) {
-	return name[key] == what || index(name[key], what "#") == 1
+	return name[key] == what || index(name[key], what "#") == 1 ||
+	       index(name[key], what "/") == 1
 }
 
 END {
