@@ -52,8 +52,8 @@ impl Timeline {
     pub(crate) fn queue_reap(&self) {
         // SAFETY: The work is initialised. The caller is an operation, inside an RCU
         // read-side section, or has the lock, without which the timeline is not closed,
-        // or has seen inside such a section that it was not: so this happens before the grace period after which the timeline is freed,
-        // unless the work is still busy.
+        // or has seen inside such a section that it was not: so this happens before the
+        // grace period after which the timeline is freed, unless the work is still busy.
         unsafe { bindings::irq_work_queue(self.reap.get()) };
     }
 
