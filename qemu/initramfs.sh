@@ -93,7 +93,8 @@ add_module() {
 	ADDED[$name]=1
 	deps=$(modinfo -F depends "$path") || quit 65 "$path is not a module"
 	for dep in ${deps//,/ }; do
-		add_module "$dep" ''
+		# One that was given by its path is not looked for.
+		[[ ${ADDED[$dep.ko]+set} ]] || add_module "$dep" ''
 	done
 	ln -s "$(realpath "$path")" "$TMP/root/lib/modules/$name"
 	printf '/lib/modules/%s%s\n' "$name" "${2:+ $2}" >>"$TMP/root/vm/modules"
