@@ -5,10 +5,10 @@
 
 KERNEL ?=
 SUITES ?=
-export KDIR KSRC KERNEL DRY_RUN SOAK V
+export KDIR KSRC KERNEL DRY_RUN SOAK DEBUG_INFO V
 
 # SUITE=, say, would go unnoticed, and everything be run.
-KNOWN := KERNEL= SUITES= KDIR= KSRC= SOAK= DRY_RUN= V= KSRC_SHA256= \
+KNOWN := KERNEL= SUITES= KDIR= KSRC= SOAK= DEBUG_INFO= DRY_RUN= V= KSRC_SHA256= \
 	KSRC_UNVERIFIED= DEBIAN_MIRROR= DMA_BUF_RS_CACHE= XDG_CACHE_HOME= TMPDIR=
 $(foreach v,$(filter-out $(patsubst %=,%,$(KNOWN)),$(.VARIABLES)),$(if \
 	$(filter command,$(firstword $(origin $(v)))),\
@@ -47,6 +47,7 @@ setup:
 	@scripts/setup
 
 #H make kernel [KERNEL=debug]  build and cache a kernel; prints its build tree
+#H make kernel DEBUG_INFO=1    one that gdb can be used on; run, shell and test take it, too
 kernel:
 	@scripts/kernel $(or $(KERNEL),debug)
 

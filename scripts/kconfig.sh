@@ -8,6 +8,7 @@ kernel_fragments() {
 	FRAGMENTS=("$ROOT/qemu/kernel/base.config")
 	[[ $1 != kasan ]] || FRAGMENTS+=("$ROOT/qemu/kernel/debug.config")
 	FRAGMENTS+=("$ROOT/qemu/kernel/$1.config")
+	[[ ! ${DEBUG_INFO:-} ]] || FRAGMENTS+=("$ROOT/qemu/kernel/debug-info.config")
 }
 
 # lost_symbols FRAGMENT CONFIG: what was asked for and did not come, a line each.
