@@ -83,7 +83,11 @@ impl Registry {
     /// and returns that entry.
     ///
     /// `f` runs with the registry's lock held. It may unlink its entry.
-    fn find(
+    ///
+    /// # Safety
+    ///
+    /// `module` is valid.
+    unsafe fn find(
         &self,
         module: *const bindings::module,
         mut f: impl FnMut(&Entry) -> bool,
@@ -104,9 +108,8 @@ impl Registry {
 
             // SAFETY: As above; `this` is not used after the lock goes.
             let this = unsafe { entry.as_ref() };
-            let owner = core::ptr::from_ref(this.ops).addr();
-            // SAFETY: The notifier's caller keeps `module` valid.
-            if unsafe { bindings::dma_buf_rs_within_module(owner, module) } && f(this) {
+            // SAFETY: By the function's contract.
+            if unsafe { bindings::dma_buf_rs_within_module(this.owner(), module) } && f(this) {
                 return Some(entry);
             }
         }
@@ -169,7 +172,8 @@ impl ModuleWatch {
         module: *mut c_void,
     ) -> c_int {
         if state == bindings::module_state_MODULE_STATE_GOING as c_ulong {
-            departure::quiesce(module.cast());
+            // SAFETY: By the function's contract; this is process context.
+            unsafe { departure::quiesce(module.cast()) };
         }
         0
     }

@@ -62,14 +62,18 @@ pub(crate) unsafe fn call_rcu(
 fn note(driver: usize) {
     let module = GOING.load(Acquire);
 
-    // SAFETY: By the function's contract it has not been freed.
+    // SAFETY: By the contract of `begin`, and as `end` waits for a grace period.
     if !module.is_null() && unsafe { bindings::dma_buf_rs_within_module(driver, module) } {
         DEFERRED.store(true, Release);
     }
 }
 
 /// From here on, what of `module` is left to RCU is noted.
-pub(super) fn begin(module: *mut bindings::module) {
+///
+/// # Safety
+///
+/// `module` is valid until [`end`] returns.
+pub(super) unsafe fn begin(module: *mut bindings::module) {
     GOING.store(module, Release);
 }
 

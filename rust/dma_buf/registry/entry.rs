@@ -62,7 +62,9 @@ pub(crate) struct Entry {
     /// Protected by the registry's lock.
     pub(super) link: Opaque<bindings::list_head>,
     rcu: Opaque<bindings::callback_head>,
-    pub(super) ops: &'static EntryOps,
+    /// Valid while `gone` is clear, and until a grace period after that. See
+    /// [`Self::ops`].
+    ops: NonNull<EntryOps>,
     /// Handles, plus users who must find the object there when they are done. A
     /// count of zero is final; one beyond [`MAX_REFS`] is stuck there.
     pub(super) refs: Atomic<i32>,
@@ -72,7 +74,7 @@ pub(crate) struct Entry {
     pub(super) quiet: Atomic<bool>,
     /// The object was found idle, the last time that it was to be freed.
     idle: Atomic<bool>,
-    /// The module has gone: `ops` points nowhere.
+    /// The module has gone, and `ops` dangles.
     pub(super) gone: Atomic<bool>,
 }
 
@@ -88,7 +90,7 @@ impl Entry {
         Self {
             link: Opaque::uninit(),
             rcu: Opaque::zeroed(),
-            ops,
+            ops: NonNull::from(ops),
             refs: Atomic::new(1),
             dead: Atomic::new(false),
             quiet: Atomic::new(false),
@@ -112,6 +114,20 @@ impl Entry {
         unsafe {
             bindings::dma_buf_rs_list_add_tail(entry.as_ref().link.get(), REGISTRY.entries.get())
         };
+    }
+
+    /// The address of the operations, by which an object belongs to a module.
+    pub(super) fn owner(&self) -> usize {
+        self.ops.as_ptr().addr()
+    }
+
+    /// # Safety
+    ///
+    /// For `'a`, the module that the object belongs to has not gone: the caller is its
+    /// notifier, or `gone` was clear when the notifier had yet to wait for the caller.
+    pub(super) unsafe fn ops<'a>(&self) -> &'a EntryOps {
+        // SAFETY: They lie in that module, by the function's contract.
+        unsafe { self.ops.as_ref() }
     }
 
     /// Whether the module the object belongs to is going, or has gone.
@@ -180,11 +196,9 @@ impl Entry {
     /// No reference is left, and nobody else does this until it has run.
     #[inline]
     unsafe fn reclaim_later(&self) {
-        let driver = core::ptr::from_ref(self.ops).addr();
-
         // SAFETY: By the function's contract the head is free, and nothing but the
         // callback frees what it is part of.
-        unsafe { call_rcu(self.rcu.get(), Some(Self::reclaim), driver) };
+        unsafe { call_rcu(self.rcu.get(), Some(Self::reclaim), self.owner()) };
     }
 
     /// The RCU callback behind [`Self::put`].
@@ -211,9 +225,11 @@ impl Entry {
             return;
         }
 
-        // SAFETY: No reference is left, and a grace period has passed. The
-        // operations are there, as the module does not go before this is done.
-        let idle = unsafe { !(this.ops.is_busy)(entry) };
+        // SAFETY: `gone` was clear, and the module does not go before this callback is done:
+        // `deferral::settle` waits for it.
+        let ops = unsafe { this.ops() };
+        // SAFETY: No reference is left, and a grace period has passed.
+        let idle = unsafe { !(ops.is_busy)(entry) };
 
         // An irq_work is idle before the kernel is done with it, where it wakes
         // who waits for it, or where it runs on two CPUs and one is done; but that
@@ -234,6 +250,6 @@ impl Entry {
 
         // SAFETY: No reference is left, a grace period has passed, the object is
         // not busy, and it is not in the registry any more.
-        unsafe { (this.ops.free)(entry) };
+        unsafe { (ops.free)(entry) };
     }
 }

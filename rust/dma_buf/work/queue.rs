@@ -15,7 +15,9 @@ use kernel::{
 /// The workqueue, from this module's init to its exit.
 static QUEUE: Atomic<*mut bindings::workqueue_struct> = Atomic::new(core::ptr::null_mut());
 
-/// The workqueue, as long as a [`Queue`] exists.
+/// The workqueue; null unless a [`Queue`] exists.
+///
+/// It stays until the library's exit, before which all modules that use it have gone.
 pub(super) fn queue() -> *mut bindings::workqueue_struct {
     QUEUE.load(Acquire)
 }
