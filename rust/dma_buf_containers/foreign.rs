@@ -54,6 +54,12 @@ impl Device {
         Ok(Self(NonNull::new(device).ok_or(ENOMEM)?))
     }
 
+    /// Makes the name operations of its fences return NULL.
+    pub(crate) fn forget_names(&self) {
+        // SAFETY: By the type invariant.
+        unsafe { bindings::foreign_forget_names(self.0.as_ptr()) }
+    }
+
     /// The fence of another job.
     pub(crate) fn submit(&self) -> Result<ARef<Fence>> {
         // SAFETY: By the type invariant; the reference is ours.

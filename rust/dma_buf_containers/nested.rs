@@ -44,7 +44,11 @@ mod tests {
         WaitError,
         MAX_NESTED, //
     };
-    use kernel::sync::rcu;
+    use kernel::{
+        fmt,
+        str::CString,
+        sync::rcu, //
+    };
 
     #[test]
     fn each_leaf_comes_once() -> Result {
@@ -153,6 +157,22 @@ mod tests {
             Ok(())
         })
         .is_ok());
+        Ok(())
+    }
+
+    #[test]
+    fn names_may_be_null() -> Result {
+        let device = Device::new(1)?;
+
+        device.forget_names();
+        let fence = device.submit()?;
+        {
+            let rcu = rcu::read_lock();
+            assert_eq!(fence.driver_name(&rcu), c"(null)");
+            assert_eq!(fence.timeline_name(&rcu), c"(null)");
+        }
+        let line = CString::try_from_fmt(fmt!("{}", &*fence))?;
+        assert!(line.to_bytes().ends_with(b" (null) (null) unsignalled"));
         Ok(())
     }
 

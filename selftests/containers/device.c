@@ -21,6 +21,8 @@ struct foreign_device {
 	spinlock_t lock;
 	u64 context;
 	unsigned int rings;
+	/* its fences have no names, as in some error paths of real drivers */
+	bool nameless;
 	u64 last;
 	struct list_head pending;
 	struct rcu_head rcu;
@@ -43,7 +45,7 @@ static struct foreign_fence *to_foreign(struct dma_fence *fence)
 
 static const char *foreign_name(struct dma_fence *fence)
 {
-	return "foreign";
+	return to_foreign(fence)->dev->nameless ? NULL : "foreign";
 }
 
 static bool foreign_enable_signaling(struct dma_fence *fence)
@@ -96,6 +98,12 @@ struct foreign_device *foreign_create(unsigned int rings)
 	return dev;
 }
 EXPORT_SYMBOL_GPL(foreign_create);
+
+void foreign_forget_names(struct foreign_device *dev)
+{
+	dev->nameless = true;
+}
+EXPORT_SYMBOL_GPL(foreign_forget_names);
 
 void foreign_put(struct foreign_device *dev)
 {

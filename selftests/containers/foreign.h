@@ -26,6 +26,7 @@ enum foreign_shape {
 };
 
 struct foreign_device *foreign_create(unsigned int rings);
+void foreign_forget_names(struct foreign_device *dev);
 void foreign_put(struct foreign_device *dev);
 struct dma_fence *foreign_submit(struct foreign_device *dev);
 u64 foreign_last(struct foreign_device *dev);

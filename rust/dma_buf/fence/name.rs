@@ -5,6 +5,7 @@
 use super::Fence;
 use crate::bindings;
 use kernel::{
+    ffi::c_char,
     fmt,
     prelude::*,
     seq_file::SeqFile,
@@ -12,8 +13,23 @@ use kernel::{
     sync::rcu, //
 };
 
+/// What a name operation returned. The core's own users print it with `%s`, so drivers get
+/// away with NULL.
+///
+/// # Safety
+///
+/// `name` is NULL, or a string that is valid and does not change for `'a`.
+unsafe fn name_or_null<'a>(name: *const c_char) -> &'a CStr {
+    if name.is_null() {
+        return c"(null)";
+    }
+    // SAFETY: By the function's contract.
+    unsafe { CStr::from_char_ptr(name) }
+}
+
 impl Fence {
-    /// The name of the fence's driver; "detached-driver" once it has signalled.
+    /// The name of the fence's driver; "detached-driver" once it has signalled, and
+    /// "(null)" if the driver gives none.
     ///
     /// What it points to belongs to the driver, which may free it a grace period
     /// after the signal: hence the guard, which the name cannot outlive.
@@ -34,8 +50,9 @@ impl Fence {
     /// ```
     pub fn driver_name<'a>(&'a self, _guard: &'a rcu::Guard) -> &'a CStr {
         // SAFETY: The fence is valid, and the guard shows that RCU is read-locked,
-        // for as long as the name is borrowed.
-        unsafe { CStr::from_char_ptr(bindings::dma_fence_driver_name(self.as_raw())) }
+        // for as long as the name is borrowed. Until then a driver keeps its names as they
+        // are: the core hands them to others in the same way.
+        unsafe { name_or_null(bindings::dma_fence_driver_name(self.as_raw())) }
     }
 
     /// The name of the fence's timeline; "signaled-timeline" once it has
@@ -46,7 +63,7 @@ impl Fence {
     /// C function: `dma_fence_timeline_name()`
     pub fn timeline_name<'a>(&'a self, _guard: &'a rcu::Guard) -> &'a CStr {
         // SAFETY: As in `driver_name`.
-        unsafe { CStr::from_char_ptr(bindings::dma_fence_timeline_name(self.as_raw())) }
+        unsafe { name_or_null(bindings::dma_fence_timeline_name(self.as_raw())) }
     }
 
     /// Prints the fence into a file: a line with its numbers, its names and
