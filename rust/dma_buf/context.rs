@@ -2,12 +2,15 @@
 
 //! Fence contexts: a driver's timelines.
 
+mod numbers;
 mod ops;
 mod vtable;
 
+pub use numbers::ContextNumbers;
 pub use ops::FenceContextOps;
 
 use crate::{
+    bindings,
     driver_fence::{
         DriverFence,
         DriverFenceAllocation, //
@@ -131,6 +134,23 @@ impl<T: FenceContextOps> FenceContext<T> {
     where
         Error: From<E>,
     {
+        // SAFETY: Any context; the count is not zero.
+        let number = unsafe { bindings::dma_fence_context_alloc(1) };
+
+        Self::with_number(number, driver_name, timeline_name, options, data)
+    }
+
+    /// [`Self::with_options`], for a context number that the caller took for it.
+    fn with_number<E>(
+        number: u64,
+        driver_name: &CStr,
+        timeline_name: &CStr,
+        options: ContextOptions,
+        data: impl PinInit<T, E>,
+    ) -> Result<Self>
+    where
+        Error: From<E>,
+    {
         // That of the driver, too: its module may go first.
         let driver_name = CString::try_from(driver_name)?;
         let timeline_name = CString::try_from(timeline_name)?;
@@ -138,6 +158,7 @@ impl<T: FenceContextOps> FenceContext<T> {
             timeline <- Timeline::new(
                 Entry::new(Handle::<Inner<T>>::ENTRY_OPS),
                 Self::TIMELINE_OPS,
+                number,
                 driver_name,
                 timeline_name,
                 options,
@@ -260,18 +281,6 @@ impl<T: FenceContextOps> FenceContext<T> {
     /// Any context. The cost grows with the number of pending fences that come after.
     pub fn pending_at(&self, seqno: u64) -> Option<ARef<Fence>> {
         self.timeline().pending_at(seqno)
-    }
-
-    /// Forgets the pending fences that nobody has any more, handles included (see
-    /// [`DriverFence::leave`]), and says how many. They never signal, which nobody can
-    /// tell.
-    ///
-    /// For timelines whose user may never get as far as some points. If the fences have
-    /// data that needs dropping, none is forgotten.
-    ///
-    /// Any context. The cost grows with the number of pending fences.
-    pub fn prune(&self) -> usize {
-        self.timeline().prune()
     }
 
     /// Fills `fences` with the first pending fences, in order, as far as it has room.

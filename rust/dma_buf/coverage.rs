@@ -13,7 +13,7 @@
 //! | `dma_fence_init` | none: sequence numbers are 64-bit | |
 //! | `dma_fence_get`, `dma_fence_put` | [`ARef<Fence>`](kernel::sync::aref::ARef) | state::reference_from_and_to_the_c_side |
 //! | `dma_fence_get_rcu`, `dma_fence_get_rcu_safe` | [`FenceSlot::get`] | slot::race_of_readers_and_writer_sees_whole_fences |
-//! | `dma_fence_release`, `dma_fence_free` | none: the core's; where a driver forgets a fence in its `release`, [`FenceContext::prune`] | left::prune_forgets_what_nobody_has |
+//! | `dma_fence_release`, `dma_fence_free` | none: the core's | |
 //! | `dma_fence_signal`, `_locked`, `dma_fence_check_and_signal`, `_locked` | [`DriverFence::signal`], which says whether it was the first | fence::test_signaling, order::race_of_handle_and_context_has_one_winner |
 //! | `dma_fence_signal_timestamp`, `_locked` | [`DriverFence::signal_timestamp`] | context::timestamp_is_the_drivers_or_the_time_of_the_signal |
 //! | a driver's loop over its pending list | [`FenceContext::signal_up_to`], [`FenceContext::signal_some`], [`FenceContext::pending_at`], [`FenceContext::signal_one`], [`FenceContext::cancel_all`], [`ContextOptions::bound`], [`FenceContext::first_pending`], [`DriverFence::leave`] | left::fence_left_to_its_context_is_completed_by_it, pieces::some_are_signalled_and_the_rest_is_not, pieces::pending_point_is_found, context::signal_up_to_keeps_results_and_leaves_the_rest, context::signal_one_completes_in_its_turn, context::cancel_all_signals_everything_with_its_error, context::bound_completes_what_is_late_and_all_before |

@@ -181,6 +181,7 @@ pub use chain::{
     Links, //
 };
 pub use context::{
+    ContextNumbers,
     FenceContext,
     FenceContextOps,
     SeqnoError, //
@@ -243,7 +244,10 @@ pub use section::{
     signalling,
     Section, //
 };
-pub use sync_file::SyncFile;
+pub use sync_file::{
+    SyncFile,
+    SyncFileAllocation, //
+};
 pub use timer::{
     Timer,
     TimerItem, //

@@ -213,17 +213,17 @@ impl Fence {
         self.flags_has(bindings::dma_fence_flag_bits_DMA_FENCE_FLAG_SIGNALED_BIT)
     }
 
-    /// Whether nobody has the fence but by this reference. References of the core count,
-    /// those of an array that was told to signal, say.
+    /// The number of references to the fence, among them those that the dma-fence core and
+    /// the fence's context hold. It may have changed by the time that this returns, unless
+    /// the caller knows of all of them.
     ///
     /// Context: any.
     ///
     /// C function: `kref_read()`
-    pub fn is_sole(this: &ARef<Fence>) -> bool {
+    pub fn refcount(&self) -> u32 {
         // SAFETY: Valid, and changed by atomic operations only.
-        unsafe { Atomic::from_ptr(&raw mut (*this.as_raw()).refcount.refcount.refs.counter) }
-            .load(Acquire)
-            == 1
+        unsafe { Atomic::from_ptr(&raw mut (*self.as_raw()).refcount.refcount.refs.counter) }
+            .load(Acquire) as u32
     }
 
     /// Whether somebody has had signalling enabled.

@@ -31,6 +31,8 @@ pub struct ContextOptions {
     pub(crate) domain: Option<Domain>,
     pub(crate) lock_class: Option<LockClass>,
     pub(crate) bound: Option<Delta>,
+    /// Not zero.
+    pub(crate) first_seqno: u64,
 }
 
 impl Default for ContextOptions {
@@ -46,7 +48,20 @@ impl ContextOptions {
             domain: None,
             lock_class: None,
             bound: None,
+            first_seqno: 1,
         }
+    }
+
+    /// The sequence number of the first fence that the context numbers by itself, 1 without
+    /// this option. Lower numbers have passed.
+    ///
+    /// Fails with `EINVAL` if it is 0.
+    pub fn first_seqno(mut self, seqno: u64) -> Result<Self> {
+        if seqno == 0 {
+            return Err(EINVAL);
+        }
+        self.first_seqno = seqno;
+        Ok(self)
     }
 
     /// The context's fences signal in sections of this domain.

@@ -6,7 +6,10 @@
 
 use crate::{
     bindings,
-    fence::Fence, //
+    fence::{
+        self,
+        Fence, //
+    }, //
 };
 use core::ptr::NonNull;
 use kernel::{
@@ -43,6 +46,91 @@ pub struct SyncFile {
     file: ARef<File>,
 }
 
+/// A file that will stand for a fence that is not published yet.
+///
+/// It is made before a job is committed, so that nothing after that can fail.
+///
+/// # Examples
+///
+/// ```
+/// use dma_buf::{Fence, SyncFileAllocation};
+/// use kernel::prelude::*;
+///
+/// // May fail, so it comes before the job is committed.
+/// let memory = SyncFileAllocation::new()?;
+/// // Cannot fail.
+/// let file = memory.into_file(&Fence::stub());
+/// # drop(file);
+/// # Ok::<(), Error>(())
+/// ```
+///
+/// # Invariants
+///
+/// `sync_file` is valid, this owns the one reference to its file, and the file has had no
+/// descriptor.
+pub struct SyncFileAllocation {
+    sync_file: NonNull<bindings::sync_file>,
+}
+
+// SAFETY: A reference to a file may be used and dropped by any thread.
+unsafe impl Send for SyncFileAllocation {}
+// SAFETY: As above; a shared reference gives access to nothing.
+unsafe impl Sync for SyncFileAllocation {}
+
+impl SyncFileAllocation {
+    /// Makes a file.
+    ///
+    /// Fails with `ENOMEM`. Context: process; may sleep.
+    ///
+    /// C function: `sync_file_create()`
+    pub fn new() -> Result<Self> {
+        Self::with_fence(&Fence::stub())
+    }
+
+    fn with_fence(fence: &Fence) -> Result<Self> {
+        // SAFETY: The fence is valid, and the callee takes its own reference.
+        let sync_file = unsafe { bindings::sync_file_create(fence.as_raw()) };
+
+        // INVARIANT: A new sync_file is owned by the one reference to its file.
+        Ok(Self {
+            sync_file: NonNull::new(sync_file).ok_or(ENOMEM)?,
+        })
+    }
+
+    /// Lets the file stand for `fence`, to which it takes a reference.
+    ///
+    /// Context: any.
+    pub fn into_file(self, fence: &Fence) -> SyncFile {
+        let new = ARef::into_raw(ARef::from(fence)).as_ptr().cast();
+
+        // SAFETY: By the type invariant nobody else uses the sync_file: without a descriptor
+        // nobody has found it. It owns a reference to each fence in its turn.
+        unsafe {
+            let previous = core::mem::replace(&mut (*self.sync_file.as_ptr()).fence, new);
+            fence::put(previous);
+        }
+        self.into_inner()
+    }
+
+    fn into_inner(self) -> SyncFile {
+        // SAFETY: By the type invariant; a sync_file has a file.
+        let file = unsafe { NonNull::new_unchecked((*self.sync_file.as_ptr()).file) };
+
+        core::mem::forget(self);
+        // SAFETY: The reference is ours. No descriptor stands for the file, so no `fdget_pos`
+        // runs.
+        let file = unsafe { ARef::from_raw(file.cast::<File>()) };
+        SyncFile { file }
+    }
+}
+
+impl Drop for SyncFileAllocation {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant the reference is ours.
+        unsafe { bindings::fput((*self.sync_file.as_ptr()).file) };
+    }
+}
+
 impl SyncFile {
     /// Makes a file for a fence, which it keeps a reference to.
     ///
@@ -53,17 +141,7 @@ impl SyncFile {
     ///
     /// C function: `sync_file_create()`
     pub fn new(fence: &Fence) -> Result<Self> {
-        // SAFETY: The fence is valid, and the callee takes its own reference.
-        let sync_file = unsafe { bindings::sync_file_create(fence.as_raw()) };
-        let sync_file = NonNull::new(sync_file).ok_or(ENOMEM)?;
-
-        // SAFETY: A new sync_file is owned by the one reference to its file,
-        // which is ours. No descriptor stands for it, so no `fdget_pos` runs.
-        let file = unsafe {
-            let file = NonNull::new((*sync_file.as_ptr()).file).ok_or(EINVAL)?;
-            ARef::from_raw(file.cast::<File>())
-        };
-        Ok(Self { file })
+        SyncFileAllocation::with_fence(fence).map(SyncFileAllocation::into_inner)
     }
 
     /// Gives the file its descriptor: user space can use it from here on.

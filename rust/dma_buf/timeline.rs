@@ -42,7 +42,6 @@ mod complete;
 mod drain;
 mod ops;
 mod place;
-mod prune;
 mod publish;
 mod reap;
 mod watchdog;
@@ -103,8 +102,7 @@ struct Inner {
 /// # Invariants
 ///
 /// - `pending` holds the headers of the fences published here and not signalled,
-///   by rising sequence number, each with a reference that the list owns; but not
-///   those that nobody else had a reference to when [`Self::prune`] looked. It is
+///   by rising sequence number, each with a reference that the list owns. It is
 ///   used only with `lock` held. While whoever holds that signals fences from its
 ///   front, its head is still linked to those, which may be gone; its rest is not.
 #[pin_data]
@@ -120,9 +118,9 @@ pub(crate) struct Timeline {
     /// be taken, and signals what is complete, where that is much.
     #[pin]
     reap: Opaque<bindings::irq_work>,
-    /// Only used with `lock` held, while not closed; but for `expired`. What it points to
-    /// stays for a grace period after that.
-    ops: &'static TimelineOps,
+    /// Valid while the timeline is not closed, and for a grace period after that; then
+    /// the module that it lies in may go. See [`Self::ops`].
+    ops: NonNull<TimelineOps>,
     /// That of `ops`. On a closed timeline nothing is on the list to call it for.
     drop_data: bindings::rcu_callback_t,
     context: u64,
@@ -145,6 +143,7 @@ impl Timeline {
     pub(crate) fn new(
         entry: Entry,
         ops: &'static TimelineOps,
+        context: u64,
         driver_name: CString,
         timeline_name: CString,
         options: ContextOptions,
@@ -157,8 +156,8 @@ impl Timeline {
                 unsafe { slot.write(bindings::list_head { next: slot, prev: slot }) }
             }),
             inner: UnsafeCell::new(Inner {
-                last: 0,
-                passed: 0,
+                last: options.first_seqno - 1,
+                passed: options.first_seqno - 1,
                 gives_out: false,
                 chosen: false,
                 closed: false,
@@ -168,9 +167,8 @@ impl Timeline {
                 unsafe { bindings::dma_buf_rs_init_irq_work(slot, Some(Self::reap)) }
             }),
             drop_data: ops.drop_data,
-            ops,
-            // SAFETY: Any context; the count is not zero.
-            context: unsafe { bindings::dma_fence_context_alloc(1) },
+            ops: NonNull::from(ops),
+            context,
             driver_name,
             timeline_name,
             options,
@@ -184,13 +182,31 @@ impl Timeline {
         self.context
     }
 
+    /// What the timeline knows of the driver's types.
+    ///
+    /// # Safety
+    ///
+    /// For `'a`, the lock is held and the timeline is not closed; or RCU is read-locked,
+    /// and the timeline was not closed inside that section; or the caller is one that
+    /// [`Self::sync`] waits for.
+    #[inline]
+    unsafe fn ops<'a>(&self) -> &'a TimelineOps {
+        // SAFETY: By the function's contract, the module that the operations lie in closes
+        // the timeline, waits for a grace period and calls `sync` before it goes.
+        unsafe { self.ops.as_ref() }
+    }
+
     /// Calls `f` for each fence on the list, in order, until it breaks, with the
     /// lock held.
-    fn for_each_pending(&self, mut f: impl FnMut(NonNull<Header>) -> ControlFlow<()>) {
+    ///
+    /// # Safety
+    ///
+    /// The lock is held.
+    unsafe fn for_each_pending(&self, mut f: impl FnMut(NonNull<Header>) -> ControlFlow<()>) {
         let head = self.pending.get();
 
-        // SAFETY: The list is initialised, the callers hold the lock, and what is
-        // on it is valid.
+        // SAFETY: The list is initialised, by the function's contract it is locked, and
+        // the fences on it are valid.
         unsafe {
             let mut link = (*head).next;
 

@@ -51,6 +51,30 @@ mod tests {
     }
 
     #[test]
+    fn first_seqno_is_the_drivers() -> Result {
+        assert!(ContextOptions::new().first_seqno(0).is_err());
+        let options = ContextOptions::new().first_seqno(1 << 40)?;
+        let context = FenceContext::with_options(c"mock", c"first", options, fixture::Mock)?;
+        let fence = next(&context)?;
+
+        assert_eq!(fence.seqno(), 1 << 40);
+        fence.signal(Ok(()));
+        // Numbers before the first have passed.
+        let context = FenceContext::with_options(c"mock", c"first", options, fixture::Mock)?;
+        let memory = context.new_fence_allocation(())?;
+        assert!(context
+            .new_fence_at(memory, (1 << 40) - 1)?
+            .leave()
+            .test_signaled_flag());
+        let memory = context.new_fence_allocation(())?;
+        assert!(!context
+            .new_fence_at(memory, 1 << 40)?
+            .leave()
+            .test_signaled_flag());
+        Ok(())
+    }
+
+    #[test]
     fn early_completion_waits_for_those_before() -> Result {
         let context = fixture::context()?;
         let (one, two, three) = (next(&context)?, next(&context)?, next(&context)?);

@@ -21,7 +21,10 @@ mod tests {
         },
     };
     use dma_buf::{
+        ContextNumbers,
+        ContextOptions,
         DriverFence,
+        Fence,
         FenceContext,
         FenceContextOps, //
     };
@@ -49,6 +52,48 @@ mod tests {
         let fence = context.new_fence(context.new_fence_allocation(Droppable(fences.clone()))?);
 
         Ok((context, fence, mine, fences))
+    }
+
+    struct Plain;
+
+    #[vtable]
+    impl FenceContextOps for Plain {
+        type FenceData = u32;
+    }
+
+    #[test]
+    fn data_is_found_by_the_number_after_the_signal() -> Result {
+        let numbers = ContextNumbers::<Plain>::new(1);
+        let others = ContextNumbers::<Plain>::new(1);
+        let context = numbers.context(c"mock", c"numbers", ContextOptions::new(), Plain)?;
+        let driver = context.new_fence(context.new_fence_allocation(7)?);
+        let fence = driver.fence();
+
+        assert!(numbers.contains(context.context()));
+        assert!(!others.contains(context.context()));
+        assert_eq!(numbers.data(&fence), Some(&7));
+        assert_eq!(others.data(&fence), None);
+        driver.signal(Ok(()));
+        assert!(fence.downcast::<Plain>(&rcu::read_lock()).is_none());
+        assert_eq!(numbers.data(&fence), Some(&7));
+        drop(context);
+        assert_eq!(numbers.data(&fence), Some(&7));
+        // All of the range are used up.
+        let another = numbers.context(c"mock", c"numbers", ContextOptions::new(), Plain);
+        assert!(matches!(another, Err(error) if error == ENOSPC));
+        Ok(())
+    }
+
+    #[test]
+    fn data_of_a_fence_on_a_closed_context_is_found() -> Result {
+        let numbers = ContextNumbers::<Plain>::new(1);
+        let context = numbers.context(c"mock", c"numbers", ContextOptions::new(), Plain)?;
+        let fence = context.new_fence(context.new_fence_allocation(7)?).fence();
+
+        // Cancelled with the handle, which was dropped.
+        assert_eq!(numbers.data(&fence), Some(&7));
+        assert_eq!(numbers.data(&Fence::stub()), None);
+        Ok(())
     }
 
     #[test]

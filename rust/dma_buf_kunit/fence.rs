@@ -8,14 +8,18 @@ use kernel::prelude::*;
 mod tests {
     use super::*;
     use crate::{
-        fixture,
+        fixture::{
+            self,
+            eventually, //
+        },
         foreign::foreign, //
     };
     use dma_buf::{
         Fence,
         FenceContext,
         Status,
-        SyncFile, //
+        SyncFile,
+        SyncFileAllocation, //
     };
     use fixture::Mock;
     use kernel::{
@@ -169,6 +173,22 @@ mod tests {
         let (_context, driver) = fixture::fence()?;
 
         drop(SyncFile::new(driver.as_fence())?);
+        driver.signal(Ok(()));
+        Ok(())
+    }
+
+    #[test]
+    fn file_made_before_its_fence_stands_for_it() -> Result {
+        let memory = SyncFileAllocation::new()?;
+        let (_context, driver) = fixture::fence()?;
+        let before = driver.as_fence().refcount();
+        let file = memory.into_file(driver.as_fence());
+
+        assert_eq!(driver.as_fence().refcount(), before + 1);
+        drop(file);
+        assert!(eventually(|| driver.as_fence().refcount() == before));
+        // One that is not used goes, too.
+        drop(SyncFileAllocation::new()?);
         driver.signal(Ok(()));
         Ok(())
     }

@@ -148,25 +148,6 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_has_is_forgotten_everywhere() -> Result {
-        let context = fixture::context()?;
-        let fences = downwards(&context)?;
-        let mut kept: Fences = KVec::new();
-
-        for (n, fence) in fences.into_iter().enumerate() {
-            // Whole pieces are kept, and whole ones are not.
-            if n / 300 % 2 == 0 || n % 7 == 0 {
-                kept.push(fence, GFP_KERNEL)?;
-            }
-        }
-        assert_eq!(context.prune(), MANY as usize - kept.len());
-        assert!(is_in_order(&context, kept.len() as u64)?);
-        assert_eq!(context.prune(), 0);
-        assert_eq!(context.cancel_all(ECANCELED), kept.len());
-        Ok(())
-    }
-
-    #[test]
     fn what_was_done_signals_with_the_first() -> Result {
         let context = fixture::context()?;
         let first = fixture::next(&context)?;
@@ -208,22 +189,6 @@ mod tests {
         assert!(eventually(|| last.test_signaled_flag()));
         assert_eq!(pending.as_fence().status(), Status::Pending);
         assert!(pending.signal(Ok(())));
-        Ok(())
-    }
-
-    #[test]
-    fn sole_reference() -> Result {
-        let (context, fence) = fixture::fence()?;
-        let one = fence.fence();
-
-        assert!(!Fence::is_sole(&one));
-        let two = one.clone();
-        assert!(fence.signal(Ok(())));
-        assert!(!Fence::is_sole(&one));
-        drop(two);
-        assert!(Fence::is_sole(&one));
-        drop(context);
-        assert!(Fence::is_sole(&one));
         Ok(())
     }
 

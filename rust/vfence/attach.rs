@@ -7,6 +7,7 @@
 
 use crate::{
     argument::Argument,
+    descriptors::MAX_LEAVES,
     uapi, //
 };
 use dma_buf::{
@@ -38,13 +39,27 @@ pub(crate) fn attach(argument: Argument) -> Result {
         return Err(EINVAL);
     }
     let buffer = DmaBuf::from_fd(args.dmabuf_fd)?;
-    // A reservation object has no containers in it. What this makes of one is made
-    // before the lock is taken: it may take a while.
+    // A reservation object has no containers in it. Flattening one may take a while, so that
+    // comes before the lock.
     let fence = SyncFile::fence_from_fd(args.fence_fd)?.flatten()?;
+    let count = fence.leaf_count();
 
+    if count > MAX_LEAVES {
+        return Err(E2BIG);
+    }
     let mut resv = ResvGuard::lock_interruptible(buffer)?;
+    let pending = resv
+        .fences(Usage::Bookkeep)
+        .filter(|(fence, _)| !fence.test_signaled_flag())
+        .take(MAX_LEAVES)
+        .count();
+
+    // Adding one fence looks at all that are pending.
+    if pending + count > MAX_LEAVES {
+        return Err(E2BIG);
+    }
     // All of them, or none.
-    resv.reserve(fence.leaf_count())?.add_leaves(&fence, usage)
+    resv.reserve(count)?.add_leaves(&fence, usage)
 }
 
 /// `VFENCE_IOC_RESV`.

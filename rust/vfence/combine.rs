@@ -4,9 +4,10 @@
 
 use crate::{
     argument::Argument,
-    containers::size,
-    descriptors,
-    device::Device,
+    descriptors::{
+        self,
+        Output, //
+    },
     uapi::*, //
 };
 use dma_buf::{
@@ -23,65 +24,64 @@ use kernel::{
 };
 
 /// `VFENCE_IOC_COMBINE`.
-pub(crate) fn combine(device: &Device, argument: Argument) -> Result {
+pub(crate) fn combine(argument: Argument) -> Result {
     let mut args: vfence_combine = argument.read()?;
 
     if args.flags != 0 || args.count == 0 {
         return Err(EINVAL);
     }
-    let array = match args.how {
-        VFENCE_COMBINE_ARRAY => true,
-        VFENCE_COMBINE_MERGE => false,
+    let fences = descriptors::fences(args.fences, args.count)?;
+    let fence = match args.how {
+        VFENCE_COMBINE_ARRAY => FenceArray::new(descriptors::leaves(&fences, 0)?)?,
+        VFENCE_COMBINE_MERGE => {
+            let mut count = 0;
+
+            for fence in &fences {
+                descriptors::count_leaves(fence, &mut count)?;
+            }
+            merge(&fences)?
+        }
         _ => return Err(EINVAL),
     };
-    let fences = descriptors::fences(args.fences, args.count)?;
-    let (fd, number) = descriptors::reserve()?;
-    let fence = if array {
-        FenceArray::new(descriptors::leaves(&fences)?)?
-    } else {
-        merge(&fences)?
-    };
-    let room = device.containers.room(size(&fence))?;
-    let file = SyncFile::new(&fence)?;
+    let output = Output::new()?;
 
-    args.fd = number;
+    args.fd = output.number();
     argument.write(&args)?;
     // An array that is only asked, and was not told to signal, has no error.
     fence.enable_signaling();
-    room.keep(&fence);
-    file.install(fd);
+    output.install(&fence);
     Ok(())
 }
 
 /// `VFENCE_IOC_CHAIN`.
-pub(crate) fn chain(device: &Device, argument: Argument) -> Result {
+pub(crate) fn chain(argument: Argument) -> Result {
     let mut args: vfence_chain = argument.read()?;
 
     if args.flags != 0 {
         return Err(EINVAL);
     }
-    let tail = tail(args.tail)?;
-    let flat = SyncFile::fence_from_fd(args.fence)?.flatten()?;
-    // An array may be in several links, or counted already; but it may also be anybody's
-    // that nothing else counts.
-    let count = 1 + size(&flat);
-    let (fd, number) = descriptors::reserve()?;
-    let link = FenceChainAllocation::new()?.append(tail, flat, args.point);
-    let link = FenceChain::into_fence(link);
-    let room = device.containers.room(count)?;
-    let file = SyncFile::new(&link)?;
+    let mut count = 0;
+    let tail = tail(args.tail, &mut count)?;
+    let fence = SyncFile::fence_from_fd(args.fence)?;
 
-    args.fd = number;
+    descriptors::count_leaves(&fence, &mut count)?;
+    let fence = fence.flatten()?;
+    let link = FenceChainAllocation::new()?;
+    let output = Output::new()?;
+
+    args.fd = output.number();
     argument.write(&args)?;
-    room.keep(&link);
-    file.install(fd);
+    output.install(&link.append(tail, fence, args.point));
     Ok(())
 }
 
-/// What a chain is appended to.
-pub(crate) fn tail(fd: i32) -> Result<Option<ARef<Fence>>> {
-    match fd {
-        -1 => Ok(None),
-        fd => SyncFile::fence_from_fd(fd).map(Some),
+/// What a chain is appended to. Counts its leaves into `count`.
+pub(crate) fn tail(fd: i32, count: &mut usize) -> Result<Option<ARef<Fence>>> {
+    if fd == -1 {
+        return Ok(None);
     }
+    let tail = SyncFile::fence_from_fd(fd)?;
+
+    descriptors::count_leaves(&tail, count)?;
+    Ok(Some(tail))
 }

@@ -61,7 +61,7 @@ pub(crate) fn hang(ring: &Ring, argument: Argument) -> Result {
     })
 }
 
-/// `VFENCE_IOC_RESET`.
+/// `VFENCE_IOC_RESET`. To be called while no job is submitted.
 pub(crate) fn reset(ring: &Ring, argument: Argument) -> Result {
     let args: vfence_reset = argument.read()?;
     // Not made into an error first: the kernel warns of what is none.
@@ -73,9 +73,6 @@ pub(crate) fn reset(ring: &Ring, argument: Argument) -> Result {
     if args.flags != 0 {
         return Err(EINVAL);
     }
-    // With nobody submitting, one knows what is reset.
-    let _turn = ring.turn.lock();
-
     ring.timeline.request(|state| {
         state.hangs = false;
         state.reset = Some((state.last, error));

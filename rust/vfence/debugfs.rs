@@ -4,8 +4,8 @@
 //!
 //! - `timelines`: a line for each, and one for each of its first pending fences,
 //!   indented: number, state, and age in us;
-//! - `counters`: what the device has done since it was loaded, and what counts against
-//!   its limit now;
+//! - `counters`: what the device has done since it was loaded, and how many fences count
+//!   against the limits of the timelines now;
 //! - `latency`: how many fences have signalled in less than so many ns from when the
 //!   irq_work was queued that signalled them.
 
@@ -14,86 +14,176 @@ use crate::{
         Device,
         Listed, //
     },
-    fences::{
-        now,
-        Fences, //
-    },
-    ring::Kind, //
+    fences::now,
+    ring::Kind,
+    LocalModule, //
 };
+use core::marker::PhantomData;
 use kernel::{
-    debugfs::{
-        Dir,
-        File, //
+    bindings,
+    ffi::{
+        c_int,
+        c_void, //
     },
     fmt,
+    module::this_module,
     prelude::*,
-    sync::{
-        rcu,
-        Arc, //
-    }, //
+    seq_file::SeqFile,
+    seq_print,
+    str::CStrExt,
+    sync::Arc, //
 };
 
 /// How many fences of a timeline are shown.
 const SHOWN: usize = 256;
 
-#[pin_data]
+/// The directory. Without memory it is not there, or not all of it.
+///
+/// Not `kernel::debugfs`: the files of that have no owner, so a module can be unloaded while
+/// one is open, and closing it then reads the module's memory.
+///
+/// # Invariants
+///
+/// `dir` is from `debugfs_create_dir()`, and the files in it have `device` as their data.
 pub(crate) struct Debugfs {
-    #[pin]
-    timelines: File<Arc<Device>>,
-    #[pin]
-    counters: File<Arc<Device>>,
-    #[pin]
-    latency: File<Arc<Device>>,
+    dir: *mut bindings::dentry,
+    device: Arc<Device>,
     #[cfg(vfence_misbehave)]
-    #[pin]
-    misbehave: File<()>,
-    /// Goes last.
-    dir: Dir,
+    _misbehave: crate::misbehave::Debugfs,
 }
+
+// SAFETY: The directory may be removed from any thread, and is not used otherwise.
+unsafe impl Send for Debugfs {}
+// SAFETY: As above.
+unsafe impl Sync for Debugfs {}
 
 impl Debugfs {
-    pub(crate) fn new(device: &Arc<Device>) -> impl PinInit<Self, Error> + use<'_> {
-        let dir = Dir::new(c"vfence");
-
-        try_pin_init!(Self {
-            timelines <- dir.read_callback_file(c"timelines", device.clone(), &timelines),
-            counters <- dir.read_callback_file(c"counters", device.clone(), &counters),
-            latency <- dir.read_callback_file(c"latency", device.clone(), &latency),
-            #[cfg(vfence_misbehave)]
-            misbehave <- dir.write_callback_file(c"misbehave", (), &crate::misbehave::write),
+    pub(crate) fn new(device: Arc<Device>) -> Self {
+        // SAFETY: The name is a string.
+        let dir = unsafe { bindings::debugfs_create_dir(c"vfence".as_char_ptr(), core::ptr::null_mut()) };
+        // INVARIANT: `dir` is just made, and the files get this device.
+        let this = Self {
             dir,
-        }? Error)
+            device,
+            #[cfg(vfence_misbehave)]
+            _misbehave: crate::misbehave::Debugfs::new(),
+        };
+
+        this.create::<Timelines>(c"timelines");
+        this.create::<Counters>(c"counters");
+        this.create::<Latency>(c"latency");
+        this
+    }
+
+    fn create<C: Contents>(&self, name: &CStr) {
+        let device: *const Device = &raw const *self.device;
+
+        // SAFETY: By the type invariant; an error in place of the directory will do. The file
+        // goes before the device, which is what its operations expect as data.
+        unsafe {
+            bindings::debugfs_create_file_full(
+                name.as_char_ptr(),
+                0o400,
+                self.dir,
+                device.cast_mut().cast(),
+                core::ptr::null(),
+                &FileOf::<C>::OPS,
+            )
+        };
     }
 }
 
-fn counters(device: &Arc<Device>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    device.stats.write_counters(f)?;
-    writeln!(f, "pending {}", device.fences.get())?;
-    writeln!(f, "contained {}", device.containers.fences.get())
+impl Drop for Debugfs {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant. It waits for the readers, and the files are gone then.
+        unsafe { bindings::debugfs_remove(self.dir) };
+    }
 }
 
-fn latency(device: &Arc<Device>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    device.stats.write_latency(f)
+/// What a file shows.
+trait Contents {
+    fn write(device: &Device, f: &mut fmt::Formatter<'_>) -> fmt::Result;
 }
 
-fn timelines(device: &Arc<Device>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let Ok(mut fences) = KVec::with_capacity(SHOWN, GFP_KERNEL) else {
-        return Err(fmt::Error);
+struct Shown<'a, C>(&'a Device, PhantomData<C>);
+
+impl<C: Contents> fmt::Display for Shown<'_, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        C::write(self.0, f)
+    }
+}
+
+struct FileOf<C>(PhantomData<C>);
+
+impl<C: Contents> FileOf<C> {
+    const OPS: bindings::file_operations = bindings::file_operations {
+        open: Some(Self::open),
+        read: Some(bindings::seq_read),
+        llseek: Some(bindings::seq_lseek),
+        release: Some(bindings::single_release),
+        owner: this_module::<LocalModule>().as_ptr(),
+        ..pin_init::zeroed()
     };
 
-    for listed in device.timelines.lock().iter() {
-        fences.clear();
-        write_timeline(listed, &mut fences, f)?;
+    /// # Safety
+    ///
+    /// Called by debugfs, to open a file whose data is the device.
+    unsafe extern "C" fn open(inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
+        // SAFETY: By the function's contract.
+        unsafe { bindings::single_open(file, Some(Self::show), (*inode).i_private) }
     }
-    Ok(())
+
+    /// # Safety
+    ///
+    /// Called by seq_file, for a file that `open` has opened, and that is not removed
+    /// meanwhile.
+    unsafe extern "C" fn show(seq: *mut bindings::seq_file, _: *mut c_void) -> c_int {
+        // SAFETY: By the function's contract: the device goes after the file.
+        let (device, seq) = unsafe { (&*(*seq).private.cast::<Device>(), SeqFile::from_raw(seq)) };
+
+        seq_print!(seq, "{}", Shown::<C>(device, PhantomData));
+        0
+    }
+}
+
+struct Counters;
+
+impl Contents for Counters {
+    fn write(device: &Device, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        device.stats.write_counters(f)
+    }
+}
+
+struct Latency;
+
+impl Contents for Latency {
+    fn write(device: &Device, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        device.stats.write_latency(f)
+    }
+}
+
+struct Timelines;
+
+impl Contents for Timelines {
+    fn write(device: &Device, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Ok(mut fences) = KVec::with_capacity(SHOWN, GFP_KERNEL) else {
+            return Err(fmt::Error);
+        };
+
+        for listed in device.timelines.lock().iter() {
+            fences.clear();
+            write_timeline(listed, &mut fences, f)?;
+        }
+        Ok(())
+    }
 }
 
 /// Number, state, and when it was made.
-type Shown = (u64, &'static str, i64);
+type Row = (u64, &'static str, i64);
 
 fn write_timeline(
     listed: &Listed,
-    fences: &mut KVec<Shown>,
+    fences: &mut KVec<Row>,
     f: &mut fmt::Formatter<'_>,
 ) -> fmt::Result {
     let timeline = &listed.timeline;
@@ -121,7 +211,7 @@ fn write_timeline(
 }
 
 /// Value, last number, number of pending fences, and whether it hangs.
-fn collect(listed: &Listed, fences: &mut KVec<Shown>) -> (u64, u64, u64, bool) {
+fn collect(listed: &Listed, fences: &mut KVec<Row>) -> (u64, u64, u64, bool) {
     let timeline = &listed.timeline;
 
     if timeline.kind == Kind::Points {
@@ -152,20 +242,19 @@ fn collect(listed: &Listed, fences: &mut KVec<Shown>) -> (u64, u64, u64, bool) {
     )
 }
 
-fn collect_points(listed: &Listed, fences: &mut KVec<Shown>) {
+fn collect_points(listed: &Listed, fences: &mut KVec<Row>) {
     let Ok(mut pending) = KVec::with_capacity(SHOWN, GFP_KERNEL) else {
         return;
     };
+
+    let timeline = &listed.timeline;
 
     if let Some(context) = &listed.fences {
         context.first_pending(&mut pending);
     }
     for fence in &pending {
-        let rcu = rcu::read_lock();
-        let made = fence.downcast::<Fences>(&rcu).map(|(_, made)| made.0);
-
-        if let Some(made) = made {
-            let _ = fences.push_within_capacity((fence.seqno(), "point", made));
+        if let Some(data) = timeline.device.numbers.data(fence) {
+            let _ = fences.push_within_capacity((fence.seqno(), "point", data.made));
         }
     }
 }

@@ -2,12 +2,15 @@
 
 //! Descriptors that come in and go out.
 
-use crate::uapi::VFENCE_MAX_FDS;
+use crate::uapi::{
+    VFENCE_MAX_FDS,
+    VFENCE_MAX_LEAVES, //
+};
 use dma_buf::{
     Fence,
     Leaf,
     SyncFile,
-    MAX_ARRAY_FENCES, //
+    SyncFileAllocation, //
 };
 use kernel::{
     fs::file::{
@@ -38,16 +41,22 @@ pub(crate) fn fences(address: u64, count: u32) -> Result<KVec<ARef<Fence>>> {
     Ok(fences)
 }
 
-/// All leaves of several fences, for an array.
-pub(crate) fn leaves(fences: &[ARef<Fence>]) -> Result<KVec<ARef<Leaf>>> {
+/// How many leaves may be behind a descriptor that this device makes.
+///
+/// `SYNC_IOC_FILE_INFO` allocates 80 bytes for each leaf without a bound of its own, and the
+/// page allocator warns above 4 MiB.
+pub(crate) const MAX_LEAVES: usize = VFENCE_MAX_LEAVES as usize;
+
+/// All leaves of several fences, for an array that gets `more` besides. Fails with `E2BIG`
+/// if these would be too many.
+pub(crate) fn leaves(fences: &[ARef<Fence>], more: usize) -> Result<KVec<ARef<Leaf>>> {
     let mut all = KVec::with_capacity(fences.len(), GFP_KERNEL)?;
 
     for fence in fences {
         let mut leaves = fence.leaves();
 
         while let Some(leaf) = leaves.next()? {
-            // One less, as a job's own fence may have to go in.
-            if all.len() >= MAX_ARRAY_FENCES - 1 {
+            if all.len() + more >= MAX_LEAVES {
                 return Err(E2BIG);
             }
             all.push(leaf.into(), GFP_KERNEL)?;
@@ -56,10 +65,40 @@ pub(crate) fn leaves(fences: &[ARef<Fence>]) -> Result<KVec<ARef<Leaf>>> {
     Ok(all)
 }
 
-/// A descriptor that nobody sees before it is installed, and its number.
-pub(crate) fn reserve() -> Result<(FileDescriptorReservation, i32)> {
-    let fd = FileDescriptorReservation::get_unused_fd_flags(O_CLOEXEC)?;
-    let number = fd.reserved_fd() as i32;
+/// Counts the leaves of a fence into `count`. Fails with `E2BIG` if these become too many.
+pub(crate) fn count_leaves(fence: &Fence, count: &mut usize) -> Result {
+    let mut leaves = fence.leaves();
 
-    Ok((fd, number))
+    while leaves.next()?.is_some() {
+        *count += 1;
+        if *count > MAX_LEAVES {
+            return Err(E2BIG);
+        }
+    }
+    Ok(())
+}
+
+/// A sync_file that user space does not see before it is installed.
+pub(crate) struct Output {
+    fd: FileDescriptorReservation,
+    file: SyncFileAllocation,
+}
+
+impl Output {
+    pub(crate) fn new() -> Result<Self> {
+        Ok(Self {
+            fd: FileDescriptorReservation::get_unused_fd_flags(O_CLOEXEC)?,
+            file: SyncFileAllocation::new()?,
+        })
+    }
+
+    /// The number of its descriptor.
+    pub(crate) fn number(&self) -> i32 {
+        self.fd.reserved_fd() as i32
+    }
+
+    /// Makes it stand for a fence, and user space see it.
+    pub(crate) fn install(self, fence: &Fence) {
+        self.file.into_file(fence).install(self.fd);
+    }
 }

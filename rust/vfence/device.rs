@@ -3,8 +3,6 @@
 //! What all open files have in common.
 
 use crate::{
-    containers::Containers,
-    deadlines::Deadlines,
     fences::{
         now,
         Fences, //
@@ -15,7 +13,10 @@ use crate::{
     throttle::Throttle,
     timeline::Timeline, //
 };
-use dma_buf::FenceContext;
+use dma_buf::{
+    ContextNumbers,
+    FenceContext, //
+};
 use kernel::{
     new_mutex,
     prelude::*,
@@ -29,15 +30,16 @@ use kernel::{
 /// The longest bound: an hour.
 const MAX_BOUND_MS: u32 = 3_600_000;
 
-/// The most files: the list of them is one allocation, of 4 MiB then, which is the
-/// largest there is.
-const MAX_FILES: u32 = 262_144;
-
-/// The most fences: each takes some hundred bytes.
+/// The most fences on a timeline: each takes some hundred bytes.
 const MAX_FENCES: u32 = 1 << 24;
+
+/// The most contexts with pending fences. `SYNC_IOC_MERGE` keeps one fence of each context, so
+/// no merge of this device's fences has more. `SYNC_IOC_FILE_INFO` can answer for 52 428.
+const MAX_CONTEXTS: u32 = 49_152;
 
 kernel::sync::global_lock! {
     // SAFETY: The module's init does that before anything else.
+    /// The device, for those who open it: from when the module's init can no longer fail.
     unsafe(uninit) static DEVICE: Mutex<Option<Arc<Device>>> = None;
 }
 
@@ -53,14 +55,12 @@ pub(crate) struct Device {
     pub(crate) bound: Delta,
     /// How many may be, on one timeline.
     pub(crate) max_fences: u32,
-    /// How many are, on all.
-    pub(crate) fences: Limit,
-    pub(crate) files: Limit,
-    pub(crate) containers: Arc<Containers>,
+    /// How many contexts may have pending fences.
+    pub(crate) contexts: Limit,
+    /// The numbers of all contexts.
+    pub(crate) numbers: ContextNumbers<Fences>,
     pub(crate) stats: Stats,
     pub(crate) throttle: Throttle,
-    #[pin]
-    pub(crate) deadlines: Deadlines,
     #[pin]
     pub(crate) timelines: Mutex<KVec<Listed>>,
 }
@@ -86,36 +86,27 @@ impl Device {
             *module_parameters::max_fences.value_ref(),
             MAX_FENCES,
         );
-        let max_fences_device = at_most(
-            "max_fences_device",
-            *module_parameters::max_fences_device.value_ref(),
-            MAX_FENCES,
+        let max_contexts = at_most(
+            "max_contexts",
+            *module_parameters::max_contexts.value_ref(),
+            MAX_CONTEXTS,
         );
-        let max_files = at_most(
-            "max_files",
-            *module_parameters::max_files.value_ref(),
-            MAX_FILES,
-        );
-
-        let containers = Containers::new(max_fences_device)?;
 
         Arc::pin_init(
             pin_init!(Self {
                 bound: Delta::from_millis(bound.into()),
                 max_fences,
-                fences: Limit::new(max_fences_device),
-                files: Limit::new(max_files),
-                containers,
+                contexts: Limit::new(max_contexts),
+                numbers: ContextNumbers::new(u32::MAX),
                 stats: Stats::new(),
                 throttle: Throttle::new(),
-                deadlines <- Deadlines::new(),
                 timelines <- new_mutex!(KVec::new()),
             }),
             GFP_KERNEL,
         )
     }
 
-    /// The device, as long as the module's [`Instance`] is there.
+    /// The device. Fails with `ENODEV` while the module is being loaded or unloaded.
     pub(crate) fn get() -> Result<Arc<Self>> {
         DEVICE.lock().clone().ok_or(ENODEV)
     }
@@ -151,16 +142,6 @@ impl Device {
         drop(timelines);
         drop(listed);
     }
-
-    /// Whether fences of a timeline that is there have this context.
-    pub(crate) fn has_context(&self, context: u64) -> bool {
-        self.timelines.lock().iter().any(|listed| {
-            listed
-                .fences
-                .as_ref()
-                .is_some_and(|fences| fences.context() == context)
-        })
-    }
 }
 
 /// Keeps the device for those who open it.
@@ -172,10 +153,13 @@ impl Instance {
         // SAFETY: Once, and before anybody uses it, by the function's contract.
         unsafe { DEVICE.init() };
 
-        let device = Device::new()?;
-        device.containers.open()?;
-        *DEVICE.lock() = Some(device.clone());
-        Ok(Self(device))
+        Device::new().map(Self)
+    }
+
+    /// Lets files be opened: not before the module's init can no longer fail. A failed init
+    /// frees the module whoever has it open.
+    pub(crate) fn open(&self) {
+        *DEVICE.lock() = Some(self.0.clone());
     }
 }
 
@@ -183,7 +167,6 @@ impl Drop for Instance {
     fn drop(&mut self) {
         let device = DEVICE.lock().take();
 
-        self.0.containers.close();
         drop(device);
     }
 }

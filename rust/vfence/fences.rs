@@ -15,8 +15,10 @@ use kernel::{
     prelude::*,
     sync::{
         atomic::{
+            Acquire,
             Atomic,
-            Relaxed, //
+            Relaxed,
+            Release, //
         },
         Arc, //
     },
@@ -27,54 +29,101 @@ use kernel::{
     }, //
 };
 
-/// What a fence carries: when it was made, in ns of CLOCK_MONOTONIC.
-pub(crate) struct Made(pub(crate) i64);
-
-impl Made {
-    pub(crate) fn now() -> Self {
-        Self(now())
-    }
-}
-
 /// The time in ns of CLOCK_MONOTONIC.
 pub(crate) fn now() -> i64 {
     Instant::<Monotonic>::now().as_nanos()
 }
 
-/// A context's data.
+/// The earliest deadline that user space has set for a fence, in ns of CLOCK_MONOTONIC.
+struct Deadline {
+    is_set: Atomic<bool>,
+    ns: Atomic<i64>,
+}
+
+impl Deadline {
+    fn new() -> Self {
+        Self {
+            is_set: Atomic::new(false),
+            ns: Atomic::new(i64::MAX),
+        }
+    }
+
+    fn set(&self, ns: i64) {
+        let mut earliest = self.ns.load(Relaxed);
+
+        while ns < earliest {
+            match self.ns.cmpxchg(earliest, ns, Relaxed) {
+                Ok(_) => break,
+                Err(other) => earliest = other,
+            }
+        }
+        self.is_set.store(true, Release);
+    }
+
+    fn get(&self) -> Option<i64> {
+        self.is_set.load(Acquire).then(|| self.ns.load(Relaxed))
+    }
+
+    fn clear(&self) {
+        self.is_set.store(false, Relaxed);
+        self.ns.store(i64::MAX, Relaxed);
+    }
+}
+
+/// The data of a fence, which stays as long as the fence does.
+pub(crate) struct FenceData {
+    /// When it was made, in ns of CLOCK_MONOTONIC.
+    pub(crate) made: i64,
+    deadline: Deadline,
+}
+
+impl FenceData {
+    pub(crate) fn new() -> Self {
+        Self {
+            made: now(),
+            deadline: Deadline::new(),
+        }
+    }
+
+    pub(crate) fn deadline(&self) -> Option<i64> {
+        self.deadline.get()
+    }
+
+    /// Forgets the deadline. Only for a fence that nobody else has.
+    pub(crate) fn clear_deadline(&self) {
+        self.deadline.clear();
+    }
+}
+
+/// The data of a context.
 pub(crate) struct Fences {
     timeline: Arc<Timeline>,
-    /// The context's own number.
-    context: Atomic<u64>,
 }
 
 impl Fences {
-    /// Makes a context for fences of a timeline.
-    pub(crate) fn context(timeline: &Arc<Timeline>) -> Result<FenceContext<Self>> {
-        let context = FenceContext::with_options(
+    /// Makes a context for fences of a timeline, which is to begin with this number.
+    pub(crate) fn context(timeline: &Arc<Timeline>, first: u64) -> Result<FenceContext<Self>> {
+        let device = &timeline.device;
+
+        device.numbers.context(
             c"vfence",
             &timeline.name,
-            ContextOptions::new().bound(timeline.device.bound)?,
+            ContextOptions::new()
+                .bound(device.bound)?
+                .first_seqno(first)?,
             Self {
                 timeline: timeline.clone(),
-                context: Atomic::new(0),
             },
-        )?;
-
-        context.context.store(context.context(), Relaxed);
-        Ok(context)
+        )
     }
 }
 
 #[vtable]
 impl FenceContextOps for Fences {
-    type FenceData = Made;
+    type FenceData = FenceData;
 
-    fn set_deadline(&self, _data: &Made, seqno: u64, deadline: Instant<Monotonic>) {
-        self.timeline
-            .device
-            .deadlines
-            .set(self.context.load(Relaxed), seqno, deadline.as_nanos());
+    fn set_deadline(&self, data: &FenceData, _seqno: u64, deadline: Instant<Monotonic>) {
+        data.deadline.set(deadline.as_nanos());
     }
 
     fn expired(&self, seqno: u64, count: usize) {

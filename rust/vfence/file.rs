@@ -9,10 +9,10 @@ use crate::{
         Kind,
         Ring, //
     },
+    turns::Turns,
     uapi::*, //
 };
 use kernel::{
-    new_mutex,
     prelude::*,
     str::{
         CStr,
@@ -20,55 +20,33 @@ use kernel::{
     },
     sync::{
         Arc,
-        Mutex,
         SetOnce, //
     },
     task::Task, //
 };
 
-/// Counts an open file.
-struct Open(Arc<Device>);
-
-impl Open {
-    fn new(device: Arc<Device>) -> Result<Self> {
-        if !device.files.add(1) {
-            return Err(EMFILE);
-        }
-        Ok(Self(device))
-    }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.0.files.sub(1);
-    }
-}
-
 #[pin_data]
 pub(crate) struct OpenFile {
     pub(crate) device: Arc<Device>,
-    ring: SetOnce<Pin<KBox<Ring>>>,
-    /// Held by who makes that.
+    ring: SetOnce<Ring>,
+    /// Taken by ioctls that submit, or make the timeline.
     #[pin]
-    making: Mutex<()>,
-    /// What a timeline is called that is not set up.
+    turns: Turns,
+    /// The name of a timeline that is not set up.
     name: CString,
-    _open: Open,
 }
 
 impl OpenFile {
     pub(crate) fn new() -> Result<Pin<KBox<Self>>> {
         let device = Device::get()?;
-        let open = Open::new(device.clone())?;
         let name = task_name()?;
 
         KBox::pin_init(
             pin_init!(Self {
                 device,
                 ring: SetOnce::new(),
-                making <- new_mutex!(()),
+                turns <- Turns::new(),
                 name,
-                _open: open,
             }),
             GFP_KERNEL,
         )
@@ -76,42 +54,40 @@ impl OpenFile {
 
     /// The timeline, if it is used.
     pub(crate) fn used(&self) -> Option<&Ring> {
-        self.ring.as_ref().map(|ring| &**ring)
+        self.ring.as_ref()
     }
 
-    /// The timeline, which is of this kind then if it was of none.
-    pub(crate) fn ring(&self, kind: Kind) -> Result<&Ring> {
-        let ring = self.make(kind)?;
+    /// Runs an ioctl that is for a timeline of one of these kinds, and the only one of its
+    /// kind at that time. If the timeline is unused, it is of the first kind if the ioctl
+    /// succeeds.
+    pub(crate) fn exclusively(
+        &self,
+        kinds: &[Kind],
+        run: impl FnOnce(&Ring) -> Result,
+    ) -> Result {
+        let _turn = self.turns.take()?;
 
-        if ring.timeline.kind != kind {
-            return Err(EINVAL);
-        }
-        Ok(ring)
-    }
-
-    /// The timeline, if it may have jobs.
-    pub(crate) fn jobs(&self) -> Result<&Ring> {
-        let ring = self.make(Kind::Ordered)?;
-
-        if ring.timeline.kind == Kind::Points {
-            return Err(EINVAL);
-        }
-        Ok(ring)
-    }
-
-    /// The timeline, which is of this kind if it was not used.
-    fn make(&self, kind: Kind) -> Result<&Ring> {
         if let Some(ring) = self.used() {
-            return Ok(ring);
+            return run(ring.of_kind(kinds)?);
         }
-        let _making = self.making.lock();
+        let name = CString::try_from(&*self.name)?;
+        let ring = Ring::new(&self.device, name, kinds[0])?;
 
-        if self.used().is_none() {
-            let name = CString::try_from(&*self.name)?;
+        run(&ring)?;
+        self.ring.populate(ring);
+        Ok(())
+    }
 
-            self.ring.populate(Ring::new(&self.device, name, kind)?);
+    /// [`Self::exclusively`], but beside others once the timeline is used.
+    pub(crate) fn beside_others(
+        &self,
+        kinds: &[Kind],
+        run: impl FnOnce(&Ring) -> Result,
+    ) -> Result {
+        match self.used() {
+            Some(ring) => run(ring.of_kind(kinds)?),
+            None => self.exclusively(kinds, run),
         }
-        self.used().ok_or(ENOMEM)
     }
 
     /// `VFENCE_IOC_SETUP`.
@@ -134,7 +110,7 @@ impl OpenFile {
             return Err(EINVAL);
         }
         let name = CString::try_from(if text.is_empty() { &*self.name } else { name })?;
-        let _making = self.making.lock();
+        let _turn = self.turns.take()?;
 
         if self.used().is_some() {
             return Err(EBUSY);

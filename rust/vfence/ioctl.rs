@@ -13,7 +13,10 @@ use crate::{
     file::OpenFile,
     points,
     query,
-    ring::Kind,
+    ring::{
+        Kind,
+        JOBS, //
+    },
     submit,
     uapi::*, //
 };
@@ -52,7 +55,6 @@ const RESET: u32 = write::<vfence_reset>(0x05);
 const COMBINE: u32 = read_write::<vfence_combine>(0x06);
 const CHAIN: u32 = read_write::<vfence_chain>(0x07);
 const QUERY: u32 = read_write::<vfence_query>(0x08);
-const DEADLINE: u32 = read_write::<vfence_deadline>(0x09);
 const ATTACH: u32 = write::<vfence_attach>(0x10);
 const RESV: u32 = read_write::<vfence_resv>(0x11);
 
@@ -64,23 +66,28 @@ const SW_SYNC_DEADLINE: u32 = _IOWR::<vfence_sw_sync_deadline>(SW_SYNC_MAGIC, 2)
 pub(crate) fn dispatch(file: &OpenFile, number: u32, address: usize) -> Result {
     let argument = Argument::new(address, _IOC_SIZE(number));
 
+    let points = &[Kind::Points];
+
     match number {
-        SW_SYNC_CREATE => return points::create(file.ring(Kind::Points)?, argument),
-        SW_SYNC_INC => return points::increment(file.ring(Kind::Points)?, argument),
-        SW_SYNC_DEADLINE => return points::deadline(file, argument),
+        SW_SYNC_CREATE => {
+            return file.exclusively(points, |ring| points::create(ring, argument));
+        }
+        SW_SYNC_INC => {
+            return file.exclusively(points, |ring| points::increment(ring, argument));
+        }
+        SW_SYNC_DEADLINE => return points::deadline(&file.device, argument),
         _ => {}
     }
     match without_size(number) {
-        SUBMIT => submit::submit(file.jobs()?, argument),
-        SIGNAL => complete::signal(file.jobs()?, argument),
+        SUBMIT => file.exclusively(JOBS, |ring| submit::submit(ring, argument)),
+        SIGNAL => file.beside_others(JOBS, |ring| complete::signal(ring, argument)),
         INFO => query::info(file, argument),
         SETUP => file.setup(argument),
-        HANG => complete::hang(file.jobs()?, argument),
-        RESET => complete::reset(file.jobs()?, argument),
-        COMBINE => combine::combine(&file.device, argument),
-        CHAIN => combine::chain(&file.device, argument),
+        HANG => file.beside_others(JOBS, |ring| complete::hang(ring, argument)),
+        RESET => file.exclusively(JOBS, |ring| complete::reset(ring, argument)),
+        COMBINE => combine::combine(argument),
+        CHAIN => combine::chain(argument),
         QUERY => query::query(file, argument),
-        DEADLINE => query::deadline(file, argument),
         ATTACH => attach::attach(argument),
         RESV => attach::resv(argument),
         _ => Err(ENOTTY),

@@ -12,7 +12,10 @@
 use crate::{
     fences::Fences,
     in_fences::InFences,
-    limits::Charge, //
+    limits::{
+        Charge,
+        ContextCharge, //
+    }, //
 };
 use dma_buf::{
     DriverFence,
@@ -54,7 +57,7 @@ pub(crate) struct Job {
     pub(crate) node: Option<RBTreeNodeReservation<(i64, u64), ()>>,
     charge: Charge,
     /// On an unordered timeline, its own.
-    _context: Option<FenceContext<Fences>>,
+    _context: Option<(FenceContext<Fences>, ContextCharge)>,
     /// When it was submitted, in ns of CLOCK_MONOTONIC.
     pub(crate) since: i64,
 }
@@ -87,12 +90,12 @@ impl Allocation {
     pub(crate) fn into_job(
         self,
         fence: DriverFence<Fences>,
-        context: Option<FenceContext<Fences>>,
+        context: Option<(FenceContext<Fences>, ContextCharge)>,
     ) -> (RBTreeNodeReservation<u64, Job>, Job) {
         let job = Job {
             phase: Phase::Waiting,
             shared: fence.fence(),
-            since: fence.data().0,
+            since: fence.data().made,
             fence: Some(fence),
             in_fences: self.in_fences,
             due: None,

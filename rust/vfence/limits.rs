@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! How much may be pending.
-//!
-//! What counts is a fence that has not signalled, and a fence that a job waits for,
-//! as each takes about as much memory as the other.
 
 use crate::{
     device::Device,
@@ -42,15 +39,15 @@ impl Limit {
         self.count.load(Relaxed)
     }
 
-    /// Adds, unless that is too much.
-    pub(crate) fn add(&self, count: usize) -> bool {
+    /// Adds to the sum. Fails with `ENOSPC` if it would be above the limit.
+    pub(crate) fn add(&self, count: usize) -> Result {
         let count = count as i64;
 
         if self.count.fetch_add(count, Relaxed) + count > i64::from(self.max) {
             self.count.add(-count, Relaxed);
-            return false;
+            return Err(ENOSPC);
         }
-        true
+        Ok(())
     }
 
     pub(crate) fn sub(&self, count: usize) {
@@ -58,19 +55,8 @@ impl Limit {
     }
 }
 
-/// Counts against both limits, or fails with `ENOSPC`.
-pub(crate) fn charge(timeline: &Limit, device: &Device, count: usize) -> Result {
-    if !timeline.add(count) {
-        return Err(ENOSPC);
-    }
-    if !device.fences.add(count) {
-        timeline.sub(count);
-        return Err(ENOSPC);
-    }
-    Ok(())
-}
-
-/// What a job counts for, until this goes.
+/// What a job counts for on its timeline: its fence, until that has signalled, and the
+/// in-fences that it waits for, each of which takes about as much memory.
 pub(crate) struct Charge {
     timeline: Arc<Timeline>,
     count: usize,
@@ -95,5 +81,21 @@ impl Charge {
 impl Drop for Charge {
     fn drop(&mut self) {
         self.timeline.uncharge(self.count);
+    }
+}
+
+/// Counts a context that may have pending fences.
+pub(crate) struct ContextCharge(Arc<Device>);
+
+impl ContextCharge {
+    pub(crate) fn new(device: &Arc<Device>) -> Result<Self> {
+        device.contexts.add(1)?;
+        Ok(Self(device.clone()))
+    }
+}
+
+impl Drop for ContextCharge {
+    fn drop(&mut self) {
+        self.0.contexts.sub(1);
     }
 }

@@ -2,7 +2,7 @@
 
 //! Misbehaviour on request: only in `vfence_misuse.ko`, for the suite `lockdep`.
 //!
-//! A word written to `/sys/kernel/debug/vfence/misbehave` has the next interrupt do what
+//! A word written to `/sys/kernel/debug/vfence_misuse/misbehave` has the next interrupt do what
 //! none may do before it completes jobs.
 
 use dma_buf::{
@@ -10,6 +10,10 @@ use dma_buf::{
     Resv, //
 };
 use kernel::{
+    debugfs::{
+        Dir,
+        File, //
+    },
     new_mutex,
     new_spinlock,
     prelude::*,
@@ -37,8 +41,22 @@ const MISDEEDS: [Misdeed; 5] = [
 /// What is to be done next, counted from 1; 0 is nothing.
 static NEXT: Atomic<usize> = Atomic::new(0);
 
+pub(crate) struct Debugfs {
+    _file: Option<Pin<KBox<File<()>>>>,
+}
+
+impl Debugfs {
+    pub(crate) fn new() -> Self {
+        let dir = Dir::new(c"vfence_misuse");
+
+        Self {
+            _file: KBox::pin_init(dir.write_callback_file(c"misbehave", (), &write), GFP_KERNEL).ok(),
+        }
+    }
+}
+
 /// What is written to the file.
-pub(crate) fn write(_: &(), reader: &mut UserSliceReader) -> Result {
+fn write(_: &(), reader: &mut UserSliceReader) -> Result {
     let mut word = [0; 16];
     let length = reader.len();
 

@@ -7,26 +7,14 @@
 
 use crate::{
     argument::Argument,
-    descriptors,
-    fences::{
-        Fences,
-        Made, //
-    },
-    file::OpenFile,
+    descriptors::Output,
+    device::Device,
+    fences::FenceData,
     ring::Ring,
     uapi::*, //
 };
-use dma_buf::{
-    FenceContext,
-    SyncFile, //
-};
-use kernel::{
-    prelude::*,
-    sync::{
-        atomic::Relaxed,
-        rcu, //
-    }, //
-};
+use dma_buf::SyncFile;
+use kernel::prelude::*;
 
 /// The point nearest to the counter with these 32 bits. What lies before 0 has passed
 /// as well as 0 has.
@@ -36,60 +24,42 @@ fn unwrap(value: u64, point: u32) -> u64 {
     value.saturating_add_signed(distance.into())
 }
 
-/// Forgets the points that nobody has any more.
-fn prune(ring: &Ring, fences: &FenceContext<Fences>) {
-    let count = fences.prune();
-
-    ring.timeline.uncharge(count);
-    ring.timeline.device.stats.forgotten.add(count);
-}
-
-/// Counts a point against the limits.
-fn charge(ring: &Ring, fences: &FenceContext<Fences>) -> Result {
-    let timeline = &ring.timeline;
-
-    // Not each time: it looks at all that are pending.
-    if timeline.pending.get() >= ring.prune_at.load(Relaxed) {
-        prune(ring, fences);
-        ring.prune_at
-            .store(2 * timeline.pending.get() + 64, Relaxed);
-    }
-    timeline.charge(1).or_else(|_| {
-        prune(ring, fences);
-        timeline.charge(1)
-    })
-}
-
-/// `SW_SYNC_IOC_CREATE_FENCE`.
+/// `SW_SYNC_IOC_CREATE_FENCE`. To be called by one at a time.
 pub(crate) fn create(ring: &Ring, argument: Argument) -> Result {
     let fences = ring.fences.as_ref().ok_or(EINVAL)?;
     let timeline = &ring.timeline;
-    let (fd, number) = descriptors::reserve()?;
     let mut args: vfence_sw_sync_create = argument.read()?;
-    let memory = fences.new_fence_allocation(Made::now())?;
+    let output = Output::new()?;
 
-    args.fence = number;
-    argument.write(&args)?;
-
-    // The counter stays as it is, and all that it has passed has signalled.
-    let turn = ring.turn.lock();
+    // The counter stays as it is meanwhile, and the fences of all points that it has passed
+    // have signalled.
     let value = timeline.state.lock().value;
     let point = unwrap(value, args.value);
 
-    // As with sw_sync, equal points are one fence while they are pending.
+    args.fence = output.number();
+    // As with sw_sync, equal points are one fence while it is pending and somebody has it.
     if let Some(fence) = fences.pending_at(point) {
-        drop(turn);
-        SyncFile::new(&fence)?.install(fd);
+        // One reference is ours, and the other is the context's.
+        let is_unused = fence.refcount() == 2;
+
+        argument.write(&args)?;
+        if let Some(data) = timeline.device.numbers.data(&fence).filter(|_| is_unused) {
+            data.clear_deadline();
+        }
+        output.install(&fence);
         return Ok(());
     }
-    charge(ring, fences)?;
-    let fence = match fences.new_fence_at(memory, point) {
-        Ok(fence) => fence.leave(),
-        Err(error) => {
-            timeline.uncharge(1);
-            return Err(error.into());
-        }
-    };
+    let memory = fences.new_fence_allocation(FenceData::new())?;
+
+    timeline.charge(1)?;
+    if let Err(error) = argument.write(&args) {
+        timeline.uncharge(1);
+        return Err(error);
+    }
+
+    // From here on, nothing fails: this context gives out no numbers by itself.
+    let fence = fences.new_fence_at(memory, point)?.leave();
+
     timeline.device.stats.submitted.add(1);
     if point <= value {
         fences.signal_up_to(value);
@@ -103,18 +73,13 @@ pub(crate) fn create(ring: &Ring, argument: Argument) -> Result {
     let mut state = timeline.state.lock();
     state.last = state.last.max(point);
     drop(state);
-    drop(turn);
-
-    // If there is no memory for it, nobody has the fence, and it is forgotten.
-    let file = SyncFile::new(&fence)?;
-    file.install(fd);
+    output.install(&fence);
     Ok(())
 }
 
-/// `SW_SYNC_IOC_INC`.
+/// `SW_SYNC_IOC_INC`. To be called by one at a time.
 pub(crate) fn increment(ring: &Ring, argument: Argument) -> Result {
     let step: u32 = argument.read()?;
-    let _turn = ring.turn.lock();
 
     ring.timeline.request(|state| {
         state.value = state.value.saturating_add(step.into());
@@ -123,21 +88,15 @@ pub(crate) fn increment(ring: &Ring, argument: Argument) -> Result {
 }
 
 /// `SW_SYNC_GET_DEADLINE`.
-pub(crate) fn deadline(file: &OpenFile, argument: Argument) -> Result {
+pub(crate) fn deadline(device: &Device, argument: Argument) -> Result {
     let mut args: vfence_sw_sync_deadline = argument.read()?;
 
     if args.deadline_ns != 0 || args.pad != 0 {
         return Err(EINVAL);
     }
     let fence = SyncFile::fence_from_fd(args.fence_fd)?;
-    let (context, seqno) = (fence.context(), fence.seqno());
-    // Once it has signalled, its context tells whose it is.
-    let is_ours = fence.downcast::<Fences>(&rcu::read_lock()).is_some();
+    let data = device.numbers.data(&fence).ok_or(EINVAL)?;
 
-    match file.device.deadlines.get(context, seqno) {
-        Some(deadline) => args.deadline_ns = deadline as u64,
-        None if is_ours || file.device.has_context(context) => return Err(ENOENT),
-        None => return Err(EINVAL),
-    }
+    args.deadline_ns = data.deadline().ok_or(ENOENT)? as u64;
     argument.write(&args)
 }

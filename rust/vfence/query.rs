@@ -27,9 +27,9 @@ pub(crate) fn info(file: &OpenFile, argument: Argument) -> Result {
         bound_ns: device.bound.as_nanos() as u64,
         max_delay_ns: MAX_DELAY_NS,
         max_fds: VFENCE_MAX_FDS,
-        max_files: device.files.max(),
+        max_leaves: VFENCE_MAX_LEAVES,
         max_fences: device.max_fences,
-        max_fences_device: device.fences.max(),
+        max_contexts: device.contexts.max(),
     })
 }
 
@@ -69,20 +69,5 @@ pub(crate) fn query(file: &OpenFile, argument: Argument) -> Result {
             ),
         };
     }
-    argument.write(&args)
-}
-
-/// `VFENCE_IOC_DEADLINE`.
-pub(crate) fn deadline(file: &OpenFile, argument: Argument) -> Result {
-    let mut args: vfence_deadline = argument.read()?;
-
-    if args.flags != 0 || args.pad != 0 {
-        return Err(EINVAL);
-    }
-    args.deadline_ns = file
-        .device
-        .deadlines
-        .get(args.context, args.seqno)
-        .ok_or(ENOENT)? as u64;
     argument.write(&args)
 }

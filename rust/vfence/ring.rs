@@ -10,6 +10,7 @@ use crate::{
         Interrupt,
         Links, //
     },
+    limits::ContextCharge,
     timeline::Timeline, //
 };
 use dma_buf::{
@@ -18,15 +19,13 @@ use dma_buf::{
     Timer, //
 };
 use kernel::{
-    new_mutex,
     prelude::*,
     str::CString,
-    sync::{
-        atomic::Atomic,
-        Arc,
-        Mutex, //
-    }, //
+    sync::Arc, //
 };
+
+/// Timelines of jobs.
+pub(crate) const JOBS: &[Kind] = &[Kind::Ordered, Kind::Unordered];
 
 /// What the fences of a timeline are for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -39,27 +38,25 @@ pub(crate) enum Kind {
     Points,
 }
 
-#[pin_data(PinnedDrop)]
 pub(crate) struct Ring {
     pub(crate) timeline: Arc<Timeline>,
     /// The context of all fences, unless they have one each.
     pub(crate) fences: Option<Arc<FenceContext<Fences>>>,
     /// As long as this exists, the links to it work.
     _interrupt: IrqWork<Interrupt>,
-    /// Held by who submits: numbers are given out in the order in which jobs are known.
-    #[pin]
-    pub(crate) turn: Mutex<()>,
-    /// When so many points are pending, those that nobody has are looked for.
-    pub(crate) prune_at: Atomic<i64>,
+    _charge: Option<ContextCharge>,
 }
 
 impl Ring {
     /// Makes a timeline that is idle.
-    pub(crate) fn new(device: &Arc<Device>, name: CString, kind: Kind) -> Result<Pin<KBox<Self>>> {
+    pub(crate) fn new(device: &Arc<Device>, name: CString, kind: Kind) -> Result<Self> {
         let timeline = Timeline::new(device.clone(), name, kind)?;
-        let fences = match kind {
-            Kind::Unordered => None,
-            _ => Some(Arc::new(Fences::context(&timeline)?, GFP_KERNEL)?),
+        let (fences, charge) = match kind {
+            Kind::Unordered => (None, None),
+            _ => (
+                Some(Arc::new(Fences::context(&timeline, 1)?, GFP_KERNEL)?),
+                Some(ContextCharge::new(device)?),
+            ),
         };
         let interrupt = IrqWork::new(Interrupt {
             timeline: timeline.clone(),
@@ -69,16 +66,12 @@ impl Ring {
             interrupt: interrupt.queuer(),
             timer: Timer::new(Alarm(timeline.clone()))?,
         };
-        let ring = KBox::pin_init(
-            pin_init!(Self {
-                timeline,
-                fences,
-                _interrupt: interrupt,
-                turn <- new_mutex!(()),
-                prune_at: Atomic::new(64),
-            }),
-            GFP_KERNEL,
-        )?;
+        let ring = Self {
+            timeline,
+            fences,
+            _interrupt: interrupt,
+            _charge: charge,
+        };
 
         // The drop relies on them.
         ring.timeline.state.lock().links = Some(links);
@@ -87,9 +80,19 @@ impl Ring {
     }
 }
 
-#[pinned_drop]
-impl PinnedDrop for Ring {
-    fn drop(self: Pin<&mut Self>) {
+impl Ring {
+    /// The timeline, if it is of one of these kinds.
+    pub(crate) fn of_kind(&self, kinds: &[Kind]) -> Result<&Self> {
+        if kinds.contains(&self.timeline.kind) {
+            Ok(self)
+        } else {
+            Err(EINVAL)
+        }
+    }
+}
+
+impl Drop for Ring {
+    fn drop(&mut self) {
         let timeline = &self.timeline;
 
         timeline.device.unlist(timeline);

@@ -16,7 +16,7 @@ const CLASSES: usize = 24;
 /// The logarithm of the first class's bound in ns.
 const FIRST: u32 = 10;
 
-/// A number that only grows.
+/// A number of fences or events.
 pub(crate) struct Counter(Atomic<i64>);
 
 impl Counter {
@@ -26,6 +26,10 @@ impl Counter {
 
     pub(crate) fn add(&self, count: usize) {
         self.0.add(count as i64, Relaxed);
+    }
+
+    pub(crate) fn sub(&self, count: usize) {
+        self.0.add(-(count as i64), Relaxed);
     }
 
     fn get(&self) -> i64 {
@@ -38,14 +42,14 @@ pub(crate) struct Stats {
     pub(crate) submitted: Counter,
     /// Fences that have signalled, but not by the bound.
     pub(crate) signalled: Counter,
-    /// Points that nobody had any more before they signalled.
-    pub(crate) forgotten: Counter,
     /// Fences that the bound has completed.
     pub(crate) timed_out: Counter,
     /// Times that a timeline's irq_work was queued, and was not queued before.
     pub(crate) queued: Counter,
     /// Times that it ran.
     pub(crate) run: Counter,
+    /// What counts against the limits of the timelines now.
+    pub(crate) pending: Counter,
     /// From the queueing to each signal.
     latency: [Counter; CLASSES],
 }
@@ -55,10 +59,10 @@ impl Stats {
         Self {
             submitted: Counter::new(),
             signalled: Counter::new(),
-            forgotten: Counter::new(),
             timed_out: Counter::new(),
             queued: Counter::new(),
             run: Counter::new(),
+            pending: Counter::new(),
             latency: [const { Counter::new() }; CLASSES],
         }
     }
@@ -74,10 +78,10 @@ impl Stats {
     pub(crate) fn write_counters(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "submitted {}", self.submitted.get())?;
         writeln!(f, "signalled {}", self.signalled.get())?;
-        writeln!(f, "forgotten {}", self.forgotten.get())?;
         writeln!(f, "timed_out {}", self.timed_out.get())?;
         writeln!(f, "irq_works_queued {}", self.queued.get())?;
-        writeln!(f, "irq_works_run {}", self.run.get())
+        writeln!(f, "irq_works_run {}", self.run.get())?;
+        writeln!(f, "pending {}", self.pending.get())
     }
 
     /// One line for each class: what it is below, in ns, and how many signals.

@@ -5,19 +5,23 @@
 use crate::{
     argument::Argument,
     combine,
-    containers::Room,
-    descriptors,
-    device::Device,
+    descriptors::{
+        self,
+        Output, //
+    },
     fences::{
-        Fences,
-        Made, //
+        FenceData,
+        Fences, //
     },
     in_fences::InFences,
     job::{
         Allocation,
         Plan, //
     },
-    limits::Charge,
+    limits::{
+        Charge,
+        ContextCharge, //
+    },
     query::MAX_DELAY_NS,
     ring::Ring,
     uapi::*, //
@@ -28,8 +32,7 @@ use dma_buf::{
     FenceArrayAllocation,
     FenceChain,
     FenceChainAllocation,
-    FenceContext,
-    SyncFile, //
+    FenceContext, //
 };
 use kernel::{
     prelude::*,
@@ -38,22 +41,19 @@ use kernel::{
 
 /// What the descriptor that goes out is to stand for, allocated before there is a
 /// fence.
-enum Out<'a> {
+enum Out {
     Fence,
     Chain {
         tail: Option<ARef<Fence>>,
         link: FenceChainAllocation,
         point: u64,
-        room: Room<'a>,
     },
-    Array {
-        array: FenceArrayAllocation,
-        room: Room<'a>,
-    },
+    /// It has room for one more.
+    Array(FenceArrayAllocation),
 }
 
-impl<'a> Out<'a> {
-    fn new(device: &'a Device, args: &vfence_submit) -> Result<Self> {
+impl Out {
+    fn new(args: &vfence_submit) -> Result<Self> {
         let is_chain = args.out == VFENCE_OUT_CHAIN;
         let is_array = args.out == VFENCE_OUT_ARRAY;
 
@@ -65,55 +65,45 @@ impl<'a> Out<'a> {
         match args.out {
             VFENCE_OUT_FENCE => Ok(Self::Fence),
             VFENCE_OUT_CHAIN => Ok(Self::Chain {
-                tail: combine::tail(args.chain_fd)?,
+                tail: combine::tail(args.chain_fd, &mut 1)?,
                 link: FenceChainAllocation::new()?,
                 point: args.point,
-                room: device.containers.room(1)?,
             }),
             VFENCE_OUT_ARRAY => {
                 let others = descriptors::fences(args.out_fences, args.out_count)?;
-                let others = descriptors::leaves(&others)?;
+                let others = descriptors::leaves(&others, 1)?;
                 let mut array = FenceArrayAllocation::new(others.len() + 1)?;
 
                 for leaf in others {
                     array.push(leaf).map_err(|_| ENOMEM)?;
                 }
-                // One fence needs no array.
-                let count = if array.is_empty() { 0 } else { array.len() + 1 };
-                let room = device.containers.room(count)?;
-
-                Ok(Self::Array { array, room })
+                Ok(Self::Array(array))
             }
             _ => Err(EINVAL),
         }
     }
 
-    /// Makes the fence that the descriptor stands for; only an array without room for
-    /// the job's fails.
-    fn finish(self, fence: &DriverFence<Fences>) -> Result<ARef<Fence>> {
-        Ok(match self {
+    /// Makes the fence that the descriptor stands for.
+    fn finish(self, fence: &DriverFence<Fences>) -> ARef<Fence> {
+        match self {
             Self::Fence => fence.fence(),
-            Self::Chain {
-                tail,
-                link,
-                point,
-                room,
-            } => {
-                let link = FenceChain::into_fence(link.append(tail, fence.leaf(), point));
-
-                room.keep(&link);
-                link
+            Self::Chain { tail, link, point } => {
+                FenceChain::into_fence(link.append(tail, fence.leaf(), point))
             }
-            Self::Array { mut array, room } => {
-                array.push(fence.leaf()).map_err(|_| ENOMEM)?;
-                let array = array.build()?.into_fence();
+            Self::Array(mut array) => {
+                let is_full = array.push(fence.leaf()).is_err();
 
-                // One that is only asked has no error.
-                array.enable_signaling();
-                room.keep(&array);
-                array
+                match array.build() {
+                    Ok(array) if !is_full => {
+                        // One that is only asked has no error.
+                        array.enable_signaling();
+                        array.into_fence()
+                    }
+                    // Not reached: there is room for one more, and then it is not empty.
+                    _ => fence.fence(),
+                }
             }
-        })
+        }
     }
 }
 
@@ -143,83 +133,65 @@ impl Plan {
 /// Where a job's fence comes from.
 enum Source<'a> {
     Shared(&'a FenceContext<Fences>),
-    /// It keeps the context.
-    Own(FenceContext<Fences>),
+    /// The job keeps the context.
+    Own(FenceContext<Fences>, ContextCharge),
 }
 
 impl Source<'_> {
     fn context(&self) -> &FenceContext<Fences> {
         match self {
             Self::Shared(context) => context,
-            Self::Own(context) => context,
+            Self::Own(context, _) => context,
         }
     }
 }
 
+/// `VFENCE_IOC_SUBMIT`. To be called by one at a time.
 pub(crate) fn submit(ring: &Ring, argument: Argument) -> Result {
     let mut args: vfence_submit = argument.read()?;
     let timeline = &ring.timeline;
 
-    // All that can fail, before anything is published.
+    // All that can fail comes before anything is published.
     let plan = Plan::new(&args)?;
     let in_fences = descriptors::fences(args.in_fences, args.in_count)?;
-    let out = Out::new(&timeline.device, &args)?;
-    let (fd, number) = descriptors::reserve()?;
+    let out = Out::new(&args)?;
     let charge = Charge::new(timeline, 1 + in_fences.len())?;
     let in_fences = InFences::new(timeline, in_fences)?;
     let mut job = Allocation::new(plan, in_fences, charge)?;
+    let seqno = timeline.state.lock().last + 1;
     let source = match &ring.fences {
         Some(fences) => Source::Shared(fences),
-        None => Source::Own(Fences::context(timeline)?),
+        // The number of its fence is the job's, as everywhere.
+        None => Source::Own(
+            Fences::context(timeline, seqno)?,
+            ContextCharge::new(&timeline.device)?,
+        ),
     };
-    let memory = source.context().new_fence_allocation(Made::now())?;
+    let memory = source.context().new_fence_allocation(FenceData::new())?;
+    let output = Output::new()?;
 
     args.context = source.context().context();
-    args.fd = number;
-    // User memory may keep one waiting, and so is not written to in one's turn: if
-    // another one takes the number meanwhile, once more.
-    let (turn, seqno) = loop {
-        let seqno = timeline.state.lock().last + 1;
+    args.seqno = seqno;
+    args.fd = output.number();
+    argument.write(&args)?;
 
-        args.seqno = seqno;
-        argument.write(&args)?;
-        let turn = ring.turn.lock();
-        if timeline.state.lock().last + 1 == seqno {
-            break (turn, seqno);
-        }
-    };
-
+    // Nothing fails from here on.
     if let Some(in_fences) = job.in_fences() {
         in_fences.arm(seqno);
     }
-    let fence = match &source {
-        Source::Shared(context) => context.new_fence(memory),
-        // Its number is the job's, as everywhere. Nobody else publishes there.
-        Source::Own(context) => context.new_fence_at(memory, seqno)?,
-    };
-    timeline.device.stats.submitted.add(1);
+    let fence = source.context().new_fence(memory);
+    let out = out.finish(&fence);
 
-    let file = out.finish(&fence).and_then(|fence| SyncFile::new(&fence));
-    let file = match file {
-        Ok(file) => file,
-        Err(error) => {
-            // Nobody has seen it, so nobody sees this. Its number is used up.
-            timeline.device.stats.signalled.add(1);
-            fence.signal(Err(error));
-            timeline.state.lock().last = seqno;
-            return Err(error);
-        }
-    };
+    timeline.device.stats.submitted.add(1);
     timeline.add(
         seqno,
         job,
         fence,
         match source {
             Source::Shared(_) => None,
-            Source::Own(context) => Some(context),
+            Source::Own(context, charge) => Some((context, charge)),
         },
     );
-    drop(turn);
-    file.install(fd);
+    output.install(&out);
     Ok(())
 }

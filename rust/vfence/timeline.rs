@@ -29,7 +29,7 @@ use crate::{
         Job, //
     },
     limits::{
-        self,
+        ContextCharge,
         Limit, //
     },
     ring::Kind, //
@@ -92,12 +92,14 @@ impl Timeline {
     }
 
     pub(crate) fn charge(&self, count: usize) -> Result {
-        limits::charge(&self.pending, &self.device, count)
+        self.pending.add(count)?;
+        self.device.stats.pending.add(count);
+        Ok(())
     }
 
     pub(crate) fn uncharge(&self, count: usize) {
         self.pending.sub(count);
-        self.device.fences.sub(count);
+        self.device.stats.pending.sub(count);
     }
 
     /// Has the irq_work run.
@@ -183,7 +185,7 @@ impl Timeline {
         number: u64,
         job: Allocation,
         fence: DriverFence<Fences>,
-        context: Option<FenceContext<Fences>>,
+        context: Option<(FenceContext<Fences>, ContextCharge)>,
     ) {
         let (node, job) = job.into_job(fence, context);
         let starter = job.in_fences().map(InFences::queuer);

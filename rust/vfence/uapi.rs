@@ -39,7 +39,6 @@ exchanged!(
     vfence_attach,
     vfence_chain,
     vfence_combine,
-    vfence_deadline,
     vfence_hang,
     vfence_info,
     vfence_query,

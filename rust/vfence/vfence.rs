@@ -16,8 +16,6 @@ mod argument;
 mod attach;
 mod combine;
 mod complete;
-mod containers;
-mod deadlines;
 mod debugfs;
 mod descriptors;
 mod device;
@@ -37,6 +35,7 @@ mod stats;
 mod submit;
 mod throttle;
 mod timeline;
+mod turns;
 mod uapi;
 
 use debugfs::Debugfs;
@@ -67,13 +66,9 @@ module! {
             default: 131072,
             description: "How many fences may be pending on an open file",
         },
-        max_fences_device: u32 {
-            default: 262144,
-            description: "How many fences may be pending on all open files together",
-        },
-        max_files: u32 {
-            default: 4096,
-            description: "How many files may be open",
+        max_contexts: u32 {
+            default: 49152,
+            description: "How many fence contexts may have pending fences on all open files together",
         },
         sw_sync: bool {
             default: false,
@@ -84,26 +79,30 @@ module! {
 
 #[pin_data]
 struct VfenceModule {
+    _debugfs: Debugfs,
     #[pin]
     _device: MiscDeviceRegistration<Timeline>,
     _sw_sync: Option<Pin<KBox<MiscDeviceRegistration<Timeline>>>>,
-    #[pin]
-    _debugfs: Debugfs,
     /// Goes last.
     _instance: Instance,
 }
 
 impl kernel::InPlaceModule for VfenceModule {
     fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
-        pin_init::pin_init_scope(|| {
+        pin_init::pin_init_scope(move || {
             let instance = Instance::new()?;
             let device = instance.0.clone();
 
             pr_info!("for tests only: who may open it can keep others waiting for a while\n");
             Ok(try_pin_init!(Self {
-                _debugfs <- Debugfs::new(&device),
                 _device <- MiscDeviceRegistration::register(MiscDeviceOptions { name: c"vfence" }),
                 _sw_sync: sw_sync()?,
+                // Nothing fails from here on: whoever has a file open after a failed init uses
+                // a module that was freed.
+                _debugfs: Debugfs::new(device),
+                _: {
+                    instance.open();
+                },
                 _instance: instance,
             }? Error))
         })

@@ -111,25 +111,4 @@ TEST_F(names, life_of_a_fence)
 	SHOWS("enable_signal", "vfence", NAME, 0);
 }
 
-/* Points that nobody has any more are forgotten, as others are made. */
-TEST_F(names, fence_that_never_signals)
-{
-	struct vfence_query s;
-	int count = 0, good, bad;
-
-	ASSERT_EQ(0, call(self->dev, SETUP(.kind = VFENCE_KIND_POINTS, .name = NAME)));
-	s = query(self->dev);
-	do {
-		int fd = point(self->dev, ++count);
-
-		ASSERT_LE(0, fd);
-		close(fd);
-		traced(&self->t, "dma_fence_destroy", s.context, "vfence", NAME, &good, &bad);
-	} while (!good && !bad && count < 1000);
-	EXPECT_LT(0, good);
-	EXPECT_EQ(0, bad);
-	SHOWS("init", "vfence", NAME, count);
-	SHOWS("signaled", "vfence", NAME, 0);
-}
-
 TEST_HARNESS_MAIN

@@ -12,7 +12,7 @@ misuse() {
 	case $1 in
 	vfence::*)
 		insert vfence_misuse || return
-		echo "${1#vfence::}" >/sys/kernel/debug/vfence/misbehave || return
+		echo "${1#vfence::}" >/sys/kernel/debug/vfence_misuse/misbehave || return
 		/vfencectl create A : submit A as a : wait a : expect a signalled || return
 		rmmod vfence_misuse
 		;;

@@ -42,18 +42,6 @@ FIXTURE_TEARDOWN(refused)
 	close(self->dev);
 }
 
-static int descriptors(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	int count = 0;
-
-	while (dir && readdir(dir))
-		count++;
-	if (dir)
-		closedir(dir);
-	return count;
-}
-
 /* The error, with nothing attached, no descriptor given out and no buffer kept. */
 #define refuses(attach_args...)							\
 	refuses_any(self->dev, self->buf, &(struct vfence_attach){		\
@@ -61,11 +49,9 @@ static int descriptors(void)
 
 static int refuses_any(int dev, int buf, struct vfence_attach *a)
 {
-	int files = descriptors(), refs = references(buf), before = counts(dev, buf), ret;
+	int refs = references(buf), before = counts(dev, buf), ret;
 
-	ret = ioctl(dev, VFENCE_IOC_ATTACH, a) ? -errno : 0;
-	if (descriptors() != files)
-		return -1000;
+	ret = refused(dev, VFENCE_IOC_ATTACH, a);
 	if (references(buf) != refs)
 		return -1001;
 	return counts(dev, buf) == before ? ret : -1002;
@@ -122,6 +108,34 @@ TEST_F(refused, unknown_flags)
 }
 
 /* The same again, with a fence there that must stay as it is. */
+/* Adding them would take time that grows with the square of their number. */
+TEST_F(refused, too_many_fences)
+{
+	int timeline_fd = timeline(), few[16], fd[256], all;
+
+	ASSERT_EQ(0, setup(timeline_fd, VFENCE_KIND_UNORDERED));
+	for (int i = 0; i < 16; i++) {
+		for (int j = 0; j < 256; j++) {
+			fd[j] = manual(timeline_fd);
+			ASSERT_LE(0, fd[j]);
+		}
+		few[i] = combine(timeline_fd, VFENCE_COMBINE_ARRAY, fd, 256);
+		ASSERT_LE(0, few[i]);
+		if (i < 15)
+			for (int j = 0; j < 256; j++)
+				close(fd[j]);
+	}
+	all = combine(timeline_fd, VFENCE_COMBINE_ARRAY, few, 16);
+	ASSERT_LE(0, all);
+	EXPECT_EQ(-E2BIG, refuses(.fence_fd = merge(all, self->fence)));
+	ASSERT_EQ(0, attach(self->dev, self->buf, all, VFENCE_USAGE_READ));
+	EXPECT_EQ(-E2BIG, refuses(.fence_fd = self->fence));
+	/* Fences that have signalled do not count. */
+	ASSERT_EQ(0, complete(timeline_fd, 16));
+	EXPECT_EQ(0, attach(self->dev, self->buf, self->fence, VFENCE_USAGE_READ));
+	close(timeline_fd);
+}
+
 TEST_F(refused, nothing_is_changed)
 {
 	ASSERT_EQ(0, attach(self->dev, self->buf, self->fence, VFENCE_USAGE_READ));
@@ -141,7 +155,7 @@ static int ask(int dev, struct vfence_resv r)
 
 TEST_F(refused, query)
 {
-	int files = descriptors(), refs = references(self->buf), dev = self->dev;
+	int files = open_fds(), refs = references(self->buf), dev = self->dev;
 
 #define Q(args...) ask(dev, (struct vfence_resv){ .dmabuf_fd = self->buf, ##args })
 	EXPECT_EQ(-EBADF, Q(.dmabuf_fd = self->closed));
@@ -156,7 +170,7 @@ TEST_F(refused, query)
 	/* What it gives back is not looked at. */
 	EXPECT_EQ(0, Q(.pending = UINT32_MAX, .counts = { 1, 2, 3, 4 }));
 #undef Q
-	EXPECT_EQ(files, descriptors());
+	EXPECT_EQ(files, open_fds());
 	EXPECT_EQ(refs, references(self->buf));
 }
 
@@ -256,10 +270,10 @@ TEST_F(refused, out_of_memory)
 		bool failed;
 
 		ASSERT_LE(0, buf);
-		files = descriptors();
+		files = open_fds();
 		refs = references(buf);
 		failed = fails_nth(fd, n, self->dev, buf, m, &ret);
-		EXPECT_EQ(files, descriptors());
+		EXPECT_EQ(files, open_fds());
 		EXPECT_EQ(refs, references(buf));
 		EXPECT_TRUE(ret == 0 || (failed && ret == -ENOMEM));
 		EXPECT_EQ(ret ? 0 : 200, counts(self->dev, buf));

@@ -129,27 +129,53 @@ TEST_F(containers, of_containers)
 	EXPECT_TRUE(signals(fd));
 }
 
-/* Doubled until it is refused, which is above what one call may name. */
+/* Doubled up to what may be behind one descriptor, which is above what one call may name. */
 TEST_F(containers, too_many_fences)
 {
-	int many[VFENCE_MAX_FDS], count = VFENCE_MAX_FDS, next;
+	int many[VFENCE_MAX_FDS], count = VFENCE_MAX_FDS, link;
 
 	for (int i = 0; i < VFENCE_MAX_FDS; i++)
 		many[i] = self->fd[0];
-	many[1] = array(self->dev, many, VFENCE_MAX_FDS);
-	do {
-		many[0] = many[1];
-		ASSERT_EQ(count, fences_in(many[0]));
+	many[0] = array(self->dev, many, VFENCE_MAX_FDS);
+	while (count < VFENCE_MAX_LEAVES) {
+		many[1] = many[0];
+		many[0] = array(self->dev, many, 2);
 		count *= 2;
-		next = array(self->dev, many, 2);
-		many[1] = next;
-	} while (next >= 0 && count < 1 << 24);
-	EXPECT_EQ(-E2BIG, next);
-	many[1] = many[0];
-	EXPECT_EQ(-E2BIG, refused(self->dev, COMBINE(.fences = (uintptr_t)many, .count = 2)));
+		ASSERT_EQ(count, fences_in(many[0]));
+	}
+	for (uint32_t how = VFENCE_COMBINE_ARRAY; how <= VFENCE_COMBINE_MERGE; how++)
+		EXPECT_EQ(-E2BIG, refused(self->dev, COMBINE(.fences = (uintptr_t)many,
+							     .count = 3, .how = how)));
 	EXPECT_EQ(-E2BIG, refused(self->dev, SUBMIT(.out = VFENCE_OUT_ARRAY,
 						    .out_fences = (uintptr_t)many,
-						    .out_count = 2)));
+						    .out_count = 1)));
+	EXPECT_EQ(-E2BIG, refused(self->dev, SUBMIT(.out = VFENCE_OUT_CHAIN,
+						    .chain_fd = many[0])));
+	EXPECT_EQ(-E2BIG, refused(self->dev, CHAIN(.tail = many[0], .fence = many[2])));
+	EXPECT_EQ(-E2BIG, refused(self->dev, CHAIN(.tail = many[2], .fence = many[0])));
+	/* One link may contain as many. */
+	link = chain(self->dev, 1, -1, many[0]);
+	EXPECT_EQ(count, fences_in(link));
+	EXPECT_EQ(-E2BIG, refused(self->dev, CHAIN(.point = 2, .tail = link, .fence = many[2])));
+}
+
+TEST_F(containers, too_long_a_chain)
+{
+	int tail = -1, fd = self->fd[0];
+
+	for (int i = 0; i < VFENCE_MAX_LEAVES; i++) {
+		int last = tail;
+
+		tail = chain(self->dev, i + 1, last, fd);
+		ASSERT_LE(0, tail);
+		if (last >= 0)
+			close(last);
+	}
+	EXPECT_EQ(VFENCE_MAX_LEAVES, fences_in(tail));
+	EXPECT_EQ(-E2BIG, refused(self->dev, CHAIN(.tail = tail, .fence = fd)));
+	EXPECT_EQ(-E2BIG, refused(self->dev, SUBMIT(.out = VFENCE_OUT_CHAIN, .chain_fd = tail)));
+	/* What the core makes of chains has each context but once. */
+	EXPECT_EQ(1, fences_in(merge(tail, tail)));
 }
 
 TEST_F(containers, how)

@@ -1,21 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Deadlines: set with SYNC_IOC_SET_DEADLINE, asked for in two ways.
+ * Deadlines: set with SYNC_IOC_SET_DEADLINE, asked for as sw_sync does it.
  */
 #include "vfence_test.h"
 
 TIMELINE_FIXTURE(deadline)
 
-/* By context and number; -errno if it fails. */
-static int64_t of(int dev, uint64_t context, uint64_t seqno)
-{
-	struct vfence_deadline d = { .context = context, .seqno = seqno, .deadline_ns = ~0ULL };
-
-	return ioctl(dev, VFENCE_IOC_DEADLINE, &d) ? -errno : (int64_t)d.deadline_ns;
-}
-
-/* By descriptor, as sw_sync does it. */
-static int64_t of_fd(int dev, int fd)
+/* The deadline of the fence in a sync_file, or -errno. */
+static int64_t of(int dev, int fd)
 {
 	struct vfence_sw_sync_deadline d = { .fence_fd = fd };
 
@@ -24,19 +16,16 @@ static int64_t of_fd(int dev, int fd)
 
 TEST_F(deadline, earliest_counts)
 {
-	struct vfence_submit s = { .flags = VFENCE_SUBMIT_MANUAL };
-	int fd = submit_job(self->dev, &s);
+	int fd = manual(self->dev), other = manual(self->dev);
 
-	EXPECT_EQ(-ENOENT, of(self->dev, s.context, s.seqno));
+	EXPECT_EQ(-ENOENT, of(self->dev, fd));
 	ASSERT_EQ(0, set_deadline(fd, 2000));
-	EXPECT_EQ(2000, of(self->dev, s.context, s.seqno));
+	EXPECT_EQ(2000, of(self->dev, fd));
 	ASSERT_EQ(0, set_deadline(fd, 3000));
-	EXPECT_EQ(2000, of(self->dev, s.context, s.seqno));
+	EXPECT_EQ(2000, of(self->dev, fd));
 	ASSERT_EQ(0, set_deadline(fd, 1000));
-	EXPECT_EQ(1000, of(self->dev, s.context, s.seqno));
-	EXPECT_EQ(-ENOENT, of(self->dev, s.context, s.seqno + 1));
-	EXPECT_EQ(-ENOENT, of(self->dev, s.context + 1, s.seqno));
-	EXPECT_EQ(-ENOENT, of(self->dev, 0, 0));
+	EXPECT_EQ(1000, of(self->dev, fd));
+	EXPECT_EQ(-ENOENT, of(self->dev, other));
 }
 
 TEST_F(deadline, limits)
@@ -44,90 +33,109 @@ TEST_F(deadline, limits)
 	static const int64_t all[] = { INT64_MAX, 1, 0 };
 
 	for (int i = 0; i < 3; i++) {
-		struct vfence_submit s = { .flags = VFENCE_SUBMIT_MANUAL };
+		int fd = manual(self->dev);
 
-		ASSERT_EQ(0, set_deadline(submit_job(self->dev, &s), all[i]));
-		EXPECT_EQ(all[i], of(self->dev, s.context, s.seqno));
+		ASSERT_EQ(0, set_deadline(fd, all[i]));
+		EXPECT_EQ(all[i], of(self->dev, fd));
 	}
 }
 
+/* Of every kind of timeline, and also when that is closed. */
 TEST_F(deadline, stays_after_the_signal)
 {
-	struct vfence_submit s = { .flags = VFENCE_SUBMIT_MANUAL };
-	int fd = submit_job(self->dev, &s), other = timeline();
+	for (uint32_t kind = VFENCE_KIND_ORDERED; kind <= VFENCE_KIND_POINTS; kind++) {
+		int dev = timeline(), fd[2];
 
-	ASSERT_EQ(0, set_deadline(fd, 5));
-	ASSERT_EQ(0, complete(self->dev, 1));
-	EXPECT_EQ(5, of(self->dev, s.context, s.seqno));
-	EXPECT_EQ(5, of(other, s.context, s.seqno));
-	EXPECT_EQ(5, of_fd(self->dev, fd));
-	/* It is too late for another one. */
-	ASSERT_EQ(0, set_deadline(fd, 4));
-	EXPECT_EQ(5, of(self->dev, s.context, s.seqno));
-	close(fd);
-	EXPECT_EQ(5, of(self->dev, s.context, s.seqno));
-	close(self->dev);
-	self->dev = -1;
-	EXPECT_EQ(5, of(other, s.context, s.seqno));
+		ASSERT_EQ(0, setup(dev, kind));
+		for (int i = 0; i < 2; i++) {
+			fd[i] = kind == VFENCE_KIND_POINTS ? point(dev, i + 1) : manual(dev);
+			ASSERT_LE(0, fd[i]);
+		}
+		ASSERT_EQ(0, set_deadline(fd[0], 5));
+		ASSERT_EQ(0, kind == VFENCE_KIND_POINTS ? call(dev, INC(2)) : complete(dev, 2));
+		EXPECT_EQ(5, of(dev, fd[0]));
+		EXPECT_EQ(-ENOENT, of(dev, fd[1]));
+		/* It is too late for another one. */
+		ASSERT_EQ(0, set_deadline(fd[0], 4));
+		ASSERT_EQ(0, set_deadline(fd[1], 4));
+		EXPECT_EQ(5, of(dev, fd[0]));
+		EXPECT_EQ(-ENOENT, of(dev, fd[1]));
+		close(dev);
+		EXPECT_EQ(5, of(self->dev, fd[0]));
+		EXPECT_EQ(-ENOENT, of(self->dev, fd[1]));
+	}
 }
 
 TEST_F(deadline, of_what_is_in_a_container)
 {
-	struct vfence_submit s[4] = {};
 	int fd[4], all[3];
 
 	ASSERT_EQ(0, setup(self->dev, VFENCE_KIND_UNORDERED));
-	for (int i = 0; i < 4; i++) {
-		s[i].flags = VFENCE_SUBMIT_MANUAL;
-		fd[i] = submit_job(self->dev, &s[i]);
-	}
+	for (int i = 0; i < 4; i++)
+		fd[i] = manual(self->dev);
 	all[0] = combine(self->dev, VFENCE_COMBINE_ARRAY, fd, 2);
 	all[1] = chain(self->dev, 1, -1, fd[2]);
 	ASSERT_EQ(0, set_deadline(all[0], 7));
 	ASSERT_EQ(0, set_deadline(all[1], 8));
-	EXPECT_EQ(7, of(self->dev, s[0].context, s[0].seqno));
-	EXPECT_EQ(7, of(self->dev, s[1].context, s[1].seqno));
-	EXPECT_EQ(8, of(self->dev, s[2].context, s[2].seqno));
-	EXPECT_EQ(-ENOENT, of(self->dev, s[3].context, s[3].seqno));
+	EXPECT_EQ(7, of(self->dev, fd[0]));
+	EXPECT_EQ(7, of(self->dev, fd[1]));
+	EXPECT_EQ(8, of(self->dev, fd[2]));
+	EXPECT_EQ(-ENOENT, of(self->dev, fd[3]));
 	all[2] = merge(fd[2], fd[3]);
 	ASSERT_EQ(0, set_deadline(all[2], 6));
-	EXPECT_EQ(6, of(self->dev, s[2].context, s[2].seqno));
-	EXPECT_EQ(6, of(self->dev, s[3].context, s[3].seqno));
+	EXPECT_EQ(6, of(self->dev, fd[2]));
+	EXPECT_EQ(6, of(self->dev, fd[3]));
+	/* A container is none of the device's fences. */
+	EXPECT_EQ(-EINVAL, of(self->dev, all[0]));
+	EXPECT_EQ(-EINVAL, of(self->dev, all[1]));
 }
 
 TEST_F(deadline, of_a_point)
 {
-	int fd[3] = { point(self->dev, 5), point(self->dev, 6) };
-	uint64_t context = query(self->dev).context;
+	int fd[4] = { point(self->dev, 5), point(self->dev, 6), point(self->dev, 5) };
 
-	EXPECT_EQ(-ENOENT, of_fd(self->dev, fd[0]));
+	EXPECT_EQ(-ENOENT, of(self->dev, fd[0]));
 	ASSERT_EQ(0, set_deadline(fd[0], 50));
-	EXPECT_EQ(50, of_fd(self->dev, fd[0]));
-	EXPECT_EQ(-ENOENT, of_fd(self->dev, fd[1]));
+	EXPECT_EQ(50, of(self->dev, fd[0]));
+	/* They are one fence. */
+	EXPECT_EQ(50, of(self->dev, fd[2]));
+	EXPECT_EQ(-ENOENT, of(self->dev, fd[1]));
 	ASSERT_EQ(0, call(self->dev, INC(0xfffffff0)));
-	fd[2] = point(self->dev, 5);
-	EXPECT_EQ(-ENOENT, of_fd(self->dev, fd[2]));
-	ASSERT_EQ(0, set_deadline(fd[2], 60));
-	EXPECT_EQ(50, of(self->dev, context, 5));
-	EXPECT_EQ(60, of(self->dev, context, 0x100000005));
-	EXPECT_EQ(60, of_fd(self->dev, fd[2]));
+	fd[3] = point(self->dev, 5);
+	EXPECT_EQ(-ENOENT, of(self->dev, fd[3]));
+	ASSERT_EQ(0, set_deadline(fd[3], 60));
+	EXPECT_EQ(50, of(self->dev, fd[0]));
+	EXPECT_EQ(60, of(self->dev, fd[3]));
 }
 
-TEST_F(deadline, by_descriptor_of_any_timeline)
+/* A point that nobody has any more takes its deadline along, as with sw_sync. */
+TEST_F(deadline, goes_with_its_fence)
 {
-	int other = timeline(), fd = manual(other);
+	int fd = point(self->dev, 9), copy = dup(fd), later;
 
-	ASSERT_LE(0, point(self->dev, 1));
-	EXPECT_EQ(-ENOENT, of_fd(self->dev, fd));
-	ASSERT_EQ(0, set_deadline(fd, 9));
-	EXPECT_EQ(9, of_fd(self->dev, fd));
+	ASSERT_EQ(0, set_deadline(fd, 100));
+	close(fd);
+	fd = point(self->dev, 9);
+	EXPECT_EQ(100, of(self->dev, fd));
+	close(fd);
+	close(copy);
+	fd = point(self->dev, 9);
+	EXPECT_EQ(-ENOENT, of(self->dev, fd));
+	ASSERT_EQ(0, set_deadline(fd, 500));
+	EXPECT_EQ(500, of(self->dev, fd));
+	/* One that is born signalled is another fence. */
+	ASSERT_EQ(0, call(self->dev, INC(9)));
+	later = point(self->dev, 9);
+	EXPECT_EQ(-ENOENT, of(self->dev, later));
+	EXPECT_EQ(500, of(self->dev, fd));
 }
 
-TEST_F(deadline, by_descriptor_arguments)
+TEST_F(deadline, arguments)
 {
 	int other = timeline(), fd = point(self->dev, 1), two = merge(fd, manual(other));
 
 	ASSERT_EQ(0, set_deadline(fd, 9));
+	EXPECT_EQ(9, of(other, fd));
 	EXPECT_EQ(-EINVAL, refused(self->dev, SW_DEADLINE(.fence_fd = fd, .deadline_ns = 1)));
 	EXPECT_EQ(-EINVAL, refused(self->dev, SW_DEADLINE(.fence_fd = fd,
 							  .deadline_ns = 1ULL << 63)));
@@ -139,6 +147,23 @@ TEST_F(deadline, by_descriptor_arguments)
 	EXPECT_EQ(-EINVAL, refused(self->dev, SW_DEADLINE(.fence_fd = two)));
 }
 
+/* Pending or signalled, a fence of sw_sync is none of the device's. */
+TEST_F(deadline, of_another_drivers_fence)
+{
+	int sw = open("/sys/kernel/debug/sync/sw_sync", O_RDWR | O_CLOEXEC), fd;
+
+	if (sw < 0)
+		SKIP(return, "there is no sw_sync");
+	fd = point(sw, 1);
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(-EINVAL, of(self->dev, fd));
+	ASSERT_EQ(0, call(sw, INC(1)));
+	EXPECT_EQ(-EINVAL, of(self->dev, fd));
+	/* Nor is the fence that a merge makes of those that have signalled. */
+	EXPECT_EQ(-EINVAL, of(self->dev, merge(fd, fd)));
+	close(sw);
+}
+
 TEST_F(deadline, may_be_set_at_any_time)
 {
 	int fd = timed(self->dev, 20 * MSEC);
@@ -146,26 +171,6 @@ TEST_F(deadline, may_be_set_at_any_time)
 	EXPECT_EQ(0, set_deadline(fd, now_ns()));
 	ASSERT_TRUE(signals(fd));
 	EXPECT_EQ(0, set_deadline(fd, now_ns()));
-}
-
-/* The device does not remember all of them. */
-TEST_F_TIMEOUT(deadline, long_ago, 1500)
-{
-	struct vfence_submit s = { .flags = VFENCE_SUBMIT_MANUAL };
-	int first = submit_job(self->dev, &s);
-
-	ASSERT_EQ(0, set_deadline(first, 1));
-	for (int i = 0; i < 65535; i++) {
-		int fd = manual(self->dev);
-
-		ASSERT_EQ(0, set_deadline(fd, 2));
-		close(fd);
-	}
-	EXPECT_EQ(2, of(self->dev, s.context, 2));
-	EXPECT_EQ(2, of(self->dev, s.context, 65536));
-	ASSERT_EQ(0, set_deadline(manual(self->dev), 3));
-	EXPECT_EQ(-ENOENT, of(self->dev, s.context, 1));
-	EXPECT_EQ(3, of(self->dev, s.context, 65537));
 }
 
 TEST_HARNESS_MAIN

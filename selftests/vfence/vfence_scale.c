@@ -8,7 +8,7 @@
  */
 #include "vfence_test.h"
 
-/* Load vfence with max_fences, max_fences_device and bound_ms to suit. */
+/* Load vfence with max_fences and bound_ms to suit. */
 #ifndef JOBS
 #define JOBS 100000
 #endif
@@ -235,6 +235,51 @@ TEST_F_TIMEOUT(scale, points_downwards, 600)
 	EXPECT_EQ(0, query(self->dev).pending);
 	for (int i = 0; i < POINTS / 256; i++)
 		EXPECT_TRUE(signals(array[i]));
+}
+
+/* As many contexts as there may be, merged into one file: the kernel can describe it. */
+TEST_F_TIMEOUT(scale, merge_of_all_contexts, 600)
+{
+	int all = -1, count = 0, few[16], fd[256];
+	struct sync_fence_info *fences;
+	struct vfence_info limits = {};
+	struct sync_file_info info;
+
+	ASSERT_EQ(0, call(self->dev, VFENCE_IOC_INFO, &limits));
+	ASSERT_EQ(0, setup(self->dev, VFENCE_KIND_UNORDERED));
+	while (count + 4096U <= limits.max_contexts) {
+		for (int i = 0; i < 16; i++) {
+			for (int j = 0; j < 256; j++) {
+				fd[j] = manual(self->dev);
+				ASSERT_LE(0, fd[j]);
+			}
+			few[i] = combine(self->dev, VFENCE_COMBINE_ARRAY, fd, 256);
+			ASSERT_LE(0, few[i]);
+			for (int j = 0; j < 256; j++)
+				close(fd[j]);
+		}
+		fd[0] = combine(self->dev, VFENCE_COMBINE_ARRAY, few, 16);
+		for (int i = 0; i < 16; i++)
+			close(few[i]);
+		fd[1] = all;
+		all = count ? merge(all, fd[0]) : dup(fd[0]);
+		ASSERT_LE(0, all);
+		close(fd[0]);
+		if (fd[1] >= 0)
+			close(fd[1]);
+		count += 4096;
+	}
+	ASSERT_LT(40000, count);
+	fences = calloc(count, sizeof(*fences));
+	ASSERT_NE(NULL, fences);
+	EXPECT_EQ(count, fences_in(all));
+	EXPECT_EQ(count, describe(all, &info, fences, count));
+	for (int i = 0; i < count; i++)
+		EXPECT_EQ(0, fences[i].status);
+	/* Nor does it make more than the device. */
+	EXPECT_EQ(-E2BIG, refused(self->dev, SUBMIT(.out = VFENCE_OUT_CHAIN, .chain_fd = all)));
+	free(fences);
+	close(all);
 }
 
 TEST_HARNESS_MAIN

@@ -16,7 +16,7 @@
 #define HAS_NO_HOLE(type, last) \
 	_Static_assert(sizeof(struct type) == \
 		       offsetof(struct type, last) + sizeof(((struct type *)0)->last), #type)
-HAS_NO_HOLE(vfence_info, max_fences_device);
+HAS_NO_HOLE(vfence_info, max_contexts);
 HAS_NO_HOLE(vfence_setup, name);
 HAS_NO_HOLE(vfence_submit, pad);
 HAS_NO_HOLE(vfence_signal, pad);
@@ -25,7 +25,6 @@ HAS_NO_HOLE(vfence_reset, flags);
 HAS_NO_HOLE(vfence_combine, fd);
 HAS_NO_HOLE(vfence_chain, fd);
 HAS_NO_HOLE(vfence_query, pending);
-HAS_NO_HOLE(vfence_deadline, pad);
 HAS_NO_HOLE(vfence_sw_sync_create, fence);
 HAS_NO_HOLE(vfence_sw_sync_deadline, fence_fd);
 
@@ -81,11 +80,6 @@ FIXTURE_VARIANT_ADD(sizes, chain) {
 
 FIXTURE_VARIANT_ADD(sizes, query) {
 	.cmd = VFENCE_IOC_QUERY, .zero = { AT(vfence_query, flags), AT(vfence_query, pad) },
-};
-
-FIXTURE_VARIANT_ADD(sizes, deadline) {
-	.cmd = VFENCE_IOC_DEADLINE,
-	.zero = { AT(vfence_deadline, flags), AT(vfence_deadline, pad) },
 };
 
 FIXTURE_SETUP(sizes)
@@ -147,10 +141,6 @@ static int prepare(FIXTURE_DATA(sizes) *self, const FIXTURE_VARIANT(sizes) *vari
 		struct vfence_chain c = { .point = 1, .tail = -1, .fence = self->fence };
 
 		memcpy(at, &c, sizeof(c));
-	} else if (variant->cmd == VFENCE_IOC_DEADLINE) {
-		struct vfence_deadline d = { .context = query(self->dev).context, .seqno = 1 };
-
-		memcpy(at, &d, sizeof(d));
 	}
 	return self->dev;
 }

@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -57,7 +58,6 @@ static inline int timeline(void)
 #define COMBINE(...)	VFENCE_IOC_COMBINE, &(struct vfence_combine){ __VA_ARGS__ }
 #define CHAIN(...)	VFENCE_IOC_CHAIN, &(struct vfence_chain){ __VA_ARGS__ }
 #define QUERY(...)	VFENCE_IOC_QUERY, &(struct vfence_query){ __VA_ARGS__ }
-#define DEADLINE(...)	VFENCE_IOC_DEADLINE, &(struct vfence_deadline){ __VA_ARGS__ }
 #define CREATE(...)	VFENCE_IOC_SW_SYNC_CREATE, \
 			&(struct vfence_sw_sync_create){ __VA_ARGS__ }
 #define INC(n)		VFENCE_IOC_SW_SYNC_INC, &(uint32_t){ n }
@@ -91,27 +91,67 @@ static inline int open_fds(void)
 	return n;
 }
 
+/* A counter of the device, or -1 where there is no debugfs. */
+static inline long counter(const char *name)
+{
+	FILE *f = fopen("/sys/kernel/debug/vfence/counters", "re");
+	char line[64];
+	long n, value = -1;
+	int len = strlen(name);
+
+	if (!f)
+		return -1;
+	while (fgets(line, sizeof(line), f))
+		if (!strncmp(line, name, len) && sscanf(line + len, " %ld", &n) == 1)
+			value = n;
+	fclose(f);
+	return value;
+}
+
+/* What an ioctl that fails must leave as it was. */
+struct unchanged {
+	struct vfence_query query;
+	long submitted, pending;
+	int fds;
+	/* the argument, as far as it can be read */
+	ssize_t readable;
+	char arg[4096];
+};
+
+static inline void observe(struct unchanged *u, int dev, unsigned long cmd, void *arg)
+{
+	int fd[2];
+
+	memset(u, 0, sizeof(*u));
+	u->fds = open_fds();
+	u->query = query(dev);
+	u->submitted = counter("submitted");
+	u->pending = counter("pending");
+	/* The kernel reads it for the write, so a bad address is an error, and no signal. */
+	u->readable = -1;
+	if (pipe2(fd, O_NONBLOCK | O_CLOEXEC))
+		return;
+	u->readable = write(fd[1], arg, _IOC_SIZE(cmd) < 4096 ? _IOC_SIZE(cmd) : 4096);
+	if (u->readable > 0 && read(fd[0], u->arg, u->readable) != u->readable)
+		u->readable = -2;
+	close(fd[0]);
+	close(fd[1]);
+}
+
 #define HAS_CHANGED -10000
 
-/*
- * As call(), but what fails must have had no effect, except that it may have given
- * an unused timeline a kind.
- */
+/* As call(), but an ioctl that fails must have changed nothing. */
 static inline int refused(int dev, unsigned long cmd, void *arg)
 {
-	struct vfence_query before = query(dev), after;
-	int fds = open_fds(), ret = call(dev, cmd, arg);
+	static struct unchanged before, after;
+	int ret;
 
+	observe(&before, dev, cmd, arg);
+	ret = call(dev, cmd, arg);
 	if (!ret)
 		return 0;
-	after = query(dev);
-	if (before.kind == VFENCE_KIND_UNUSED) {
-		before.kind = after.kind;
-		before.context = after.context;
-	}
-	if (open_fds() != fds || memcmp(&before, &after, sizeof(before)))
-		return HAS_CHANGED + ret;
-	return ret;
+	observe(&after, dev, cmd, arg);
+	return memcmp(&before, &after, sizeof(before)) ? HAS_CHANGED + ret : ret;
 }
 
 /* These return a descriptor, or -errno. */

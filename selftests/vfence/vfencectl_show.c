@@ -110,9 +110,9 @@ void show_device(void)
 	printf("bound_ms %llu\n", (unsigned long long)info.bound_ns / 1000000);
 	printf("max_delay_ms %llu\n", (unsigned long long)info.max_delay_ns / 1000000);
 	printf("max_fds %u\n", info.max_fds);
-	printf("max_files %u\n", info.max_files);
+	printf("max_leaves %u\n", info.max_leaves);
 	printf("max_fences %u\n", info.max_fences);
-	printf("max_fences_device %u\n", info.max_fences_device);
+	printf("max_contexts %u\n", info.max_contexts);
 }
 
 void dump(void)

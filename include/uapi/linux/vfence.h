@@ -14,8 +14,9 @@
  * - POINTS: what sw_sync is. The fences stand for numbers that user space picks,
  *   and signal as it increments a counter.
  *
- * A timeline's kind is set by VFENCE_IOC_SETUP, or else by what it is first used
- * for, even in vain; an ioctl that is for another kind fails with -EINVAL.
+ * A timeline's kind is set by VFENCE_IOC_SETUP, or else by the first ioctl that
+ * succeeds and is for some kinds only. One that is for another kind fails with
+ * -EINVAL.
  *
  * No fence is pending for longer than a bound (vfence_info.bound_ns) from its
  * submission, and, where thousands are, some ms: it then completes with -ETIME,
@@ -29,9 +30,11 @@
  *
  * Every ioctl fails with -EINVAL for an unknown flag, padding that is not 0, a
  * field that must be 0 and is not, and more descriptors than there may be; with
- * -EFAULT, -ENOMEM, and, where it makes a descriptor, -EMFILE. What fails has had
- * no effect, but that for want of memory a job's number may be used up. An unknown
- * one is -ENOTTY.
+ * -EFAULT, -ENOMEM, and, where it makes a descriptor, -EMFILE. One that waits for
+ * another thread's ioctl on the same file, and gets a signal, is restarted, or fails
+ * with -EINTR. An unknown one is -ENOTTY.
+ *
+ * An ioctl that fails has changed nothing: neither its argument, nor the timeline.
  */
 #ifndef _UAPI_LINUX_VFENCE_H
 #define _UAPI_LINUX_VFENCE_H
@@ -40,10 +43,17 @@
 #include <linux/types.h>
 
 /* vfence_info.version: of what is described here. */
-#define VFENCE_VERSION		1
+#define VFENCE_VERSION		2
 
 /* How many descriptors vfence_submit.in_fences and the like may name. */
 #define VFENCE_MAX_FDS		256
+
+/*
+ * How many fences may be behind a descriptor that the device makes, or become pending on a
+ * dma-buf that it adds fences to. A fence that is in an array or a chain several times
+ * counts each time.
+ */
+#define VFENCE_MAX_LEAVES	4096
 
 /* Size of a timeline's name, with its NUL. */
 #define VFENCE_NAME_LEN		32
@@ -56,15 +66,14 @@
  * @max_delay_ns: out: the longest vfence_submit.delay_ns. It may be above the
  *	bound, which then comes first.
  * @max_fds: out: VFENCE_MAX_FDS of the device
- * @max_files: out: how many files may be open at once (module parameter
- *	max_files); open() then fails with -EMFILE
+ * @max_leaves: out: VFENCE_MAX_LEAVES of the device
  * @max_fences: out: how many fences may be pending on one file (module parameter
- *	max_fences); for one more, an ioctl fails with -ENOSPC. A descriptor in
+ *	max_fences). One more fails with -ENOSPC. A descriptor in
  *	vfence_submit.in_fences counts, too, until the job is complete.
- * @max_fences_device: out: the same for all files together (module parameter
- *	max_fences_device). What is in containers that the device has made may be as
- *	many once more, until these have signalled or nobody has them; a link of a
- *	chain is one, too.
+ * @max_contexts: out: how many contexts may have pending fences, on all files
+ *	together (module parameter max_contexts). A timeline that is ORDERED or of
+ *	POINTS has one context, and each pending job of an UNORDERED one has one. One
+ *	more fails with -ENOSPC.
  */
 struct vfence_info {
 	__u32	flags;
@@ -72,9 +81,9 @@ struct vfence_info {
 	__u64	bound_ns;
 	__u64	max_delay_ns;
 	__u32	max_fds;
-	__u32	max_files;
+	__u32	max_leaves;
 	__u32	max_fences;
-	__u32	max_fences_device;
+	__u32	max_contexts;
 };
 
 /* The kinds of timelines; UNUSED is one that has no kind yet. */
@@ -143,9 +152,9 @@ struct vfence_setup {
  * A job runs from when all its in-fences have signalled, beside those before it.
  * For ORDERED and UNORDERED timelines.
  *
- * Fails with -EINVAL for a descriptor that is not a sync_file's, -E2BIG for an
- * array of too many fences, -ENOSPC if too many are pending, or, with CHAIN and ARRAY,
- * in containers (see vfence_info).
+ * Fails with -EINVAL for a descriptor that is not a sync_file's, -E2BIG for more than
+ * VFENCE_MAX_LEAVES fences in the chain or array, -ENOSPC if too many fences or contexts
+ * are pending (see vfence_info).
  */
 struct vfence_submit {
 	__u32	flags;
@@ -238,8 +247,7 @@ struct vfence_reset {
  * @fd: out: a sync_file. If one fence is left, it stands for that.
  *
  * On any timeline, which it does not change. Fails with -EINVAL for a descriptor
- * that is not a sync_file's, -E2BIG for too many fences, -ENOSPC if too many are in
- * containers (see vfence_info).
+ * that is not a sync_file's, -E2BIG for more than VFENCE_MAX_LEAVES fences in all.
  */
 struct vfence_combine {
 	__u64	fences;
@@ -261,8 +269,7 @@ struct vfence_combine {
  * @fd: out: a sync_file of the new link
  *
  * On any timeline, which it does not change. Fails with -EINVAL for a descriptor
- * that is not a sync_file's, -E2BIG for too many fences, -ENOSPC if too many are in
- * containers (see vfence_info).
+ * that is not a sync_file's, -E2BIG for more than VFENCE_MAX_LEAVES fences in all.
  */
 struct vfence_chain {
 	__u64	point;
@@ -285,8 +292,7 @@ struct vfence_chain {
  * @value: out: jobs: all up to this number are complete. POINTS: the counter, not
  *	wrapped.
  * @last: out: the highest number that was given out, or point that was made
- * @pending: out: how many fences are pending. Of points, those that nobody has
- *	any more may be counted.
+ * @pending: out: how many fences are pending
  *
  * Asking gives an UNUSED timeline no kind.
  */
@@ -302,32 +308,12 @@ struct vfence_query {
 };
 
 /**
- * struct vfence_deadline - ask for a fence's deadline (VFENCE_IOC_DEADLINE)
- * @context: in: the fence's context
- * @seqno: in: its sequence number; of a point, not wrapped
- * @deadline_ns: out: the earliest deadline that was set by SYNC_IOC_SET_DEADLINE, in
- *	ns of CLOCK_MONOTONIC
- * @flags: in: must be 0
- * @pad: in: must be 0
- *
- * For fences of all timelines of the device, also when they have signalled. On
- * any timeline, which it does not change. Fails with -ENOENT if there is none, or
- * it was long ago: the device remembers 65536.
- */
-struct vfence_deadline {
-	__u64	context;
-	__u64	seqno;
-	__u64	deadline_ns;
-	__u32	flags;
-	__u32	pad;
-};
-
-/**
  * struct vfence_sw_sync_create - make a fence for a point, as sw_sync does
  *	(VFENCE_IOC_SW_SYNC_CREATE)
  * @value: in: the point. It is the one nearest to the counter with these 32 bits;
  *	if it is not above the counter, or a point that the bound has completed, the
- *	fence has signalled. While one is pending for this point, it is that one.
+ *	fence has signalled. While a fence is pending for this point, and in use, it is
+ *	that one.
  * @name: in: not used
  * @fence: out: a sync_file
  *
@@ -344,9 +330,11 @@ struct vfence_sw_sync_create {
  *	(VFENCE_IOC_SW_SYNC_DEADLINE)
  * @deadline_ns: in: must be 0; out: the earliest deadline that was set
  * @pad: in: must be 0
- * @fence_fd: in: a sync_file with one fence of this device, of any timeline
+ * @fence_fd: in: a sync_file with one fence of this device, of any timeline, pending or
+ *	signalled
  *
- * Fails with -EINVAL for another fence, -ENOENT if it has no deadline.
+ * On any timeline, which it does not change. Fails with -EINVAL for another fence,
+ * -ENOENT if it has no deadline.
  */
 struct vfence_sw_sync_deadline {
 	__u64	deadline_ns;
@@ -376,8 +364,8 @@ struct vfence_sw_sync_deadline {
  * later one.
  *
  * Fails with -EBADF if dmabuf_fd is not open; -EINVAL if it is no dma-buf, if
- * fence_fd is no sync_file, or on an unknown usage or flag; -E2BIG if the dma-buf
- * would have too many fences (65536); -ENOMEM; -EINTR.
+ * fence_fd is no sync_file, or on an unknown usage or flag; -E2BIG if the dma-buf would
+ * have more than VFENCE_MAX_LEAVES pending fences; -ENOMEM; -EINTR.
  */
 struct vfence_attach {
 	__s32	dmabuf_fd;
@@ -415,7 +403,6 @@ struct vfence_resv {
 #define VFENCE_IOC_COMBINE	_IOWR(VFENCE_IOC_MAGIC, 0x06, struct vfence_combine)
 #define VFENCE_IOC_CHAIN	_IOWR(VFENCE_IOC_MAGIC, 0x07, struct vfence_chain)
 #define VFENCE_IOC_QUERY	_IOWR(VFENCE_IOC_MAGIC, 0x08, struct vfence_query)
-#define VFENCE_IOC_DEADLINE	_IOWR(VFENCE_IOC_MAGIC, 0x09, struct vfence_deadline)
 #define VFENCE_IOC_ATTACH	_IOW(VFENCE_IOC_MAGIC, 0x10, struct vfence_attach)
 #define VFENCE_IOC_RESV		_IOWR(VFENCE_IOC_MAGIC, 0x11, struct vfence_resv)
 

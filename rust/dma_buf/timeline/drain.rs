@@ -262,12 +262,18 @@ impl Timeline {
         unsafe { self.drain_seqno(seqno, result) }
     }
 
-    /// Whether a complete fence on the list, all before which have signalled, may:
-    /// one that shares its number with others signals when they have, or could, as a
-    /// merge may keep any one of them for all. If so, its number has passed.
+    /// Returns `true` if a complete fence, before which no fence is pending, may signal.
+    ///
+    /// A fence that shares its number with others signals once all of them are complete: a
+    /// merge may keep any one of them for all. Notes that the number has passed.
+    ///
+    /// # Safety
+    ///
+    /// The lock is held, `header` is on the list, and the caller has no reference to
+    /// `inner`.
     #[inline]
-    pub(super) fn pass_if_due(&self, header: NonNull<Header>) -> bool {
-        // SAFETY: The callers hold the lock, and do not hold on to this.
+    pub(super) unsafe fn pass_if_due(&self, header: NonNull<Header>) -> bool {
+        // SAFETY: By the function's contract.
         let inner = unsafe { &mut *self.inner.get() };
 
         // Those that are given out are not shared.
@@ -279,7 +285,8 @@ impl Timeline {
 
         // Once the first of a number signals, so do the others.
         if seqno > inner.passed {
-            if !self.are_done(header) {
+            // SAFETY: By the function's contract.
+            if !unsafe { self.are_done(header) } {
                 return false;
             }
             inner.passed = seqno;
@@ -287,12 +294,16 @@ impl Timeline {
         true
     }
 
-    /// Whether this fence and those behind it on the list with the same number are
-    /// complete.
+    /// Returns `true` if this fence, and the fences behind it on the list with the same
+    /// number, are complete.
+    ///
+    /// # Safety
+    ///
+    /// The lock is held, and `header` is on the list.
     #[inline(never)]
-    fn are_done(&self, header: NonNull<Header>) -> bool {
-        // SAFETY: The callers hold the lock, and what is on the list from this one
-        // on is valid. Numbers are set before publication.
+    unsafe fn are_done(&self, header: NonNull<Header>) -> bool {
+        // SAFETY: By the function's contract; the fences on the list are valid. Numbers
+        // are set before publication.
         unsafe {
             let seqno = (*Header::as_fence(header)).seqno;
             let mut link = header.as_ref().link.get().cast::<bindings::list_head>();

@@ -31,7 +31,6 @@ pub(super) const PIECE: usize = 256;
 /// # Invariants
 ///
 /// Owns a reference to a fence that was on the list of the timeline it is used with.
-/// So it is there until it signals: what nobody else has is not forgotten meanwhile.
 pub(super) struct Place(NonNull<Header>);
 
 // SAFETY: A reference to a fence may be dropped anywhere.
@@ -158,26 +157,50 @@ impl Timeline {
         }
     }
 
+    /// Fills `fences` with references to the first fences on the list, as far as it
+    /// has room.
+    pub(crate) fn first_pending(&self, fences: &mut KVec<ARef<fence::Fence>>) {
+        let _guard = self.lock.lock();
+
+        // SAFETY: The lock is held. The fences on the list are valid, and the list has a
+        // reference to each.
+        unsafe {
+            self.for_each_pending(|header| {
+                if fences.len() == fences.capacity() {
+                    return ControlFlow::Break(());
+                }
+                let fence = fence::Fence::from_raw(Header::as_fence(header));
+
+                match fences.push_within_capacity(fence.into()) {
+                    Ok(()) => ControlFlow::Continue(()),
+                    Err(_) => ControlFlow::Break(()),
+                }
+            });
+        }
+    }
+
     /// The number up to which fences can be signalled in one piece of so many, of all up
     /// to `seqno`; more if they share a number.
     pub(super) fn up_to(&self, _guard: &IrqGuard<'_>, seqno: u64, max: usize) -> u64 {
         let mut count = 0;
         let mut up_to = seqno;
 
-        self.for_each_pending(|header| {
-            // SAFETY: What is on the list is valid.
-            let number = unsafe { (*Header::as_fence(header)).seqno };
+        // SAFETY: The guard shows that the lock is held; the fences on the list are valid.
+        unsafe {
+            self.for_each_pending(|header| {
+                let number = (*Header::as_fence(header)).seqno;
 
-            if number > seqno {
-                return ControlFlow::Break(());
-            }
-            count += 1;
-            if count < max {
-                return ControlFlow::Continue(());
-            }
-            up_to = number;
-            ControlFlow::Break(())
-        });
+                if number > seqno {
+                    return ControlFlow::Break(());
+                }
+                count += 1;
+                if count < max {
+                    return ControlFlow::Continue(());
+                }
+                up_to = number;
+                ControlFlow::Break(())
+            });
+        }
         up_to
     }
 

@@ -58,7 +58,7 @@ impl Timeline {
             if closed {
                 self.publish_cancelled(header, seqno);
             } else {
-                self.insert(header, seqno, self.pending.get(), &self.ops.fence, true);
+                self.insert(header, seqno, self.pending.get(), &self.ops().fence, true);
             }
         }
     }
@@ -102,7 +102,7 @@ impl Timeline {
             match self.descend(&guard, seqno, place.take()) {
                 Ok(next) => {
                     // SAFETY: By the function's contract; the place was just found.
-                    unsafe { self.insert(header, seqno, next, &self.ops.fence, true) };
+                    unsafe { self.insert(header, seqno, next, &self.ops().fence, true) };
                     return true;
                 }
                 Err(further) => place = Some(further),
@@ -123,7 +123,7 @@ impl Timeline {
                 header,
                 seqno,
                 (*self.pending.get()).next,
-                &self.ops.fence,
+                &self.ops().fence,
                 true,
             );
             header.as_ref()
@@ -174,7 +174,7 @@ impl Timeline {
         header: NonNull<Header>,
         seqno: u64,
         next: *mut bindings::list_head,
-        ops: &'static bindings::dma_fence_ops,
+        ops: *const bindings::dma_fence_ops,
         watched: bool,
     ) {
         let fence = Header::as_fence(header);

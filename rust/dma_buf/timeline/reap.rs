@@ -38,22 +38,33 @@ impl Timeline {
     /// Notes that an operation of the driver's found the fence to be complete,
     /// and has that acted upon.
     ///
-    /// Callable with the fence's lock held, in an operation.
-    pub(crate) fn note_complete(&self, header: &Header, error: i32) {
-        // Whoever came first, it has not signalled.
+    /// Callable with the fence's lock held.
+    ///
+    /// # Safety
+    ///
+    /// The caller is an operation of a fence of this timeline, inside an RCU read-side
+    /// section in which the fence's operations were set.
+    pub(crate) unsafe fn note_complete(&self, header: &Header, error: i32) {
+        // If another result came first, that one counts.
         let _ = header.outcome.cmpxchg(PENDING, error, Full);
-        self.queue_reap();
+        // SAFETY: By the function's contract.
+        unsafe { self.queue_reap() };
     }
 
     /// Has what is complete looked for, and signalled.
     ///
-    /// Callable with the fence's lock held, in an operation; with the timeline's, if it is
-    /// not closed; and inside an RCU read-side section in which it was not.
-    pub(crate) fn queue_reap(&self) {
-        // SAFETY: The work is initialised. The caller is an operation, inside an RCU
-        // read-side section, or has the lock, without which the timeline is not closed,
-        // or has seen inside such a section that it was not: so this happens before the
-        // grace period after which the timeline is freed, unless the work is still busy.
+    /// # Safety
+    ///
+    /// One of:
+    ///
+    /// - the caller is an operation of a fence of this timeline, see
+    ///   [`Self::note_complete`];
+    /// - the lock is held, and the timeline is not closed;
+    /// - RCU is read-locked, and the timeline was not closed inside that section.
+    pub(crate) unsafe fn queue_reap(&self) {
+        // SAFETY: The work is initialised. By the function's contract this happens before
+        // the grace period after which the timeline is freed, unless the work is still
+        // busy.
         unsafe { bindings::irq_work_queue(self.reap.get()) };
     }
 
@@ -88,9 +99,9 @@ impl Timeline {
                 .outcome
                 .cmpxchg(PENDING, error, Full);
         }
-        // Interrupts are off: the others in another run. Inside this section, the timeline
-        // was not closed.
-        this.queue_reap();
+        // Interrupts are off: the others in another run.
+        // SAFETY: RCU is read-locked, and inside this section the timeline was not closed.
+        unsafe { this.queue_reap() };
     }
 
     /// Signals what is complete, and returns the next one to ask the driver about, if
@@ -108,19 +119,22 @@ impl Timeline {
         if unsafe { (*self.inner.get()).closed } {
             return None;
         }
-        let poll = self.ops.poll?;
+        // SAFETY: The lock is held, and the timeline is not closed.
+        let poll = unsafe { self.ops() }.poll?;
         let mut next = None;
 
         // Mostly the first; but one that is complete may wait for others with the
         // same number.
-        self.for_each_pending(|header| {
-            // SAFETY: What is on the list is valid.
-            if unsafe { header.as_ref() }.outcome.load(Relaxed) != PENDING {
-                return ControlFlow::Continue(());
-            }
-            next = Some((header, poll));
-            ControlFlow::Break(())
-        });
+        // SAFETY: The lock is held, and the fences on the list are valid.
+        unsafe {
+            self.for_each_pending(|header| {
+                if header.as_ref().outcome.load(Relaxed) != PENDING {
+                    return ControlFlow::Continue(());
+                }
+                next = Some((header, poll));
+                ControlFlow::Break(())
+            });
+        }
         next
     }
 

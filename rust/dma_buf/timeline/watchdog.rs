@@ -127,14 +127,18 @@ impl Watchdog {
 }
 
 impl Timeline {
-    /// Has a fence completed when its time is over. Called with the lock held,
-    /// before the fence goes on the list.
+    /// Sets the time after which a fence is completed with `ETIME`.
+    ///
+    /// # Safety
+    ///
+    /// The lock is held, and the timeline is not closed. The caller owns the fence, which
+    /// is not on the list yet.
     #[inline(never)]
-    pub(super) fn watch(&self, header: NonNull<Header>, bound: Delta) {
+    pub(super) unsafe fn watch(&self, header: NonNull<Header>, bound: Delta) {
         // SAFETY: Any context.
         let end = unsafe { bindings::ktime_get() }.saturating_add(bound.as_nanos());
 
-        // SAFETY: The caller owns the fence, which is not on the list.
+        // SAFETY: By the function's contract.
         unsafe { (*(*header.as_ptr()).expires.get()).write(end) };
         // Time does not run backwards: one that the timer was started for has less.
         if !self.watchdog.awake.load(Relaxed) {
@@ -243,10 +247,14 @@ impl Timeline {
             this.watchdog.start(next.max(now.saturating_add(pause)));
         }
         drop(guard);
-        if let (Some((seqno, count)), Some(expired)) = (done, this.ops.expired) {
-            // SAFETY: It is for this timeline, which was not closed when something was
-            // on its list. Whoever lets its text go waits for this function before.
-            unsafe { expired(NonNull::from(this), seqno, count) };
+        if let Some((seqno, count)) = done {
+            // SAFETY: The timeline was not closed when something was on its list, and
+            // `sync` waits for this function. The operations are for this timeline.
+            unsafe {
+                if let Some(expired) = this.ops().expired {
+                    expired(NonNull::from(this), seqno, count);
+                }
+            }
         }
         bindings::hrtimer_restart::HRTIMER_NORESTART
     }

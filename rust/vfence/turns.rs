@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! One ioctl after the other.
+
+use kernel::{
+    new_condvar,
+    new_mutex,
+    prelude::*,
+    sync::{
+        CondVar,
+        Mutex, //
+    }, //
+};
+
+/// A lock that is held over accesses to user memory, which may take as long as user space
+/// wants. So a task that waits for it can be killed, and does not count as hung.
+#[pin_data]
+pub(crate) struct Turns {
+    #[pin]
+    taken: Mutex<bool>,
+    #[pin]
+    free: CondVar,
+}
+
+impl Turns {
+    pub(crate) fn new() -> impl PinInit<Self> {
+        pin_init!(Self {
+            taken <- new_mutex!(false),
+            free <- new_condvar!(),
+        })
+    }
+
+    /// Waits for the lock. Fails with `ERESTARTSYS` if a signal comes first.
+    pub(crate) fn take(&self) -> Result<Turn<'_>> {
+        let mut taken = self.taken.lock();
+
+        while *taken {
+            let is_interrupted = self.free.wait_interruptible(&mut taken);
+
+            // Only one task is woken, so a free lock is taken all the same.
+            if is_interrupted && *taken {
+                return Err(ERESTARTSYS);
+            }
+        }
+        *taken = true;
+        Ok(Turn(self))
+    }
+}
+
+/// The lock is held.
+pub(crate) struct Turn<'a>(&'a Turns);
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        *self.0.taken.lock() = false;
+        self.0.free.notify_one();
+    }
+}
