@@ -5,23 +5,41 @@
  */
 #include "vfence_test.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <sys/syscall.h>
 
-static int load(void)
+#define LIBRARY	"/lib/modules/dma_buf_rs.ko"
+
+static const char *device(void)
 {
-	const char *path = getenv("VFENCE_KO");
-	int file = open(path ?: "/lib/modules/vfence.ko", O_RDONLY | O_CLOEXEC), ret;
+	return getenv("VFENCE_KO") ?: "/lib/modules/vfence.ko";
+}
+
+static int load_file(const char *path, const char *parameters)
+{
+	int file = open(path, O_RDONLY | O_CLOEXEC), ret;
 
 	if (file < 0)
 		return -errno;
-	ret = syscall(SYS_finit_module, file, "", 0) ? -errno : 0;
+	ret = syscall(SYS_finit_module, file, parameters, 0) ? -errno : 0;
 	close(file);
 	return ret;
 }
 
+static int load(void)
+{
+	return load_file(device(), "");
+}
+
+static int unload_module(const char *name)
+{
+	return syscall(SYS_delete_module, name, O_NONBLOCK) ? -errno : 0;
+}
+
 static int unload(void)
 {
-	return syscall(SYS_delete_module, "vfence", O_NONBLOCK) ? -errno : 0;
+	return unload_module("vfence");
 }
 
 TIMELINE_FIXTURE(unload)
@@ -84,6 +102,28 @@ TEST_F(unload, fences_stay)
 	EXPECT_EQ(-EINVAL, refused(self->dev, SW_DEADLINE(.fence_fd = fd[3])));
 }
 
+TEST_F(unload, not_while_its_debugfs_is_open)
+{
+	static const char *const names[] = { "counters", "timelines", "latency" };
+
+	close(self->dev);
+	self->dev = -1;
+	for (int i = 0; i < 3; i++) {
+		char path[64], c;
+		int fd;
+
+		snprintf(path, sizeof(path), "/sys/kernel/debug/vfence/%s", names[i]);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd < 0)
+			SKIP(return, "there is no debugfs");
+		EXPECT_EQ(-EWOULDBLOCK, unload());
+		EXPECT_LE(0, read(fd, &c, 1));
+		close(fd);
+	}
+	EXPECT_EQ(0, unload());
+	ASSERT_EQ(0, load());
+}
+
 /* The last descriptor of a timeline goes as it is unloaded, or before. */
 TEST_F(unload, right_behind_the_close)
 {
@@ -102,6 +142,133 @@ TEST_F(unload, right_behind_the_close)
 		ASSERT_LE(0, self->dev);
 		close(fd);
 	}
+}
+
+/*
+ * A module's init fails for want of memory, at each of its last allocations in turn, while
+ * others try to open what it makes. A failed init frees the module whoever has it open, so
+ * nobody may have.
+ */
+static const char *const nodes[] = {
+	"/dev/vfence", "/dev/sw_sync", "/sys/kernel/debug/vfence/counters",
+};
+
+/* How many allocations before the last one. Most before these are the module loader's own. */
+#define LAST_ALLOCATIONS 120
+
+static atomic_int done;
+
+/* Opens a node as soon as it is there, and keeps it until the load has ended. */
+static void *opener(void *path)
+{
+	long fd = -1;
+
+	do {
+		fd = open(path, O_RDWR | O_CLOEXEC);
+		if (fd < 0 && errno == EACCES)
+			fd = open(path, O_RDONLY | O_CLOEXEC);
+	} while (fd < 0 && !done);
+	while (!done)
+		sched_yield();
+	return (void *)fd;
+}
+
+static int set(const char *path, const char *value)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC), ret;
+
+	if (fd < 0)
+		return -errno;
+	ret = write(fd, value, strlen(value)) < 0 ? -errno : 0;
+	close(fd);
+	return ret;
+}
+
+/* Loads with the n-th allocation failing, and says how many nodes could be opened. */
+static int load_failing(const char *path, const char *parameters, int n, int *opened)
+{
+	int fail = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC), ret;
+	pthread_t threads[3];
+	char number[16];
+
+	if (fail < 0)
+		return -errno;
+	done = 0;
+	for (int i = 0; i < 3; i++)
+		if (pthread_create(&threads[i], NULL, opener, (void *)nodes[i]))
+			abort();
+	snprintf(number, sizeof(number), "%d", n);
+	if (write(fail, number, strlen(number)) < 0)
+		abort();
+	ret = load_file(path, parameters);
+	if (pwrite(fail, "0", 1, 0) < 0)
+		abort();
+	close(fail);
+	done = 1;
+	*opened = 0;
+	for (int i = 0; i < 3; i++) {
+		void *fd;
+
+		pthread_join(threads[i], &fd);
+		if ((long)fd >= 0) {
+			++*opened;
+			close((long)fd);
+		}
+	}
+	return ret;
+}
+
+TEST_F_TIMEOUT(unload, init_that_fails, 1200)
+{
+	static const struct {
+		const char *name, *parameters;
+	} module[] = { { "dma_buf_rs", "" }, { "vfence", "sw_sync=1" } };
+
+	if (access("/proc/thread-self/fail-nth", W_OK) || access(LIBRARY, R_OK))
+		SKIP(return, "the kernel injects no faults, or the modules are elsewhere");
+	EXPECT_EQ(0, set("/sys/kernel/debug/failslab/ignore-gfp-wait", "N"));
+	EXPECT_EQ(0, set("/sys/kernel/debug/fail_page_alloc/ignore-gfp-wait", "N"));
+	close(self->dev);
+	self->dev = -1;
+	ASSERT_EQ(0, unload());
+	ASSERT_EQ(0, unload_module("dma_buf_rs"));
+
+	for (int m = 0; m < 2; m++) {
+		const char *path = m ? device() : LIBRARY;
+		int low = 1, high = 4096, opened, failed = 0;
+
+		/* The first that is above all. */
+		while (low < high) {
+			int n = (low + high) / 2, ret;
+
+			ret = load_failing(path, module[m].parameters, n, &opened);
+			if (ret)
+				low = n + 1;
+			else
+				high = n;
+			while (!ret && unload_module(module[m].name))
+				usleep(1000);
+		}
+		for (int n = low; n > 0 && n > low - LAST_ALLOCATIONS; n--) {
+			int ret = load_failing(path, module[m].parameters, n, &opened);
+
+			if (ret) {
+				failed++;
+				EXPECT_EQ(0, opened)
+					TH_LOG("%s, allocation %d", module[m].name, n);
+			} else if (m) {
+				EXPECT_LE(0, opened);
+			}
+			while (!ret && unload_module(module[m].name))
+				usleep(1000);
+		}
+		TH_LOG("%s: %d of the last %d allocations failed it", module[m].name, failed,
+		       low < LAST_ALLOCATIONS ? low : LAST_ALLOCATIONS);
+		EXPECT_LT(0, failed);
+		ASSERT_EQ(0, load_file(path, ""));
+	}
+	set("/sys/kernel/debug/failslab/ignore-gfp-wait", "Y");
+	set("/sys/kernel/debug/fail_page_alloc/ignore-gfp-wait", "Y");
 }
 
 TEST_HARNESS_MAIN
