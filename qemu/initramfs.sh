@@ -52,54 +52,6 @@ base_archive() {
 		{ rm -f "$BASE.$$" && quit 69 "cannot write $BASE"; }
 }
 
-# module_path NAME: sets REPLY to its file; the project's modules come first
-module_path() {
-	local name=${1//-/_} candidate
-
-	REPLY=''
-	if [[ $1 == @(*/*|*.ko) ]]; then
-		REPLY=$1
-		[[ -f $1 ]] || quit 65 "there is no module $1"
-		return
-	fi
-	if [[ ! ${MODULE_FILES+set} ]]; then
-		MODULE_FILES=()
-		if [[ -x $ROOT/scripts/modules ]]; then
-			MODULE_DIR=$("$ROOT/scripts/modules" "$FLAVOUR") ||
-				quit 69 "the modules do not build (see above)"
-			mapfile -t MODULE_FILES < <(find "$MODULE_DIR" -name '*.ko')
-		fi
-		while read -r candidate; do
-			MODULE_FILES+=("$KERNEL_TREE/${candidate%.o}.ko")
-		done < <(sed 's/\.ko$/.o/' "$KERNEL_TREE/modules.order")
-	fi
-	for candidate in "${MODULE_FILES[@]}"; do
-		REPLY=${candidate##*/} REPLY=${REPLY%.ko}
-		[[ ${REPLY//-/_} == "$name" ]] || continue
-		REPLY=$candidate
-		return
-	done
-	quit 65 "there is no module $1, neither of this project nor in $KERNEL_TREE"
-}
-
-# add_module NAME [PARAMETERS]: with what it depends on before it
-add_module() {
-	local path deps dep name
-
-	module_path "$1"
-	path=$REPLY
-	name=${path##*/}
-	[[ ! ${ADDED[$name]+set} ]] || return 0
-	ADDED[$name]=1
-	deps=$(modinfo -F depends "$path") || quit 65 "$path is not a module"
-	for dep in ${deps//,/ }; do
-		# One that was given by its path is not looked for.
-		[[ ${ADDED[$dep.ko]+set} ]] || add_module "$dep" ''
-	done
-	ln -s "$(realpath "$path")" "$TMP/root/lib/modules/$name"
-	printf '/lib/modules/%s%s\n' "$name" "${2:+ $2}" >>"$TMP/root/vm/modules"
-}
-
 # add_file SRC[:DST]
 add_file() {
 	local src=${1%:/*} dst=/
@@ -115,19 +67,12 @@ add_file() {
 }
 
 make_initramfs() {
-	local m f
-	declare -gA ADDED=()
+	local f
 
 	base_archive
 	mkdir -p "$TMP/root/vm" "$TMP/root/lib/modules"
 	((${#COMMAND[@]} == 0)) || printf '%s\0' "${COMMAND[@]}" >"$TMP/root/vm/argv"
-	for m in "${MODULES[@]}"; do
-		if [[ $m == *' '* ]]; then
-			add_module "${m%% *}" "${m#* }"
-		else
-			add_module "$m" ''
-		fi
-	done
+	add_modules
 	for f in "${FILES[@]}"; do
 		add_file "$f"
 	done

@@ -13,6 +13,13 @@ statuses() {
 	check "a command that is not there" 127 "No such file" -- /no/such/command
 	check "a module that does not load" 65 "vm_complain.ko does not load: Invalid argument" \
 		--module "$ko what=nonsense" -- true
+	check "a parameter that the module does not have" 65 \
+		"vm_complain has no parameter 'waht', but: what" --module "$ko waht=talk" -- true
+	check "dashes in its name, and what any module takes" 0 '' \
+		--module "vfence bound-ms=1234 async_probe" -- \
+		grep -x 1234 /sys/module/vfence/parameters/bound_ms
+	check "parameters of a module that is already to be loaded" 64 "comes too late" \
+		--module vfence --module "dma_buf_rs x=1" -- true
 	mkdir "$tmp/other"
 	sed 's/vermagic=7\.3/vermagic=7.4/' "$ko" >"$tmp/other/vm_complain.ko"
 	pushd "$tmp/other" >/dev/null || exit
