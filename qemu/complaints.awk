@@ -28,7 +28,16 @@ function is_report(t) {
 	       t ~ /^(list_add|list_del) corruption/ || t ~ /^refcount_t: / ||
 	       t ~ /^(ODEBUG|UBSAN): / || t ~ /^kmemleak: [0-9]+ new suspected/ ||
 	       t ~ /^kobject: .*(tried to init|is not initialized)/ ||
-	       t ~ /^sysfs: cannot create duplicate/ || is_crash(t)
+	       t ~ /^sysfs: cannot create duplicate/ ||
+	       is_allocation_failure(t) || is_crash(t)
+}
+
+# A task's name, of 15 bytes at most, comes first. Of what fault injection fails and
+# of __GFP_NOWARN there is no such report; there is of "vmalloc error", whose pages
+# fault injection fails, so that is none.
+function is_allocation_failure(t,    at) {
+	at = index(t, ": page allocation failure: order:")
+	return at > 1 && at <= 16
 }
 
 # These follow on each other in one crash.
@@ -82,6 +91,7 @@ function take(c, usec, t,    rule) {
 	}
 	text[c, ++lines[c]] = t
 	if (t ~ /^---\[ end trace/ ||
+	    t ~ /^[0-9]+ pages reserved$/ && is_allocation_failure(head[c]) ||
 	    t ~ /^ *<\/TASK>/ && ends_with_trace(head[c]))
 		emit(c)
 }

@@ -12,6 +12,10 @@ complaints_any() {
 complaints_memory() {
 	complains uaf "BUG: KASAN: slab-use-after-free in uaf"
 	complains leak "kmemleak: unreferenced object"
+	check "not: a page allocation that is made to fail" 0 '' --file "$ko" -- sh -c '
+		cd /sys/kernel/debug/fail_page_alloc
+		echo 10 > min-order; echo 100 > probability; echo -1 > times
+		insmod /vm_complain.ko what=pages && dmesg | grep "forcing a failure"'
 	check "notices: a leak of a module that was loaded beforehand" 126 "leak+0x" \
 		--module "$ko what=leak" -- true
 }
@@ -36,6 +40,10 @@ complaints_expected() {
 	complains bug "kernel BUG at vm_complain.c:"
 	complains oops "BUG: kernel NULL pointer dereference"
 	complains panic "Kernel panic - not syncing: vm_complain"
+	complains pages "insmod: page allocation failure: order:"
+	is "... with all of its report, and no more" ends_in "pages reserved"
+	check "not: a page allocation that was to fail without a word" 0 '' \
+		--file "$ko" -- insmod /vm_complain.ko what=pages_nowarn
 	check "a complaint while a module loads" 126 "WARNING: vm_complain.c:" \
 		--module "$ko what=warn" -- true
 	check "a complaint and a command that failed" 126 "the command itself exited with status 3" \
@@ -69,4 +77,9 @@ complaints_debug() {
 	complains softlockup "watchdog: BUG: soft lockup" 'echo 2 > /proc/sys/kernel/watchdog_thresh'
 	complains stall "rcu: INFO: rcu_preempt" \
 		'echo 3 > /sys/module/rcupdate/parameters/rcu_cpu_stall_timeout'
+}
+
+# ends_in TEXT: the last line of the last complaint
+ends_in() {
+	[[ $(grep '^  | ' "$tmp/err" | tail -n 1) == *"$1" ]]
 }

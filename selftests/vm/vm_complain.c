@@ -7,6 +7,7 @@
  */
 #define pr_fmt(fmt) fmt	/* reports begin at the start of a line, and so does "talk" */
 
+#include <linux/gfp.h>
 #include <linux/irqflags.h>
 #include <linux/list.h>
 #include <linux/lockdep.h>
@@ -198,6 +199,28 @@ static void refcount(void)
 	refcount_inc(&r);
 }
 
+/* As many as there are, and one more. */
+static void all_pages(gfp_t gfp)
+{
+	LIST_HEAD(all);
+	struct page *page, *next;
+
+	while ((page = alloc_pages(gfp, MAX_PAGE_ORDER)))
+		list_add(&page->lru, &all);
+	list_for_each_entry_safe(page, next, &all, lru)
+		__free_pages(page, MAX_PAGE_ORDER);
+}
+
+static void pages(void)
+{
+	all_pages(GFP_ATOMIC);
+}
+
+static void pages_nowarn(void)
+{
+	all_pages(GFP_ATOMIC | __GFP_NOWARN);
+}
+
 /* A kernel with KASAN. */
 static void uaf(void)
 {
@@ -224,7 +247,8 @@ static const struct {
 	{ "balance", balance }, { "rcu", rcu }, { "sleep", sleep },
 	{ "atomic", atomic }, { "softlockup", softlockup }, { "stall", stall },
 	{ "die_silently", die_silently }, { "hung", hung }, { "odebug", odebug }, { "list", list },
-	{ "refcount", refcount }, { "uaf", uaf }, { "leak", leak },
+	{ "refcount", refcount }, { "pages", pages },
+	{ "pages_nowarn", pages_nowarn }, { "uaf", uaf }, { "leak", leak },
 };
 
 static int __init vm_complain_init(void)
