@@ -59,6 +59,22 @@ incomplete() {
 	fi
 }
 
+# keep_console ATTEMPT: of a guest that is tried again; sets REPLY to where, and adds to
+# WHY what its kernel has complained of
+keep_console() {
+	local dir=$BUILD/qemu headline
+
+	REPLY=''
+	headline=$(awk -f "$ROOT/qemu/complaints.awk" /dev/null "$TMP/console" 2>/dev/null |
+		sed -n '/^H /{s///p;q}') || :
+	WHY+=${headline:+: $headline}
+	[[ -s $TMP/console || -s $TMP/qemu ]] || return 0
+	find "$dir" -maxdepth 1 -name 'console.*' -mtime +7 -delete
+	REPLY=$dir/console.$$.$1
+	[[ ! $LOG ]] || REPLY=$LOG.console.$1
+	cat "$TMP/console" "$TMP/qemu" 2>/dev/null | tr -d '\r' >"$REPLY"
+}
+
 show_console() {
 	[[ -s $TMP/console ]] || return 0
 	note "the last lines of its console:"

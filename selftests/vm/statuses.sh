@@ -54,6 +54,10 @@ statuses() {
 		--append "rdinit=/bin/reboot -- -f" -- true
 	is "... and says so" two_retries
 
+	check "its console is kept beside the log" 125 "(its console: $tmp/log.console.1)" \
+		--log "$tmp/log" --append "panic=-1 rdinit=/nothing" -- true
+	is "... and says why" grep -q "Kernel panic - not syncing" "$tmp/log.console.1"
+	is "... and so does qemu/vm" grep -q "did not come up: .*: Kernel panic - not syncing" "$tmp/err"
 	check "a guest without fine timers is tried again, and then taken as it is" 0 \
 		"its timer did not survive the boot" --append nolapic_timer -- true
 	is "... and says so" two_retries
@@ -61,6 +65,7 @@ statuses() {
 	check "so is one whose kernel complained while it booted" 0 \
 		"its kernel complained while it booted" --append sysctl.kernel.tainted=512 -- true
 	is "... and says so" two_retries
+	is "... and keeps both consoles" kept 2
 
 	left_behind TERM 143
 	left_behind KILL 137
@@ -73,6 +78,14 @@ in_time() {
 
 two_retries() {
 	(($(grep -c "trying again" "$tmp/err") == 2))
+}
+
+# kept NUMBER: that many consoles, where it says that they are; they go
+kept() {
+	local files
+
+	mapfile -t files < <(sed -nE 's/.*\(its console: (.*)\)$/\1/p' "$tmp/err")
+	((${#files[@]} == $1)) && rm "${files[@]}"
 }
 
 # left_behind SIGNAL STATUS: after that signal, no QEMU and no temporary directory
