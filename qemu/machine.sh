@@ -88,11 +88,14 @@ probe_kvm() {
 	machine "$TMP/probe" "$TMP/probe/initramfs" -accel kvm -cpu host
 	"${MACHINE[@]}" </dev/null >/dev/null 2>&1 &
 	QEMU=$!
-	while ((seconds-- > 0)) && kill -0 $QEMU 2>/dev/null; do
-		sleep 1 &
-		wait $!
-	done
-	{ kill -KILL $QEMU && wait $QEMU; } 2>/dev/null || :
+	# The shell tells stderr of a job that a signal has ended, whenever it finds out.
+	{
+		while ((seconds-- > 0)) && kill -0 $QEMU; do
+			sleep 1 &
+			wait $!
+		done
+		kill -KILL $QEMU && wait $QEMU
+	} 2>/dev/null || :
 	QEMU=''
 	grep -qs '^hello' "$TMP/probe/ctl" && return
 	note "/dev/kvm is there but runs no guest; emulating"

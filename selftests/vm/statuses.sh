@@ -67,8 +67,25 @@ statuses() {
 	is "... and says so" two_retries
 	is "... and keeps both consoles" kept 2
 
+	is "a try of KVM that a signal ends leaves no word of the shell's" probe_is_quiet
+
 	left_behind TERM 143
 	left_behind KILL 137
+}
+
+# With a process that kills itself for QEMU: /dev/kvm need not be there.
+probe_is_quiet() {
+	mkdir "$tmp/probe"
+	# shellcheck disable=SC2030,SC2031,SC2034,SC2317 # for and by what is sourced
+	(
+		TMP=$tmp BASE=/dev/null
+		. "$ROOT/qemu/machine.sh"
+		machine() { MACHINE=(bash -c 'sleep 2; kill -KILL $$'); }
+		archive() { :; }
+		note() { echo "vm: $*" >&2; }
+		! probe_kvm
+	) >"$tmp/out" 2>"$tmp/err" && [[ $(<"$tmp/err") == "vm: /dev/kvm is there but runs no guest"* ]] &&
+		silent
 }
 
 # in_time START SECONDS: was the last check done by then?
