@@ -5,20 +5,21 @@
 
 KERNEL ?=
 SUITES ?=
-export KDIR KSRC KERNEL DRY_RUN SOAK DEBUG_INFO V
+export KDIR KSRC KERNEL TEST DRY_RUN SOAK DEBUG_INFO V
 
 # SUITE=, say, would go unnoticed, and everything be run.
-KNOWN := KERNEL= SUITES= KDIR= KSRC= SOAK= DEBUG_INFO= DRY_RUN= V= KSRC_SHA256= \
+KNOWN := KERNEL= SUITES= TEST= KDIR= KSRC= SOAK= DEBUG_INFO= DRY_RUN= V= KSRC_SHA256= \
 	KSRC_UNVERIFIED= DEBIAN_MIRROR= DMA_BUF_RS_CACHE= XDG_CACHE_HOME= TMPDIR=
 $(foreach v,$(filter-out $(patsubst %=,%,$(KNOWN)),$(.VARIABLES)),$(if \
 	$(filter command,$(firstword $(origin $(v)))),\
-	$(error There is no $(v)=, but $(wordlist 1,6,$(KNOWN)) (make help explains))))
+	$(error There is no $(v)=, but $(wordlist 1,7,$(KNOWN)) (make help explains))))
 
 # Nor would these, where they say nothing.
 only-for = $(if $(filter command,$(origin $(1))),$(if $(filter-out $(2),$(MAKECMDGOALS)),\
 	$(error $(1)= is for: make $(2))))
 $(call only-for,DRY_RUN,setup)
 $(call only-for,KERNEL,run kernel modules shell test)
+$(call only-for,TEST,test)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup kernel modules run test list-suites style bench shell clean
@@ -38,7 +39,12 @@ test:
 #H make test SUITES=soak SOAK=600   races between CPUs, for 600 s in all (60)
 #H make test SUITES=resv SOAK=60    reservation objects; locks are contended for 60 s
 #H                           (3), by two threads and then by four
-#H make list-suites          what SUITES= takes
+#H make test SUITES=vfence TEST='jobs.close*' [KERNEL=debug]
+#H                           only the tests of one suite whose names, as they are in its
+#H                           results, this shell pattern matches. In KUnit a name is
+#H                           SUITE.CASE, as in rust_dma_buf_work.*, or SUITE for all of it.
+#H make list-suites          what SUITES= takes, and an example of TEST= for each suite
+#H                           that can run some of its tests
 list-suites:
 	@scripts/test --list
 

@@ -106,7 +106,7 @@ function result(s,    not_ok, number, name, directive, reason, what) {
 	} else if (kids[depth] != "") {
 		if (not_ok && directive == "" && !in_parent_bad)
 			fail(name, "though none of its subtests did")
-		if (not_ok || in_parent_bad)
+		if (not_ok || in_parent_bad || !in_parent_leaves)
 			what = ""
 	} else if (directive != "" && (not_ok || directive !~ /TODO|todo/)) {
 		skipped++
@@ -208,7 +208,8 @@ END {
 		}
 		pop()
 		if (passed + failed + skipped == 0)
-			fail("no tests were run")
+			fail(ENVIRON["TEST"] == "" ? "no tests were run" : \
+			     "no test of the suite matches TEST=" ENVIRON["TEST"])
 	}
 	print passed, failed, skipped >counts
 }

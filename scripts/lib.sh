@@ -150,6 +150,12 @@ kernel_name() {
 	fi
 }
 
+# wanted NAME: returns true if TEST= asks for the test of that name, or for no test
+wanted() {
+	# shellcheck disable=SC2053 # it is a pattern
+	[[ ! ${TEST:-} || $1 == $TEST ]]
+}
+
 # lock NAME: be the only one at it, until this script ends
 lock() {
 	if ! { mkdir -p "$CACHE/lock" && : >>"$CACHE/lock/$1"; } 2>/dev/null; then
