@@ -8,12 +8,20 @@
 #
 # A suite of the kernel's (dma-buf-x) must have had the same cases as ours through
 # the Rust API (rust_dma_buf_x), and lockdep must still be on in the end.
+#
+# With TEST set, a pattern too, only the cases that it also matches are run, and no suites
+# are compared. A module may then have none.
 results=/sys/kernel/debug/kunit
 kept=/tmp/kunit
 mkdir -p $kept
 # insmod waits for the tests, and in an emulated guest that may take a while.
 [ ! -e /proc/sys/kernel/hung_task_timeout_secs ] ||
 	echo 600 >/proc/sys/kernel/hung_task_timeout_secs
+
+case ${TEST:=} in
+'' | *.*) ;;
+*) TEST="$TEST.*" ;;
+esac
 
 number=0
 failed=0
@@ -59,6 +67,18 @@ look_up() {
 	result $bad "looked up $2"
 }
 
+# narrowed SUITES: the pattern of what TEST matches, too. SUITES is *.* or one suite; it
+# fails if TEST does not match that.
+narrowed() {
+	# shellcheck disable=SC2254 # it is a pattern
+	case ${TEST:+$1} in
+	'') echo "$1" ;;
+	'*.*') echo "$TEST" ;;
+	${TEST%%.*}) echo "$1.${TEST#*.}" ;;
+	*) return 1 ;;
+	esac
+}
+
 # run MODULE [SUITES [PARAMETER=VALUE]...]
 run() {
 	module=$1
@@ -66,7 +86,8 @@ run() {
 	bad=0
 	suites=0
 	ls $results >/tmp/before 2>/dev/null
-	printf %s "${2:-*.*}" >/sys/module/kunit/parameters/filter_glob || bad=1
+	pattern=$(narrowed "${2:-*.*}") || return 0
+	printf %s "$pattern" >/sys/module/kunit/parameters/filter_glob || bad=1
 	[ $# = 1 ] || shift
 	shift
 
@@ -82,7 +103,8 @@ run() {
 		! grep -q '^not ok' $kept/"$suite" || bad=1
 	done </tmp/finished
 	echo "  1..$suites"
-	[ $suites -gt 0 ] || bad=1
+	total=$((total + suites))
+	[ $suites -gt 0 ] || [ "$TEST" ] || bad=1
 	[ "${KEEP:-}" ] || [ ! -e /sys/module/"$name" ] || rmmod "$name" || bad=1
 	result $bad "$name"
 }
@@ -117,19 +139,20 @@ parity() {
 }
 
 echo "KTAP version 1"
+total=0
 for words; do
 	set -f # the pattern is KUnit's
 	# shellcheck disable=SC2086 # a module, its suites, its parameters
 	set -- $words
 	set +f
 	case ${2:-} in
-	-*) look_up "$1" "${2#-}" ;;
+	-*) [ "$TEST" ] || look_up "$1" "${2#-}" ;;
 	*) run "$@" ;;
 	esac
 done
 set -- $kept/dma-buf-*
-[ ! -e "$1" ] || parity "$@"
-if [ -e /proc/lockdep_stats ]; then
+[ ! -e "$1" ] || [ "$TEST" ] || parity "$@"
+if [ -e /proc/lockdep_stats ] && [ $total -gt 0 ]; then
 	grep -q 'debug_locks: *1$' /proc/lockdep_stats
 	result $? "lockdep is still on"
 fi
