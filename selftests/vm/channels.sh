@@ -3,13 +3,11 @@
 # What goes in and what comes out.
 
 channels() {
-	local status=0
-
 	head -c 4194304 /dev/urandom >"$tmp/blob"
 	check "4 MiB of output" 0 '' --file "$tmp/blob:/some/where/" -- cat /some/where/blob
 	is "... arrive as they were" cmp "$tmp/blob" "$tmp/out"
 	check "4 MiB on stderr" 0 '' --file "$tmp/blob" -- sh -c 'cat /blob >&2; echo end'
-	is "... arrive as they were" cmp "$tmp/blob" <(tail -c 4194304 "$tmp/err")
+	is "... arrive as they were" on_stderr "$tmp/blob"
 	is "... and do not mix with stdout" holds "$tmp/out" end
 	check "stdout and stderr can be opened by name" 0 '' -- \
 		sh -c 'echo one >/dev/stdout; echo two >/dev/stderr'
@@ -36,14 +34,19 @@ channels() {
 	is "... has one CPU" holds "$tmp/out" 1
 
 	# A shell; its input comes from here, as if typed.
-	vm >"$tmp/out" 2>"$tmp/err" <<<'echo $((6 * 7)); exit 9' || status=$?
-	verdict "without a command, a shell" 9 '' "$status"
+	ends "without a command, a shell" 9 '' typed 'echo $((6 * 7)); exit 9'
 	is "... that does what it is told" grep -aqx $'42\r' "$tmp/out"
 	# Once for cat; and what comes before the shell reads again is lost.
-	status=0
-	timeout 120 "$ROOT/qemu/vm" --kernel "$flavour" >"$tmp/out" 2>"$tmp/err" \
-		<<<'cat; sleep 2; (exit 7)' || status=$?
-	verdict "... and ends when its input does" 7 '' "$status"
+	ends "a shell ends when its input does" 7 '' typed 'cat; sleep 2; (exit 7)'
+}
+
+typed() {
+	timeout 120 "$ROOT/qemu/vm" --kernel "$flavour" <<<"$1"
+}
+
+# on_stderr FILE: as the last of it
+on_stderr() {
+	cmp "$1" <(tail -c "$(stat -c %s "$1")" "$tmp/err")
 }
 
 holds() {

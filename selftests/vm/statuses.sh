@@ -3,7 +3,7 @@
 # How qemu/vm ends.
 
 statuses() {
-	local start status=0
+	local start
 
 	check "the status of false" 1 '' -- false
 	check "any other status" 42 '' -- sh -c 'exit 42'
@@ -30,13 +30,12 @@ statuses() {
 	check "a file that is not there" 64 "there is no file" --file /no/such/file -- true
 	check "not a number" 64 "--timeout wants seconds" --timeout soon -- true
 	KDIR=/no/such check "a kernel that is not there" 69 "vm: KDIR=/no/such: there is no such directory" -- true
-	(ulimit -f 64 && vm -- true) >"$tmp/out" 2>"$tmp/err" || status=$?
-	verdict "no space for the guest" 69 "vm: the guest's file system cannot be made" "$status"
+	ends "no space for the guest" 69 "vm: the guest's file system cannot be made" without_space
 	# What nobody has thought of
 	check "any other failure of its own" 69 "vm: there is no guest" --file "$ko:/vm/argv/x" -- true
 	ln -s "$ROOT/qemu/vm" "$tmp/link"
-	"$tmp/link" --help >"$tmp/out" 2>"$tmp/err"
-	is "it can be a link" test ! -s "$tmp/err"
+	ends "it can be a link" 0 '' "$tmp/link" --help
+	is "... and says nothing more" test ! -s "$tmp/err"
 
 	start=$EPOCHSECONDS
 	check "a command that spins" 124 "had not ended after 10 s" \
@@ -88,6 +87,10 @@ probe_is_quiet() {
 		silent
 }
 
+without_space() {
+	(ulimit -f 64 && vm -- true)
+}
+
 # in_time START SECONDS: was the last check done by then?
 in_time() {
 	((EPOCHSECONDS - $1 < $2))
@@ -107,11 +110,21 @@ kept() {
 
 # left_behind SIGNAL STATUS: after that signal, no QEMU and no temporary directory
 left_behind() {
-	local mark=vm_suite_mark.$$.$1 pid status=0 i
+	local mark=vm_suite_mark.$$.$1
+
+	ends "SIG$1" "$2" '' killed "$1" "$mark"
+	is "... leaves no QEMU" none_runs "$mark"
+	is "... and says nothing more" silent
+	is "... nor a temporary directory" cleaned_up "$1"
+}
+
+# killed SIGNAL MARK: qemu/vm, when its guest has started
+killed() {
+	local pid status=0 i
 
 	mkdir -p "$tmp/tmp"
-	TMPDIR=$tmp/tmp "$ROOT/qemu/vm" --kernel "$flavour" --append "$mark" -- \
-		sh -c 'echo started; sleep 1000' >"$tmp/out" 2>"$tmp/err" &
+	TMPDIR=$tmp/tmp "$ROOT/qemu/vm" --kernel "$flavour" --append "$2" -- \
+		sh -c 'echo started; sleep 1000' &
 	pid=$!
 	for ((i = 0; i < 600; i++)); do
 		! grep -q started "$tmp/out" || break
@@ -120,12 +133,13 @@ left_behind() {
 	kill "-$1" $pid
 	{ wait $pid; } 2>/dev/null || status=$?
 	sleep 1
-	verdict "SIG$1" "$2" '' "$status"
-	is "... leaves no QEMU" none_runs "$mark"
-	is "... and says nothing more" silent
-	# What nothing could remove, the next run does.
+	return $status
+}
+
+# What nothing could remove, the next run does.
+cleaned_up() {
 	[[ $1 != KILL ]] || TMPDIR=$tmp/tmp vm -- true >"$tmp/out" 2>"$tmp/err"
-	is "... nor a temporary directory" rmdir "$tmp/tmp"
+	rmdir "$tmp/tmp"
 }
 
 # But for qemu/vm itself, which may have tried again
