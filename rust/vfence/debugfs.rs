@@ -60,7 +60,8 @@ unsafe impl Sync for Debugfs {}
 impl Debugfs {
     pub(crate) fn new(device: Arc<Device>) -> Self {
         // SAFETY: The name is a string.
-        let dir = unsafe { bindings::debugfs_create_dir(c"vfence".as_char_ptr(), core::ptr::null_mut()) };
+        let dir =
+            unsafe { bindings::debugfs_create_dir(c"vfence".as_char_ptr(), core::ptr::null_mut()) };
         // INVARIANT: `dir` is just made, and the files get this device.
         let this = Self {
             dir,

@@ -60,11 +60,7 @@ impl OpenFile {
     /// Runs an ioctl that is for a timeline of one of these kinds, and the only one of its
     /// kind at that time. If the timeline is unused, it is of the first kind if the ioctl
     /// succeeds.
-    pub(crate) fn exclusively(
-        &self,
-        kinds: &[Kind],
-        run: impl FnOnce(&Ring) -> Result,
-    ) -> Result {
+    pub(crate) fn exclusively(&self, kinds: &[Kind], run: impl FnOnce(&Ring) -> Result) -> Result {
         let _turn = self.turns.take()?;
 
         if let Some(ring) = self.used() {

@@ -50,7 +50,11 @@ impl Debugfs {
         let dir = Dir::new(c"vfence_misuse");
 
         Self {
-            _file: KBox::pin_init(dir.write_callback_file(c"misbehave", (), &write), GFP_KERNEL).ok(),
+            _file: KBox::pin_init(
+                dir.write_callback_file(c"misbehave", (), &write),
+                GFP_KERNEL,
+            )
+            .ok(),
         }
     }
 }

@@ -109,7 +109,13 @@ impl<T: FenceContextOps> ContextNumbers<T> {
         if index >= self.count.into() {
             return Err(ENOSPC);
         }
-        FenceContext::with_number(self.first + index, driver_name, timeline_name, options, data)
+        FenceContext::with_number(
+            self.first + index,
+            driver_name,
+            timeline_name,
+            options,
+            data,
+        )
     }
 
     /// Returns `true` if the context number is one of the range.
@@ -128,7 +134,12 @@ impl<T: FenceContextOps> ContextNumbers<T> {
     ///
     /// Context: any, also a callback.
     pub fn data<'a>(&self, fence: &'a Fence) -> Option<&'a T::FenceData> {
-        const { assert!(!needs_drop::<T::FenceData>(), "the data would have been dropped") };
+        const {
+            assert!(
+                !needs_drop::<T::FenceData>(),
+                "the data would have been dropped"
+            )
+        };
 
         if !self.contains(fence.context()) {
             return None;
