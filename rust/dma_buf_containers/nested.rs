@@ -45,7 +45,6 @@ mod tests {
         MAX_NESTED, //
     };
     use kernel::{
-        fmt,
         str::CString,
         sync::rcu, //
     };

@@ -14,7 +14,6 @@ use dma_buf::{
     merge,
     Fence,
     FenceArray,
-    FenceChain,
     FenceChainAllocation,
     SyncFile, //
 };

@@ -68,7 +68,7 @@ module! {
         },
         max_contexts: u32 {
             default: 49152,
-            description: "How many fence contexts may have pending fences on all open files together",
+            description: "How many contexts may have pending fences on all open files together",
         },
         sw_sync: bool {
             default: false,
