@@ -206,6 +206,13 @@ pub(crate) fn long() -> Jiffies {
     msecs_to_jiffies(60_000)
 }
 
+/// The clock of what waits for a number of jiffies. It falls behind where ticks are late,
+/// and then such a wait ends too early by any other clock.
+pub(crate) fn jiffies() -> Jiffies {
+    // SAFETY: A number that changes at any time.
+    unsafe { (&raw const bindings::jiffies).read_volatile() }
+}
+
 /// Whether a fence has signalled at that time or later, by its own timestamp. Only
 /// what comes too early is wrong: how late it comes is the machine's business.
 pub(crate) fn not_before(fence: &Fence, time: Instant<Monotonic>) -> bool {
