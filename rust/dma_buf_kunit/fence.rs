@@ -8,6 +8,7 @@ use kernel::prelude::*;
 mod tests {
     use super::*;
     use crate::{
+        containers::references,
         fixture::{
             self,
             eventually, //
@@ -171,8 +172,13 @@ mod tests {
     #[test]
     fn file_without_a_descriptor_goes_with_its_reference() -> Result {
         let (_context, driver) = fixture::fence()?;
+        let before = references(driver.as_fence());
+        let file = SyncFile::new(driver.as_fence())?;
 
-        drop(SyncFile::new(driver.as_fence())?);
+        assert_eq!(references(driver.as_fence()), before + 1);
+        drop(file);
+        // The kernel frees a file a little later.
+        assert!(eventually(|| references(driver.as_fence()) == before));
         driver.signal(Ok(()));
         Ok(())
     }
