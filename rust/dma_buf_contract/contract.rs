@@ -11,6 +11,7 @@ use crate::{
     crew::Crew,
     fixture::{
         eventually,
+        is_silent,
         skip, //
     },
     foreign,
@@ -120,6 +121,7 @@ fn side_by_side() -> Result {
     crew.finish()?;
     // Their driver can be unloaded.
     ensure!((0..6).any(|_| eventually(|| foreign::alive() == 0)));
+    ensure!(is_silent());
     Ok(())
 }
 

@@ -17,6 +17,7 @@ mod tests {
         fixture::{
             self,
             eventually,
+            is_silent,
             long,
             next,
             registration,
@@ -106,6 +107,7 @@ mod tests {
         drop(guard);
         let built = built?;
         assert!(built.as_array().is_some_and(|array| array.len() == 2));
+        assert!(is_silent());
         Ok(())
     }
 

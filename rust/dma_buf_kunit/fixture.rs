@@ -16,6 +16,7 @@ use dma_buf::{
 };
 use kernel::{
     bindings,
+    ffi::c_int,
     prelude::*,
     sync::{
         aref::ARef,
@@ -251,6 +252,44 @@ pub(crate) fn interrupted<R>(f: impl FnOnce() -> R) -> R {
         bindings::kernel_sigaction(sig, None);
     }
     ret
+}
+
+/// Returns `true` if the current task holds a lock of this name.
+#[cfg(CONFIG_LOCKDEP)]
+pub(crate) fn holds_lock(name: &CStr) -> bool {
+    // SAFETY: The current task is valid, and nobody else changes what it holds. The names
+    // of locks are strings that stay.
+    unsafe {
+        let task = Task::current_raw();
+        let held = &(*task).held_locks;
+        let depth = (*task).lockdep_depth as usize;
+
+        held[..depth]
+            .iter()
+            .any(|lock| CStr::from_char_ptr((*lock.instance).name) == name)
+    }
+}
+
+/// Returns `true`, as this kernel does not know.
+#[cfg(not(CONFIG_LOCKDEP))]
+pub(crate) fn holds_lock(_name: &CStr) -> bool {
+    true
+}
+
+/// Returns `true` if the kernel has reported nothing since it booted: lockdep, where there
+/// is one, is still on, and nothing has warned. Without it, a case would pass in spite of a
+/// report that it has caused.
+pub(crate) fn is_silent() -> bool {
+    extern "C" {
+        // include/linux/debug_locks.h; the kernel crate does not bind it.
+        static debug_locks: c_int;
+    }
+
+    // SAFETY: A number that may change at any time; the rest has no preconditions.
+    unsafe {
+        (&raw const debug_locks).read_volatile() != 0
+            && bindings::test_taint(bindings::TAINT_WARN) == 0
+    }
 }
 
 /// Marks the current test as skipped, saying why.

@@ -11,6 +11,7 @@ mod tests {
         fixture::{
             self,
             eventually,
+            is_silent,
             next,
             Mock, //
         },
@@ -72,6 +73,7 @@ mod tests {
         source.signal(Err(EIO));
         assert!(eventually(|| last.test_signaled_flag()));
         assert_eq!(last.status(), Status::Error(EIO));
+        assert!(is_silent());
         Ok(())
     }
 

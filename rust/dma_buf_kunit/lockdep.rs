@@ -10,6 +10,8 @@ mod tests {
     use super::*;
     use crate::fixture::{
         self,
+        holds_lock,
+        is_silent,
         next,
         registration,
         Count,
@@ -22,6 +24,7 @@ mod tests {
         Domain,
         FenceContext,
         LockClass,
+        Status,
         Wait,
         WaitError,
         MAX_LOCKDEP_NAME, //
@@ -56,11 +59,15 @@ mod tests {
         let wait = Wait::new().domain(domain).timeout(1);
 
         assert_eq!(wait.on(one.as_fence()), Err(WaitError::TimedOut));
-        domain.signalling(|_| signalling(|_| domain.signalling(|_| one.signal(Ok(())))));
+        domain.signalling(|_| {
+            assert!(holds_lock(c"kunit a"));
+            signalling(|_| domain.signalling(|_| one.signal(Ok(()))))
+        });
         assert!(wait.on_any(&[two.as_fence()]).is_err());
         // The domain of before, by its name.
         Domain::new(c"kunit a")?.signalling(|_| two.signal(Ok(())));
         assert!(wait.on(&dma_buf::Fence::stub()).is_ok());
+        assert!(is_silent());
         Ok(())
     }
 
@@ -70,6 +77,7 @@ mod tests {
         let (_context, driver) = fixture::fence()?;
 
         outer.signalling(|_| {
+            assert!(holds_lock(c"kunit outer"));
             let _ = Wait::new()
                 .domain(inner)
                 .ordered()
@@ -77,11 +85,11 @@ mod tests {
                 .on(driver.as_fence());
         });
         inner.signalling(|_| driver.signal(Ok(())));
+        assert!(is_silent());
         Ok(())
     }
 
-    /// Signalling a fence of one class in the callback of one of another is no
-    /// recursion; and a class is known under its name.
+    /// They are used as others are; the class stays when the context has gone.
     #[test]
     fn fences_of_a_class_of_their_own_work_as_others() -> Result {
         let options = ContextOptions::new().lock_class(LockClass::new(c"kunit fence")?);
@@ -96,9 +104,10 @@ mod tests {
         assert!(!fence.is_signaled());
         driver.signal(Ok(()));
         assert_eq!(seen.get(), 1);
-        // It outlives the context, and is tracked still.
+        // The fence outlives its context, and lockdep still knows its lock.
         drop(context);
-        fence.status();
+        assert_eq!(fence.status(), Status::Signaled);
+        assert!(is_silent());
         Ok(())
     }
 }

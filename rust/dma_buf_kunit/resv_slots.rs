@@ -14,6 +14,7 @@ mod tests {
         },
         fixture::{
             self,
+            is_silent,
             next, //
         },
         resv::{
@@ -293,6 +294,7 @@ mod tests {
         });
         drop(slots);
         assert_eq!(guard.fences(Usage::Bookkeep).count(), 2);
+        assert!(is_silent());
         Ok(())
     }
 }

@@ -14,6 +14,7 @@ mod tests {
         },
         fixture::{
             interrupted,
+            is_silent,
             jiffies,
             long,
             next, //
@@ -127,6 +128,7 @@ mod tests {
         );
         f.signal(0);
         assert_eq!(guard.wait(Usage::Kernel), Ok(()));
+        assert!(is_silent());
         Ok(())
     }
 

@@ -10,7 +10,9 @@ mod tests {
     use crate::{
         fixture::{
             self,
+            holds_lock,
             interrupted,
+            is_silent,
             jiffies,
             long, //
         },
@@ -225,6 +227,7 @@ mod tests {
         let wait = Wait::new().ordered();
         // A wait for any with a time allocates, which a section forbids.
         let (one, any) = signalling(|_section| {
+            assert!(holds_lock(c"dma_fence_map"));
             (
                 wait.timeout(1).on(&fence),
                 wait.timeout(0).on_any(&[&fence]),
@@ -236,6 +239,7 @@ mod tests {
         // Outside, any wait is.
         assert_eq!(fence.wait_timeout(1), Err(WaitError::TimedOut));
         driver.signal(Ok(()));
+        assert!(is_silent());
         Ok(())
     }
 }

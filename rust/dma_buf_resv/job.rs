@@ -4,12 +4,13 @@
 
 use crate::{
     fixture::{
+        holds_lock,
+        is_silent,
         long,
         next,
         Mock, //
     },
-    race::ensure,
-    reclaim::holds, //
+    race::ensure, //
 };
 use dma_buf::{
     ContextOptions,
@@ -125,6 +126,8 @@ impl Job {
         self.device.start(Delta::from_millis(5));
         ensure!(wait(&self.fence).is_ok());
         ensure!(self.fence.is_signaled());
+        // Waiting here is allowed.
+        ensure!(is_silent());
         Ok(())
     }
 }
@@ -171,7 +174,7 @@ impl Way {
             Way::TryLocked | Way::ResvTryLocked => {
                 let guard = ResvGuard::try_lock(job.resv.clone()).map_err(|_| EBUSY)?;
 
-                ensure!(holds(RESV));
+                ensure!(holds_lock(RESV));
                 let done = job.run(|fence| match self {
                     Way::TryLocked => plain.on(fence).map(|_| ()),
                     _ => resv(plain),
@@ -216,7 +219,7 @@ impl Waits {
             return;
         }
         for name in held {
-            if !holds(name) {
+            if !holds_lock(name) {
                 pr_err!("{} is not held\n", *name);
                 return;
             }
