@@ -9,8 +9,10 @@ use kernel::prelude::*;
 mod tests {
     use super::*;
     use crate::fixture::{
+        holds_lock,
         next,
         registration,
+        Counter,
         Mock, //
     };
     use dma_buf::{
@@ -48,6 +50,40 @@ mod tests {
         }
     }
 
+    /// Fences that count how often somebody waits for them with both of these locks held.
+    struct Inner {
+        outer: &'static CStr,
+        inner: &'static CStr,
+        held: Counter,
+    }
+
+    #[vtable]
+    impl FenceContextOps for Inner {
+        type FenceData = ();
+
+        fn enable_signaling(&self, _data: &(), _seqno: u64) -> Option<Result> {
+            if holds_lock(self.outer) && holds_lock(self.inner) {
+                self.held.add();
+            }
+            None
+        }
+    }
+
+    /// A context of [`Inner`], and its count.
+    fn inner(
+        outer: &'static CStr,
+        inner: &'static CStr,
+    ) -> Result<(FenceContext<Inner>, Counter)> {
+        let held = Counter::new()?;
+        let data = Inner {
+            outer,
+            inner,
+            held: held.clone(),
+        };
+
+        Ok((context(inner, data)?, held))
+    }
+
     fn context<T: FenceContextOps>(class: &CStr, data: T) -> Result<FenceContext<T>> {
         let options = ContextOptions::new().lock_class(LockClass::new(class)?);
 
@@ -56,10 +92,8 @@ mod tests {
 
     #[test]
     fn order_that_a_callback_makes() -> Result {
-        let (outer, inner) = (
-            context(c"control outer", Mock)?,
-            context(c"control inner", Mock)?,
-        );
+        let outer = context(c"control outer", Mock)?;
+        let (inner, held) = inner(c"control outer", c"control inner")?;
         let (first, second) = (next(&outer)?, next(&inner)?);
         let mut callback = registration()?;
 
@@ -68,6 +102,7 @@ mod tests {
             .register(first.as_fence(), Touch(second.fence()))
             .is_ok());
         first.signal(Ok(()));
+        assert_eq!(held.get(), 1);
         second.signal(Ok(()));
         Ok(())
     }
@@ -76,12 +111,13 @@ mod tests {
     /// is ordered across that.
     #[test]
     fn order_that_an_operation_makes() -> Result {
-        let targets = context(c"control target", Mock)?;
+        let (targets, held) = inner(c"control proxy", c"control target")?;
         let target = next(&targets)?;
         let proxies = context(c"control proxy", Proxy(target.fence()))?;
         let proxy = next(&proxies)?;
 
         proxy.as_fence().enable_signaling();
+        assert_eq!(held.get(), 1);
         target.signal(Ok(()));
         proxy.signal(Ok(()));
         Ok(())

@@ -8,6 +8,7 @@ use kernel::prelude::*;
 #[kunit_tests(rust_dma_buf_domain_order_control)]
 mod tests {
     use super::*;
+    use crate::fixture::holds_lock;
     use dma_buf::{
         Domain,
         Fence,
@@ -25,9 +26,14 @@ mod tests {
             Domain::new(c"control inner domain")?,
         );
         let wait = Wait::new().ordered().domain(inner);
-        let done = outer.signalling(|_| wait.on(&Fence::stub()));
+        let (held, done) = outer.signalling(|_| {
+            (
+                holds_lock(c"control outer domain"),
+                wait.on(&Fence::stub()),
+            )
+        });
 
-        assert!(done.is_ok());
+        assert!(held && done.is_ok());
         Ok(())
     }
 
@@ -40,8 +46,18 @@ mod tests {
         );
         let lock = Arc::pin_init(new_mutex!((), "control in two domains"), GFP_KERNEL)?;
 
-        one.signalling(|_| two.signalling(|_| drop(lock.lock())));
-        two.signalling(|_| one.signalling(|_| drop(lock.lock())));
+        for (outer, inner) in [(one, two), (two, one)] {
+            let held = outer.signalling(|_| {
+                inner.signalling(|_| {
+                    let _guard = lock.lock();
+
+                    holds_lock(c"control one domain")
+                        && holds_lock(c"control other domain")
+                        && holds_lock(c"control in two domains")
+                })
+            });
+            assert!(held);
+        }
         Ok(())
     }
 }

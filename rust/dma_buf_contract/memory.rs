@@ -7,12 +7,12 @@ use crate::{
         Actor,
         Stage, //
     },
+    fixture::holds_lock,
     job::Waits,
     race::ensure,
     reclaim::{
         self,
         frees,
-        holds,
         Notifier,
         Page,
         Shrinker, //
@@ -66,7 +66,7 @@ impl Shrinking {
         if Task::current_raw() as usize == self.task {
             self.frees.store(frees(), Relaxed);
             self.needy.run(&[RECLAIM]);
-        } else if holds(RECLAIM) {
+        } else if holds_lock(RECLAIM) {
             self.others.run(&[RECLAIM]);
         }
     }

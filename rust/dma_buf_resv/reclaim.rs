@@ -5,7 +5,7 @@
 use kernel::{
     ffi::c_void,
     prelude::*,
-    str::CStrExt, //
+    task::Task, //
 };
 
 use core::ptr::NonNull;
@@ -29,17 +29,10 @@ mod bindings {
     include!(env!("CRATE_BINDINGS"));
 }
 
-/// Whether the current task holds a lock of this name; where there is no lockdep,
-/// it does.
-pub(crate) fn holds(name: &CStr) -> bool {
-    // SAFETY: The name ends with a NUL.
-    unsafe { bindings::reclaim_holds(name.as_char_ptr()) }
-}
-
-/// Whether the current task frees memory for others to use.
+/// Returns `true` if the current task frees memory for others to use.
 pub(crate) fn frees() -> bool {
-    // SAFETY: No preconditions.
-    unsafe { bindings::reclaim_frees() }
+    // SAFETY: The current task is valid, and changes its flags itself.
+    unsafe { (*Task::current_raw()).flags & kernel::bindings::PF_MEMALLOC != 0 }
 }
 
 /// # Safety

@@ -8,7 +8,11 @@ use kernel::prelude::*;
 #[kunit_tests(rust_dma_buf_resv_order_control)]
 mod tests {
     use super::*;
-    use crate::reclaim::Page;
+    use crate::{
+        fixture::holds_lock,
+        job::RESV,
+        reclaim::Page, //
+    };
     use dma_buf::{
         signalling,
         Resv,
@@ -24,9 +28,12 @@ mod tests {
         let outer = Arc::pin_init(new_mutex!((), "control before resv"), GFP_KERNEL)?;
         let resv = Arc::pin_init(Resv::new(), GFP_KERNEL)?;
         let guard = outer.lock();
+        let locked = ResvGuard::lock(resv);
+        let held = holds_lock(c"control before resv") && holds_lock(RESV);
 
-        drop(ResvGuard::lock(resv));
+        drop(locked);
         drop(guard);
+        assert!(held);
         Ok(())
     }
 
@@ -34,10 +41,11 @@ mod tests {
     fn lock_before_reclaim() -> Result {
         let outer = Arc::pin_init(new_mutex!((), "control before reclaim"), GFP_KERNEL)?;
         let guard = outer.lock();
+        let held = holds_lock(c"control before reclaim");
         let memory = KBox::new(0u8, GFP_KERNEL);
 
         drop(guard);
-        assert!(memory.is_ok());
+        assert!(held && memory.is_ok());
         Ok(())
     }
 
@@ -46,9 +54,11 @@ mod tests {
         let outer = Arc::pin_init(new_mutex!((), "control before mmap"), GFP_KERNEL)?;
         let page = Page::map()?;
         let guard = outer.lock();
+        let held = holds_lock(c"control before mmap");
 
         page.unmap();
         drop(guard);
+        assert!(held);
         Ok(())
     }
 
@@ -57,7 +67,12 @@ mod tests {
     fn lock_in_a_section() -> Result {
         let inner = Arc::pin_init(new_mutex!((), "control in section"), GFP_KERNEL)?;
 
-        signalling(|_| drop(inner.lock()));
+        let held = signalling(|_| {
+            let _guard = inner.lock();
+
+            holds_lock(c"dma_fence_map") && holds_lock(c"control in section")
+        });
+        assert!(held);
         Ok(())
     }
 }

@@ -10,7 +10,10 @@ use kernel::prelude::*;
 mod tests {
     use super::*;
     use crate::{
-        fixture::skip,
+        fixture::{
+            holds_lock,
+            skip, //
+        },
         job::{
             Job,
             Waits,
@@ -21,7 +24,6 @@ mod tests {
         reclaim::{
             self,
             frees,
-            holds,
             Notifier,
             Page,
             Shrinker, //
@@ -136,7 +138,7 @@ mod tests {
             if Task::current_raw() as usize == self.task {
                 self.frees.store(frees(), Relaxed);
                 self.needy.run(&[RECLAIM]);
-            } else if holds(RECLAIM) {
+            } else if holds_lock(RECLAIM) {
                 self.others.run(&[RECLAIM]);
             }
         }

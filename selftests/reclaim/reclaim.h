@@ -7,12 +7,6 @@
 struct reclaim_shrinker;
 struct reclaim_notifier;
 
-/* Whether the current task holds a lock of this name; without lockdep, yes. */
-bool reclaim_holds(const char *name);
-
-/* Whether the current task frees memory for others to use. */
-bool reclaim_frees(void);
-
 /* Calls @called whenever the kernel wants memory back; NULL was no memory. */
 struct reclaim_shrinker *reclaim_shrinker_create(void (*called)(void *data),
 						 void *data);
