@@ -78,6 +78,8 @@ mod tests {
 
                 ours.set(Some(after));
                 jobs.push((job, before), GFP_KERNEL)?;
+                // From the second job on, each waits for one of the other driver's.
+                ensure!(eventually(|| theirs.get().is_some()));
             }
             // In their order: so whatever waits, the oldest job of all can run.
             if round >= DEPTH {

@@ -141,7 +141,12 @@ mod tests {
     }
 
     /// Looks for points and signals fences, but never the last one.
-    fn find_and_signal(chain: &Chain, stop: &Atomic<bool>, mut random: Random) -> Result {
+    fn find_and_signal(
+        chain: &Chain,
+        stop: &Atomic<bool>,
+        rounds: &Counter,
+        mut random: Random,
+    ) -> Result {
         while !stop.load(Acquire) {
             let point = 1 + random.below(LENGTH) as u64;
 
@@ -150,6 +155,7 @@ mod tests {
                 ensure!(found.seqno() != point || found.find_seqno(point).is_ok());
             }
             chain.fences.signal(random.below(LENGTH - 1));
+            rounds.add();
         }
         Ok(())
     }
@@ -162,13 +168,15 @@ mod tests {
         let chain = Arc::new(chain(LENGTH, seqno_inc)?, GFP_KERNEL)?;
         let stop = Arc::new(Atomic::new(false), GFP_KERNEL)?;
         let good = Counter::new()?;
+        let rounds = [Counter::new()?, Counter::new()?];
         let queue = Workqueue::new()?;
 
         for cpu in 0..2 {
             let (chain, stop, good) = (chain.clone(), stop.clone(), good.clone());
+            let rounds = rounds[cpu as usize].clone();
 
             queue.spawn_on(cpu, move || {
-                if find_and_signal(&chain, &stop, Random(cpu)).is_ok() {
+                if find_and_signal(&chain, &stop, &rounds, Random(cpu)).is_ok() {
                     good.add();
                 }
             })?;
@@ -176,8 +184,10 @@ mod tests {
         // C has it run for five seconds, and on each CPU. Here it is on two CPUs, and as
         // long as other races: 300 ms, if the module is not told otherwise.
         fsleep(duration());
+        let both = eventually(|| rounds.iter().all(|n| n.get() >= 100));
         stop.store(true, Release);
         drop(queue);
+        assert!(both);
         assert_eq!(good.get(), 2);
         assert!(!chain.tail().is_signaled());
         Ok(())

@@ -261,7 +261,10 @@ mod tests {
     /// A context that goes while the timer has something left to look at.
     #[test]
     fn context_goes_amid_the_bound() -> Result {
-        for _ in 0..3 {
+        let mut amid = 0;
+
+        // The timer may be done with all of it by then: once more.
+        for _ in 0..20 {
             let (context, fences) = bound(downwards)?;
 
             assert!(eventually(|| fences
@@ -269,8 +272,13 @@ mod tests {
                 .any(|fence| fence.test_signaled_flag())));
             drop(context);
             assert!(fences.iter().all(|fence| fence.test_signaled_flag()));
+            let left = |fence: &ARef<Fence>| fence.status() == Status::Error(ECANCELED);
+            amid += i32::from(fences.iter().any(left));
+            if amid == 3 {
+                return Ok(());
+            }
         }
-        Ok(())
+        Err(ETIME)
     }
 
     /// What is below has passed while the place of a point is looked for.
