@@ -13,6 +13,7 @@ mod tests {
             eventually,
             long,
             registration,
+            until_asleep,
             Count,
             Counter, //
         },
@@ -194,8 +195,9 @@ mod tests {
 
         fence.enable_signaling();
         assert_eq!(fence.wait_timeout(1), Err(WaitError::TimedOut));
+        let asleep = until_asleep();
         queue.spawn_on(0, move || {
-            fsleep(Delta::from_millis(4));
+            asleep();
             driver.signal(Ok(()));
         })?;
         assert!(fence.wait_timeout(long()).is_ok());

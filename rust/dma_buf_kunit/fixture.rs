@@ -254,6 +254,23 @@ pub(crate) fn interrupted<R>(f: impl FnOnce() -> R) -> R {
     ret
 }
 
+/// How often a task has gone to sleep.
+pub(crate) fn sleeps(task: &Task) -> usize {
+    // SAFETY: The task is valid. The number may change at any time.
+    unsafe { (&raw const (*task.as_ptr()).nvcsw).read_volatile() }
+}
+
+/// Returns what another thread calls to wait until the current one sleeps, as it does in
+/// what it calls next. Signalled any earlier, a fence would not have been waited for.
+pub(crate) fn until_asleep() -> impl Fn() + Send + 'static {
+    let task = ARef::<Task>::from(&**kernel::current!());
+    let before = sleeps(&task);
+
+    move || {
+        eventually(|| sleeps(&task) > before);
+    }
+}
+
 /// Returns `true` if the current task holds a lock of this name.
 #[cfg(CONFIG_LOCKDEP)]
 pub(crate) fn holds_lock(name: &CStr) -> bool {

@@ -14,8 +14,10 @@ mod tests {
             Random, //
         },
         fixture::{
+            eventually,
             interrupted,
             skip,
+            until_asleep,
             Counter, //
         },
         race::{
@@ -116,17 +118,19 @@ mod tests {
             let resv = resvs[(at + 7) % 8].clone();
             let (release, count) = (holder.release(), had.clone());
 
+            let asleep = until_asleep();
             queue.spawn_on(0, move || {
-                // By now, the set waits for the other.
-                fsleep(Delta::from_millis(20));
+                // The set waits for the other.
+                asleep();
                 drop(ResvGuard::lock(resv));
                 count.add();
                 release();
             })?;
             let locked = set.lock()?;
-            assert_eq!(had.get(), 1);
-            assert!(resvs.iter().all(|resv| resv.is_locked()));
+            let found = (had.get(), resvs.iter().all(|resv| resv.is_locked()));
+            // A failed assertion leaves locked what is.
             drop(locked);
+            assert_eq!(found, (1, true));
         }
         Ok(())
     }
@@ -270,20 +274,22 @@ mod tests {
 
         // Others look at what it has been locked with, and give way.
         let queue = Workqueue::new()?;
-        let had = Counter::new()?;
+        let (begun, had) = (Counter::new()?, Counter::new()?);
         for again in [false, true] {
             let mut other = resv::set(&resvs[1..])?;
-            let count = had.clone();
+            let (begins, count) = (begun.clone(), had.clone());
 
             if again {
                 // Now that the set has gone.
                 drop(core::mem::replace(&mut set, ResvSet::new()?));
             }
             queue.spawn_on(0, move || {
+                begins.add();
                 if let Ok(_locked) = other.lock() {
                     count.add();
                 }
             })?;
+            assert!(eventually(|| begun.get() == 1 + i32::from(again)));
             fsleep(Delta::from_millis(20));
         }
         assert!(resvs.iter().all(|resv| resv.is_locked()));

@@ -10,6 +10,7 @@ mod tests {
     use crate::{
         fixture::{
             eventually,
+            sleeps,
             Counter, //
         },
         foreign::foreign,
@@ -86,12 +87,6 @@ mod tests {
         assert_eq!(time(&fence), Some(3000));
         assert_eq!(time(&*merge(&[&fence])?), Some(3000));
         Ok(())
-    }
-
-    /// How often a task has gone to sleep.
-    fn sleeps(task: &Task) -> usize {
-        // SAFETY: The task is valid. The number may change at any time.
-        unsafe { (&raw const (*task.as_ptr()).nvcsw).read_volatile() }
     }
 
     /// Whoever puts it in may need the CPU, and be less urgent.

@@ -14,7 +14,8 @@ mod tests {
             interrupted,
             is_silent,
             jiffies,
-            long, //
+            long,
+            until_asleep, //
         },
         foreign::{
             foreign_late,
@@ -152,8 +153,9 @@ mod tests {
         );
         let queue = Workqueue::new()?;
         let last = drivers.pop().ok_or(EINVAL)?;
+        let asleep = until_asleep();
         queue.spawn_on(0, move || {
-            fsleep(Delta::from_millis(10));
+            asleep();
             last.signal(Ok(()));
         })?;
         assert_eq!(Wait::new().timeout(long()).on_any(&all), Ok(2));

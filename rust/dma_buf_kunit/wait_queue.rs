@@ -11,7 +11,8 @@ mod tests {
         fixture::{
             self,
             interrupted,
-            registration, //
+            registration,
+            until_asleep, //
         },
         race::{
             ensure,
@@ -136,8 +137,9 @@ mod tests {
         let rescue = Rescue::new(&queue)?;
 
         callback.as_mut().register(&fence, Wake(queue.clone()))?;
+        let asleep = until_asleep();
         other.spawn_on(0, move || {
-            fsleep(Delta::from_millis(10));
+            asleep();
             driver.signal(Ok(()));
         })?;
         assert!(rescue.wait(|| fence.test_signaled_flag()));
