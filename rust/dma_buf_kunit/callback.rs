@@ -18,7 +18,8 @@ mod tests {
         },
         race::{
             ensure,
-            race, //
+            race,
+            spin_until, //
         },
         workqueue::Workqueue, //
     };
@@ -35,6 +36,10 @@ mod tests {
         Section, //
     };
     use kernel::sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
         Arc,
         Completion, //
     };
@@ -62,6 +67,32 @@ mod tests {
     // SAFETY: It does nothing; no test leaks a registration of it.
     unsafe impl FenceCallback for Payload {
         fn called(&self, _fence: &Fence) {}
+    }
+
+    /// A callback that takes a while, and then counts.
+    struct Slow(Counter);
+
+    // SAFETY: It only adds to a number; no test leaks a registration of it.
+    unsafe impl FenceCallback for Slow {
+        fn called(&self, _fence: &Fence) {
+            // Late, there would be another one here.
+            let seen = self.0.clone();
+
+            for _ in 0..200 {
+                core::hint::spin_loop();
+            }
+            seen.add();
+        }
+    }
+
+    /// Waits until the callback is about to be called, or is being called, or does not
+    /// wait: by itself, that would seldom be so.
+    fn wait_every_other_time(callback: &FenceCallbackRegistration<Slow>) {
+        static TURNS: Atomic<u32> = Atomic::new(0);
+
+        if TURNS.fetch_add(1, Relaxed) % 2 == 0 {
+            spin_until(|| callback.is_called());
+        }
     }
 
     struct Work(Counter);
@@ -233,10 +264,11 @@ mod tests {
 
                 callback
                     .as_mut()
-                    .register(driver.as_fence(), Count(seen.clone()))?;
+                    .register(driver.as_fence(), Slow(seen.clone()))?;
                 Ok(((context, callback, seen), driver))
             },
             |(context, mut callback, seen)| {
+                wait_every_other_time(&callback);
                 let end = callback.as_mut().cancel();
 
                 // From here on nothing changes.
@@ -259,7 +291,7 @@ mod tests {
     /// there. One that only reads it is reported by KASAN.
     #[test]
     fn race_of_signal_and_drop() -> Result {
-        const SIZE: usize = size_of::<FenceCallbackRegistration<Count>>();
+        const SIZE: usize = size_of::<FenceCallbackRegistration<Slow>>();
 
         assert!(race(
             || {
@@ -269,10 +301,11 @@ mod tests {
 
                 callback
                     .as_mut()
-                    .register(driver.as_fence(), Count(seen.clone()))?;
+                    .register(driver.as_fence(), Slow(seen.clone()))?;
                 Ok(((context, callback, seen), driver))
             },
             |(context, callback, seen)| {
+                wait_every_other_time(&callback);
                 drop(callback);
                 let then = seen.get();
                 let reused = KBox::new([0xa5; SIZE], GFP_KERNEL);
