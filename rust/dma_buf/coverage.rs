@@ -29,15 +29,15 @@
 //! | the operation `signaled` | [`FenceContextOps::signaled`] | ops::poll_signals_soon_and_in_order, poll::* |
 //! | `dma_fence_set_deadline`, the operation | [`Fence::set_deadline`], [`FenceContextOps::set_deadline`] | ops::deadline_reaches_the_driver_until_the_signal |
 //! | `dma_fence_is_later`, `_or_same`, `dma_fence_later` | [`Fence::is_later`], [`Fence::is_later_or_same`], [`Fence::later`] | order::later_is_by_seqno_within_a_context |
-//! | `dma_fence_driver_name`, `dma_fence_timeline_name` | [`Fence::driver_name`], [`Fence::timeline_name`] | state::names_are_the_drivers_until_the_signal |
+//! | `dma_fence_driver_name`, `dma_fence_timeline_name` | [`Fence::driver_name`], [`Fence::timeline_name`] | state::names_are_the_drivers_until_the_signal, suite containers |
 //! | `dma_fence_describe` | [`Fence::describe`], `Display` | state::line_about_a_fence_has_numbers_names_and_state |
 //! | `dma_fence_get_stub` | [`Fence::stub`] | fence::test_stub, state::stub_is_one_and_signalled |
 //! | `dma_fence_allocate_private_stub` | [`Fence::signaled_at`] | state::signalled_fence_has_the_time_it_was_given |
-//! | `dma_fence_context_alloc` | [`FenceContext::new`] | context::seqnos_are_consecutive_from_one |
+//! | `dma_fence_context_alloc` | [`FenceContext::new`], [`ContextNumbers`] | context::seqnos_are_consecutive_from_one, data::data_is_found_by_the_number_after_the_signal |
 //! | `dma_fence_begin_signalling`, `dma_fence_end_signalling` | [`signalling`], entered by [`DriverFence::signal`], [`IrqWork`], [`Work`] and [`Timer`] | wait::ordered_wait_in_a_section_is_silent, suite lockdep |
 //! | `dma_fence_is_array`, `_chain`, `_container` | [`Fence::kind`], [`Fence::is_array`], [`Fence::is_chain`], [`Fence::is_container`] | kind::stays_the_same_when_it_signals |
 //! | `dma_fence_spinlock`, `dma_fence_lock_irqsave`, `dma_fence_assert_held`, `dma_fence_was_initialized` | none outside this crate | |
-//! | `container_of` on a driver's own fence | [`Fence::downcast`] | data::downcast_finds_only_its_own_while_pending |
+//! | `container_of` on a driver's own fence | [`Fence::downcast`], [`ContextNumbers::data`] | data::downcast_finds_only_its_own_while_pending, data::data_is_found_by_the_number_after_the_signal |
 //! | `struct dma_fence *` | [`Fence::from_raw`], [`Fence::from_raw_owned`], [`Fence::as_raw`], [`ARef::into_raw`](kernel::sync::aref::ARef::into_raw) | state::reference_from_and_to_the_c_side |
 //!
 //! # dma-fence-array.h
@@ -136,7 +136,7 @@
 //!
 //! | C | Rust | Test |
 //! |---|---|---|
-//! | `sync_file_create` | [`SyncFile::new`], [`SyncFile::install`] | state::file_without_a_descriptor_goes_with_its_reference, suite vfence |
+//! | `sync_file_create` | [`SyncFile::new`], [`SyncFile::install`], [`SyncFileAllocation`] | state::file_without_a_descriptor_goes_with_its_reference, state::file_made_before_its_fence_stands_for_it, suite vfence |
 //! | `sync_file_get_fence` | [`SyncFile::fence_from_fd`] | state::descriptor_that_is_no_fence_is_an_error |
 
 // For the links above.

@@ -70,10 +70,7 @@ mod tests {
     }
 
     /// A context of [`Inner`], and its count.
-    fn inner(
-        outer: &'static CStr,
-        inner: &'static CStr,
-    ) -> Result<(FenceContext<Inner>, Counter)> {
+    fn inner(outer: &'static CStr, inner: &'static CStr) -> Result<(FenceContext<Inner>, Counter)> {
         let held = Counter::new()?;
         let data = Inner {
             outer,

@@ -26,12 +26,8 @@ mod tests {
             Domain::new(c"control inner domain")?,
         );
         let wait = Wait::new().ordered().domain(inner);
-        let (held, done) = outer.signalling(|_| {
-            (
-                holds_lock(c"control outer domain"),
-                wait.on(&Fence::stub()),
-            )
-        });
+        let (held, done) =
+            outer.signalling(|_| (holds_lock(c"control outer domain"), wait.on(&Fence::stub())));
 
         assert!(held && done.is_ok());
         Ok(())
