@@ -69,29 +69,50 @@ mod tests {
         fn called(&self, _fence: &Fence) {}
     }
 
-    /// A callback that takes a while, and then counts.
-    struct Slow(Counter);
+    /// A callback that counts late: it waits a while for who is to cancel it, and then
+    /// some more.
+    #[derive(Clone)]
+    struct Slow {
+        seen: Counter,
+        near: Counter,
+    }
 
-    // SAFETY: It only adds to a number; no test leaks a registration of it.
-    unsafe impl FenceCallback for Slow {
-        fn called(&self, _fence: &Fence) {
-            // Late, there would be another one here.
-            let seen = self.0.clone();
+    impl Slow {
+        fn new() -> Result<Self> {
+            Ok(Self {
+                seen: Counter::new()?,
+                near: Counter::new()?,
+            })
+        }
 
-            for _ in 0..200 {
-                core::hint::spin_loop();
+        /// Comes near to cancelling; every other time, not before the callback is about
+        /// to be called or has been. It would seldom be running otherwise.
+        fn come_near(&self, callback: &FenceCallbackRegistration<Self>) {
+            static TURNS: Atomic<u32> = Atomic::new(0);
+
+            if TURNS.fetch_add(1, Relaxed) % 2 == 0 {
+                spin_until(|| callback.is_called());
             }
-            seen.add();
+            self.near.add();
         }
     }
 
-    /// Waits until the callback is about to be called, or is being called, or does not
-    /// wait: by itself, that would seldom be so.
-    fn wait_every_other_time(callback: &FenceCallbackRegistration<Slow>) {
-        static TURNS: Atomic<u32> = Atomic::new(0);
+    // SAFETY: It spins for a while and adds to a number; no test leaks a registration of
+    // it.
+    unsafe impl FenceCallback for Slow {
+        fn called(&self, _fence: &Fence) {
+            // If nobody waits for it, this memory is another's before long.
+            let this = self.clone();
+            let spin = |most: u32, near: i32| {
+                (0..most).all(|_| {
+                    core::hint::spin_loop();
+                    this.near.get() < near
+                })
+            };
 
-        if TURNS.fetch_add(1, Relaxed) % 2 == 0 {
-            spin_until(|| callback.is_called());
+            spin(10_000, 1);
+            spin(200, 2);
+            this.seen.add();
         }
     }
 
@@ -259,20 +280,20 @@ mod tests {
         assert!(race(
             || {
                 let (context, driver) = fixture::fence()?;
-                let seen = Counter::new()?;
+                let slow = Slow::new()?;
                 let mut callback = registration()?;
 
                 callback
                     .as_mut()
-                    .register(driver.as_fence(), Slow(seen.clone()))?;
-                Ok(((context, callback, seen), driver))
+                    .register(driver.as_fence(), slow.clone())?;
+                Ok(((context, callback, slow), driver))
             },
-            |(context, mut callback, seen)| {
-                wait_every_other_time(&callback);
+            |(context, mut callback, slow)| {
+                slow.come_near(&callback);
                 let end = callback.as_mut().cancel();
 
                 // From here on nothing changes.
-                (end, seen.get(), seen, context)
+                (end, slow.seen.get(), slow.seen, context)
             },
             |driver| driver.signal(Ok(())),
             |(end, then, seen, _context), _| {
@@ -296,21 +317,21 @@ mod tests {
         assert!(race(
             || {
                 let (context, driver) = fixture::fence()?;
-                let seen = Counter::new()?;
+                let slow = Slow::new()?;
                 let mut callback = registration()?;
 
                 callback
                     .as_mut()
-                    .register(driver.as_fence(), Slow(seen.clone()))?;
-                Ok(((context, callback, seen), driver))
+                    .register(driver.as_fence(), slow.clone())?;
+                Ok(((context, callback, slow), driver))
             },
-            |(context, callback, seen)| {
-                wait_every_other_time(&callback);
+            |(context, callback, slow)| {
+                slow.come_near(&callback);
                 drop(callback);
-                let then = seen.get();
+                let then = slow.seen.get();
                 let reused = KBox::new([0xa5; SIZE], GFP_KERNEL);
 
-                (then, seen, reused, context)
+                (then, slow.seen, reused, context)
             },
             |driver| driver.signal(Ok(())),
             |(then, seen, reused, _context), _| {

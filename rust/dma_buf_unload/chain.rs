@@ -16,7 +16,13 @@ use dma_buf::{
     IrqWorkItem,
     Section, //
 };
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    sync::atomic::{
+        Atomic,
+        Relaxed, //
+    }, //
+};
 
 struct Chain;
 
@@ -28,9 +34,34 @@ impl FenceContextOps for Chain {
 struct Link {
     _next: Option<DriverFence<Chain>>,
     _aside: Option<IrqWork<Aside>>,
+    _counted: Counted,
 }
 
-struct Aside(#[expect(dead_code)] FenceContext<Ring>);
+struct Aside {
+    _ring: FenceContext<Ring>,
+    _counted: Counted,
+}
+
+/// How many [`Counted`] there are.
+static COUNT: Atomic<i32> = Atomic::new(0);
+
+/// A part of it all. The last one that goes says so in the log.
+struct Counted;
+
+impl Counted {
+    fn new() -> Self {
+        COUNT.fetch_add(1, Relaxed);
+        Self
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        if COUNT.fetch_sub(1, Relaxed) == 1 {
+            pr_info!("all of it has gone\n");
+        }
+    }
+}
 
 impl IrqWorkItem for Aside {
     fn run(&self, _section: &Section<'_>) {}
@@ -51,10 +82,14 @@ impl Ends {
             let link = Link {
                 _next: first,
                 _aside: if n % 8 == 0 {
-                    Some(IrqWork::new(Aside(ring()?))?)
+                    Some(IrqWork::new(Aside {
+                        _ring: ring()?,
+                        _counted: Counted::new(),
+                    })?)
                 } else {
                     None
                 },
+                _counted: Counted::new(),
             };
 
             first = Some(context.new_fence(context.new_fence_allocation(link)?));

@@ -27,7 +27,13 @@ use dma_buf::{
 use kernel::{
     new_mutex,
     prelude::*,
-    sync::Mutex,
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Mutex, //
+    },
     time::{
         delay::fsleep,
         msecs_to_jiffies,
@@ -139,16 +145,20 @@ pub(crate) fn forward() -> Result {
     forget((forward, ring))
 }
 
-/// Queues itself for ever, as work that polls does.
+/// Queues itself for ever, as work that polls does. It says so once.
 #[pin_data]
 struct Again {
     #[pin]
     queuer: Mutex<Option<WorkQueuer>>,
+    runs: Atomic<u32>,
 }
 
 impl WorkItem for Again {
     fn run(&self, _section: &Section<'_>) {
         fsleep(Delta::from_millis(1));
+        if self.runs.fetch_add(1, Relaxed) == 10 {
+            pr_info!("it goes on\n");
+        }
         if let Some(queuer) = &*self.queuer.lock() {
             queuer.queue();
         }
@@ -162,6 +172,7 @@ pub(crate) fn works() -> Result {
     let timer = Timer::new(body()?)?;
     let again = Work::new(pin_init!(Again {
         queuer <- new_mutex!(None),
+        runs: Atomic::new(0),
     }))?;
     let queuer = again.queuer();
 

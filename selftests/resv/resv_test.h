@@ -16,7 +16,6 @@
 
 #define USAGES 4
 
-/* A dma-buf of one page, or -errno. */
 /* A job that is completed by hand, and its number. */
 static inline int manual_at(int dev, uint64_t *seqno)
 {
@@ -27,6 +26,7 @@ static inline int manual_at(int dev, uint64_t *seqno)
 	return fence;
 }
 
+/* A dma-buf of one page, or -errno. */
 static inline int buffer(void)
 {
 	struct udmabuf_create c = { .flags = UDMABUF_FLAGS_CLOEXEC, .size = 4096 };

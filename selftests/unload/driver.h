@@ -136,10 +136,50 @@ static inline int signalled_within(int fence, int msec)
 	return poll(&p, 1, msec) == 1 && p.revents == POLLIN;
 }
 
-/* Long enough for what is left to run, or not to. */
-static inline void settle(void)
+/* Has the kernel crashed or warned since it booted? */
+static inline int is_well(void)
+{
+	FILE *file = fopen("/proc/sys/kernel/tainted", "re");
+	unsigned long taint = ~0UL;
+
+	if (file && fscanf(file, "%lu", &taint) != 1)
+		taint = ~0UL;
+	if (file)
+		fclose(file);
+	/* TAINT_BAD_PAGE, TAINT_DIE, TAINT_WARN */
+	return !(taint & (1 << 5 | 1 << 7 | 1 << 9));
+}
+
+/* The same, a while later: long enough for what is left to run, or not to. */
+static inline int stays_well(void)
 {
 	usleep(300000);
+	return is_well();
+}
+
+/* The kernel's log, from here on. */
+static inline int kernel_log(void)
+{
+	int log = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+	if (log >= 0 && lseek(log, 0, SEEK_END)) {
+		close(log);
+		return -1;
+	}
+	return log;
+}
+
+/* How often the module has said this since it was last asked, or -1. */
+static inline int said(int log, const char *text)
+{
+	char line[8192];
+	int count = 0, n;
+
+	while ((n = read(log, line, sizeof(line) - 1)) > 0) {
+		line[n] = '\0';
+		count += strstr(line, ";dma_buf_unload: ") && strstr(line, text);
+	}
+	return n < 0 && errno == EAGAIN ? count : -1;
 }
 
 /* A fence of vfence, and its number; or a negative error code. */

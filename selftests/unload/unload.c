@@ -45,7 +45,7 @@ TEST_F(unload, leaked_context_completes_its_fences)
 	EXPECT_EQ(-EIO, status(second, NULL));
 	close(first);
 	close(second);
-	settle();
+	EXPECT_TRUE(stays_well());
 }
 
 TEST_F(unload, leaked_handle_keeps_nothing_of_the_module)
@@ -58,21 +58,24 @@ TEST_F(unload, leaked_handle_keeps_nothing_of_the_module)
 	EXPECT_EQ(-ECANCELED, status(fence, NULL));
 	EXPECT_EQ(before, kept());
 	close(fence);
-	settle();
+	EXPECT_TRUE(stays_well());
 }
 
 TEST_F(unload, leaked_registration_does_not_reach_the_module)
 {
-	int before = kept();
+	int before = kept(), log = kernel_log();
 
 	ASSERT_LE(0, before);
+	ASSERT_LE(0, log);
 	ASSERT_EQ(0, load(LEAVE_REGISTRATION, self->foreign));
 	ASSERT_EQ(0, unload());
 	/* What the fence will call is the library's, which stays: once is enough. */
 	EXPECT_EQ(before ? before : 1, kept());
 	ASSERT_EQ(0, signal_foreign(self->timeline, self->seqno, self->foreign));
 	EXPECT_EQ(1, status(self->foreign, NULL));
-	settle();
+	EXPECT_TRUE(stays_well());
+	EXPECT_EQ(0, said(log, " runs"));
+	close(log);
 }
 
 TEST_F(unload, leaked_forward_is_cut_off)
@@ -84,24 +87,42 @@ TEST_F(unload, leaked_forward_is_cut_off)
 	ASSERT_EQ(0, unload());
 	EXPECT_EQ(-ECANCELED, status(target, NULL));
 	ASSERT_EQ(0, signal_foreign(self->timeline, self->seqno, self->foreign));
-	settle();
+	EXPECT_TRUE(stays_well());
 	EXPECT_EQ(-ECANCELED, status(target, NULL));
 	close(target);
 }
 
 TEST_F(unload, leaked_works_do_not_run_any_more)
 {
+	int log = kernel_log(), late = kernel_log();
+
+	ASSERT_LE(0, log);
+	ASSERT_LE(0, late);
 	ASSERT_EQ(0, load(LEAVE_WORKS, -1));
+	/* One is at it. */
+	while (!said(log, "it goes on"))
+		usleep(1000);
 	ASSERT_EQ(0, unload());
-	/* They were to run after a second. */
-	usleep(1500000);
+	/* The others were to run after a second. */
+	usleep(1200000);
+	EXPECT_TRUE(stays_well());
+	EXPECT_EQ(0, said(late, " runs"));
+	EXPECT_EQ(0, said(log, "it goes on"));
+	close(log);
+	close(late);
 }
 
 TEST_F(unload, drops_that_lead_to_drops_are_waited_for)
 {
+	int log = kernel_log();
+
+	ASSERT_LE(0, log);
 	ASSERT_EQ(0, load(LEAVE_CHAIN, -1));
+	ASSERT_EQ(0, said(log, "all of it has gone"));
 	ASSERT_EQ(0, unload());
-	settle();
+	EXPECT_EQ(1, said(log, "all of it has gone"));
+	EXPECT_TRUE(stays_well());
+	close(log);
 }
 
 TEST_F(unload, context_outlives_the_module_that_made_it)
@@ -112,13 +133,13 @@ TEST_F(unload, context_outlives_the_module_that_made_it)
 	ASSERT_EQ(0, load(LEAVE_NOTHING, -1));
 	ASSERT_EQ(0, load_orphan());
 	ASSERT_EQ(0, unload_module("dma_buf_orphan"));
-	settle();
+	EXPECT_TRUE(stays_well());
 	/* Which, as it goes, uses the context, and hands out a fence. */
 	ASSERT_EQ(0, unload());
 	EXPECT_EQ(-ECANCELED, status(fence, driver));
 	EXPECT_STREQ("detached-driver", driver);
 	close(fence);
-	settle();
+	EXPECT_TRUE(stays_well());
 }
 
 /*
