@@ -171,6 +171,8 @@ TEST_F(share, sent_to_another_process)
 struct waiters {
 	int fd[FENCES];
 	int count;
+	/* How many threads are about to wait. */
+	int begun;
 	pthread_t thread[THREADS];
 };
 
@@ -180,6 +182,7 @@ static void *poll_all(void *arg)
 	struct waiters *w = arg;
 	long seen = 0;
 
+	__atomic_fetch_add(&w->begun, 1, __ATOMIC_RELAXED);
 	for (int i = 0; i < w->count; i++)
 		seen += signals(w->fd[i]);
 	return (void *)seen;
@@ -196,6 +199,7 @@ static void *epoll_all(void *arg)
 		event = (struct epoll_event){ .events = EPOLLIN | EPOLLONESHOT, .data.fd = i };
 		epoll_ctl(epoll, EPOLL_CTL_ADD, w->fd[i], &event);
 	}
+	__atomic_fetch_add(&w->begun, 1, __ATOMIC_RELAXED);
 	while (seen < w->count && epoll_wait(epoll, &event, 1, WAIT_MSEC) == 1)
 		seen += event.events == EPOLLIN;
 	close(epoll);
@@ -205,11 +209,14 @@ static void *epoll_all(void *arg)
 static void start(struct waiters *w, int (*make)(int dev), int dev, int count)
 {
 	w->count = count;
+	w->begun = 0;
 	for (int i = 0; i < count; i++)
 		w->fd[i] = make(dev);
 	for (int i = 0; i < THREADS; i++)
 		pthread_create(&w->thread[i], NULL, i % 2 ? poll_all : epoll_all, w);
-	/* Most will wait by then, and the others need not. */
+	while (__atomic_load_n(&w->begun, __ATOMIC_RELAXED) < THREADS)
+		usleep(1000);
+	/* Most wait by then, and the others need not. */
 	usleep(SETTLE_MSEC * 1000);
 }
 

@@ -166,7 +166,7 @@ TEST_F(signal, hang_and_reset)
 
 TEST_F(signal, reset_without_a_hang)
 {
-	int fd[2] = { manual(self->dev), timed(self->dev, 1000 * MSEC) };
+	int fd[2] = { manual(self->dev), timed(self->dev, LONGEST) };
 
 	ASSERT_EQ(0, call(self->dev, RESET(.error = -ETIME)));
 	EXPECT_EQ(-ETIME, status(fd[0]));
@@ -259,7 +259,7 @@ TEST_F(signal, timed_jobs_of_a_closed_timeline)
 
 	ASSERT_EQ(0, setup(dev, variant->kind));
 	fd[0] = manual(dev);
-	fd[1] = timed(dev, 1000 * MSEC);
+	fd[1] = timed(dev, LONGEST);
 	ASSERT_EQ(0, call(dev, HANG()));
 	ASSERT_EQ(0, close(dev));
 	EXPECT_EQ(-ENOENT, status(fd[0]));
@@ -281,7 +281,7 @@ TEST_F(signal, as_they_are_done)
 #define MANY 1000
 #define LATE 50
 /* So long they run, each of the LATE is done before those that began earlier. */
-#define LONG(i) ((60000 - (i) * 200) * MSEC)
+#define LONG(i) (LONGEST - (i) * 200 * MSEC)
 
 /* Jobs that are completed by hand; says the last one's fence. */
 static int many(int dev)
@@ -334,9 +334,14 @@ static void *close_it(void *arg)
 	return (void *)(intptr_t)close(p->dev);
 }
 
-/* Has those that wait begin when the first one has signalled. */
+/* It has waited for the first of those that run, or the guest has stood still for as long. */
+#define TOO_LONG LONG(LATE - 1)
+#define ROUNDS 3
+
+/* Has those that wait begin when the first one has signalled; -EAGAIN if it took too long. */
 static int begins_meanwhile(struct pauses *p, void *(*what)(void *))
 {
+	uint64_t begin = now_ns();
 	pthread_t thread;
 	void *ret;
 
@@ -345,41 +350,58 @@ static int begins_meanwhile(struct pauses *p, void *(*what)(void *))
 	for (int i = 0; i < LATE; i++)
 		if (complete(p->other, i + 1))
 			return -1;
-	if (!signaled_within(p->late, WAIT_MSEC / 2))
+	if (!signals(p->late) || pthread_join(thread, &ret))
 		return -1;
-	return pthread_join(thread, &ret) ? -1 : (int)(intptr_t)ret;
+	return now_ns() - begin < TOO_LONG ? (int)(intptr_t)ret : -EAGAIN;
 }
 
 /* The first that is done by itself is so in a minute, and nothing waits for that. */
 TEST_F(signal, job_that_begins_in_a_pause)
 {
-	int fd = many(self->dev);
+	uint64_t begin, ns = TOO_LONG;
+	int dev, fd;
 
-	ASSERT_LE(0, fd);
-	ASSERT_EQ(0, call(self->dev, SIGNAL(.seqno = MANY, .flags = VFENCE_SIGNAL_NOWAIT)));
-	for (int i = 0; i < LATE; i++)
-		ASSERT_LE(0, timed(self->dev, LONG(i)));
-	ASSERT_TRUE(signaled_within(fd, WAIT_MSEC / 2));
-	EXPECT_EQ(1, status(fd));
-	EXPECT_EQ(LATE, query(self->dev).pending);
+	for (int i = 0; i < ROUNDS && ns >= TOO_LONG; i++) {
+		dev = timeline();
+		ASSERT_EQ(0, setup(dev, variant->kind));
+		fd = many(dev);
+		ASSERT_LE(0, fd);
+		begin = now_ns();
+		ASSERT_EQ(0, call(dev, SIGNAL(.seqno = MANY, .flags = VFENCE_SIGNAL_NOWAIT)));
+		for (int j = 0; j < LATE; j++)
+			ASSERT_LE(0, timed(dev, LONG(j)));
+		ASSERT_TRUE(signals(fd));
+		ns = now_ns() - begin;
+		EXPECT_EQ(1, status(fd));
+	}
+	EXPECT_GT(TOO_LONG, ns);
+	EXPECT_EQ(LATE, query(dev).pending);
 }
 
 TEST_F(signal, job_that_begins_in_a_reset)
 {
+	int ret = -EAGAIN;
 	struct pauses p;
 
-	ASSERT_LE(0, pauses(&p, variant->kind));
-	ASSERT_EQ(0, begins_meanwhile(&p, reset_it));
+	for (int i = 0; i < ROUNDS && ret == -EAGAIN; i++) {
+		ASSERT_LE(0, pauses(&p, variant->kind));
+		ret = begins_meanwhile(&p, reset_it);
+	}
+	ASSERT_EQ(0, ret);
 	EXPECT_EQ(-ECANCELED, status(p.last));
 	EXPECT_EQ(-ECANCELED, status(p.late));
 }
 
 TEST_F(signal, job_that_begins_in_a_close)
 {
+	int ret = -EAGAIN;
 	struct pauses p;
 
-	ASSERT_LE(0, pauses(&p, variant->kind));
-	ASSERT_EQ(0, begins_meanwhile(&p, close_it));
+	for (int i = 0; i < ROUNDS && ret == -EAGAIN; i++) {
+		ASSERT_LE(0, pauses(&p, variant->kind));
+		ret = begins_meanwhile(&p, close_it);
+	}
+	ASSERT_EQ(0, ret);
 	EXPECT_EQ(-ENOENT, status(p.last));
 	EXPECT_EQ(-ENOENT, status(p.late));
 }

@@ -33,6 +33,8 @@
 
 /* Bounds on a hang, and no measure. */
 #define WAIT_MSEC 60000
+/* The longest delay: a job that takes so long is not done before a test is. */
+#define LONGEST (60000 * MSEC)
 /* Long enough for what does not happen to have happened, nearly always. */
 #define SETTLE_MSEC 50
 
