@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # kselftests.sh SECONDS PROGRAM...: in the guest, runs kselftests one after the
-# other; KTAP, with the tests of each program as subtests. (The kernel's own
-# runner wants tools that the guest does not have.) "PROGRAM PARAMETER=VALUE..." runs
-# it with vfence loaded anew, with these parameters, which its environment has, too.
+# other; KTAP, with the tests of each program as subtests. (The kernel's own runner
+# makes comments of those, and they would not be counted.) "PROGRAM PARAMETER=VALUE..."
+# runs it with vfence loaded anew, with these parameters, which its environment has, too.
 #
 # With TEST set, only the tests whose names that pattern matches, as they are in the
 # results: FIXTURE.TEST or FIXTURE.VARIANT.TEST. A script is one test, by its own name.
