@@ -36,6 +36,9 @@ mod tests {
     /// Some pieces, and not whole ones.
     const MANY: u64 = 1000;
 
+    /// More than one piece, for what is done over and over.
+    const FEW: u64 = 300;
+
     type Fences = KVec<ARef<Fence>>;
 
     fn left(context: &FenceContext<Mock>, seqno: u64) -> Result<ARef<Fence>> {
@@ -44,14 +47,18 @@ mod tests {
         Ok(context.new_fence_at(memory, seqno)?.leave())
     }
 
-    /// The numbers from 2 on, one in two, published last to first.
-    fn downwards(context: &FenceContext<Mock>) -> Result<Fences> {
+    /// So many numbers from 2 on, one in two, published last to first.
+    fn some_downwards(context: &FenceContext<Mock>, count: u64) -> Result<Fences> {
         let mut fences = KVec::new();
 
-        for n in (1..=MANY).rev() {
+        for n in (1..=count).rev() {
             fences.push(left(context, 2 * n)?, GFP_KERNEL)?;
         }
         Ok(fences)
+    }
+
+    fn downwards(context: &FenceContext<Mock>) -> Result<Fences> {
+        some_downwards(context, MANY)
     }
 
     /// The numbers of what is pending rise, and are so many.
@@ -287,19 +294,25 @@ mod tests {
         race(
             || {
                 let context = Arc::new(fixture::context()?, GFP_KERNEL)?;
-                let fences = downwards(&context)?;
+                let fences = some_downwards(&context, FEW)?;
+                // Not in the race, which it would lose.
+                let memory = context.new_fence_allocation(())?;
 
-                Ok(((context.clone(), fences), context))
+                Ok(((context.clone(), memory, fences), context))
             },
-            |(context, fences)| (left(&context, 3), fences),
-            |context| context.signal_up_to(2 * MANY),
+            |(context, memory, fences)| {
+                let late = context.new_fence_at(memory, 3);
+
+                (late.map(|late| late.leave()), fences)
+            },
+            |context| context.signal_up_to(2 * FEW),
             |(late, fences), count| {
                 ensure!(late?.status() == Status::Signaled);
                 ensure!(fences
                     .iter()
                     .all(|fence| fence.status() == Status::Signaled));
                 // Or it came when the others had passed.
-                ensure!(count as u64 == MANY || count as u64 == MANY + 1);
+                ensure!(count as u64 == FEW || count as u64 == FEW + 1);
                 Ok(())
             },
         )
