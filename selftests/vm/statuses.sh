@@ -53,8 +53,8 @@ statuses() {
 		--append "rdinit=/bin/reboot -- -f" -- true
 	is "... and says so" two_retries
 
-	check "its console is kept beside the log" 125 "(its console: $tmp/log.console.1)" \
-		--log "$tmp/log" --append "panic=-1 rdinit=/nothing" -- true
+	check "its console is kept beside the log" 126 "(its console: $tmp/log.console.1)" \
+		--log "$tmp/log" --append rdinit=/bin/false -- true
 	is "... and says why" grep -q "Kernel panic - not syncing" "$tmp/log.console.1"
 	is "... and so does qemu/vm" grep -q "did not come up: .*: Kernel panic - not syncing" "$tmp/err"
 	check "a guest without fine timers is tried again, and then taken as it is" 0 \
