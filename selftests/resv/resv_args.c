@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/resource.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -290,7 +291,7 @@ TEST_F(refused, out_of_memory)
 /* So many signals have come while the lock was taken, or waited for, all the time. */
 #define SIGNALS 3000
 
-static volatile sig_atomic_t signals_seen;
+static atomic_int signals_seen;
 
 static void count_signal(int sig)
 {
