@@ -16,8 +16,8 @@ statuses() {
 	check "a parameter that the module does not have" 65 \
 		"vm_complain has no parameter 'waht', but: what" --module "$ko waht=talk" -- true
 	check "dashes in its name, and what any module takes" 0 '' \
-		--module "vfence bound-ms=1234 async_probe" -- \
-		grep -x 1234 /sys/module/vfence/parameters/bound_ms
+		--module "vfence bound-ms=1234 async_probe" -- test -c /dev/vfence
+	check "... and it is that parameter" 65 "does not load" --module "vfence bound-ms=0" -- true
 	check "parameters of a module that is already to be loaded" 64 "comes too late" \
 		--module vfence --module "dma_buf_rs x=1" -- true
 	mkdir "$tmp/other"
