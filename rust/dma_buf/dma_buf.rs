@@ -89,8 +89,8 @@
 //!
 //! # What types refuse, and what lockdep reports
 //!
-//! Types: signalling twice, or through a [`Fence`]; using a fence's data after
-//! its signal; ending a section out of order, keeping it, or taking it to another
+//! Types: signalling twice, or through a [`Fence`]; using data of a fence that may have been
+//! dropped; ending a section out of order, keeping it, or taking it to another
 //! thread; keeping a name beyond its RCU guard; moving a registration that the
 //! kernel points to; registering a callback that runs driver code, without
 //! `unsafe`; adding a fence to a reservation object without its lock, or without room,
@@ -114,6 +114,10 @@
 //!   not.
 //! - [`DriverFence::signal`] enters a signalling section by itself.
 //! - An operation returns its finding; it never signals.
+//! - [`ContextNumbers`] finds a driver's own data in a fence that has signalled, if the data
+//!   needs no dropping.
+//! - [`ContextOptions::first_seqno`] sets the first sequence number.
+//! - [`SyncFileAllocation`] makes the file before the fence.
 //!
 //! C headers: [`include/linux/dma-fence.h`](srctree/include/linux/dma-fence.h),
 //! [`include/linux/dma-fence-array.h`](srctree/include/linux/dma-fence-array.h),

@@ -213,9 +213,9 @@ impl Fence {
         self.flags_has(bindings::dma_fence_flag_bits_DMA_FENCE_FLAG_SIGNALED_BIT)
     }
 
-    /// The number of references to the fence, among them those that the dma-fence core and
-    /// the fence's context hold. It may have changed by the time that this returns, unless
-    /// the caller knows of all of them.
+    /// Returns the number of references to the fence. References that the dma-fence core and
+    /// the fence's context hold are counted as well. Another thread may change the number at
+    /// any time.
     ///
     /// Context: any.
     ///

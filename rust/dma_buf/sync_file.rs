@@ -103,8 +103,8 @@ impl SyncFileAllocation {
     pub fn into_file(self, fence: &Fence) -> SyncFile {
         let new = ARef::into_raw(ARef::from(fence)).as_ptr().cast();
 
-        // SAFETY: By the type invariant nobody else uses the sync_file: without a descriptor
-        // nobody has found it. It owns a reference to each fence in its turn.
+        // SAFETY: By the type invariant the file has had no descriptor, so no other thread can
+        // reach the sync_file. It owns one reference, to the fence that it stands for.
         unsafe {
             let previous = core::mem::replace(&mut (*self.sync_file.as_ptr()).fence, new);
             fence::put(previous);

@@ -101,7 +101,7 @@ mod tests {
     // it.
     unsafe impl FenceCallback for Slow {
         fn called(&self, _fence: &Fence) {
-            // If nobody waits for it, this memory is another's before long.
+            // A drop that does not wait for this frees the memory meanwhile.
             let this = self.clone();
             let spin = |most: u32, near: i32| {
                 (0..most).all(|_| {

@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn data_of_a_fence_on_a_closed_context_is_found() -> Result {
+    fn data_of_a_fence_whose_handle_was_dropped_is_found() -> Result {
         let numbers = ContextNumbers::<Plain>::new(1);
         let context = numbers.context(c"mock", c"numbers", ContextOptions::new(), Plain)?;
         let fence = context.new_fence(context.new_fence_allocation(7)?).fence();

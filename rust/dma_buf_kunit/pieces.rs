@@ -47,7 +47,7 @@ mod tests {
         Ok(context.new_fence_at(memory, seqno)?.leave())
     }
 
-    /// So many numbers from 2 on, one in two, published last to first.
+    /// Publishes `count` fences with the even numbers from 2 on, the last one first.
     fn some_downwards(context: &FenceContext<Mock>, count: u64) -> Result<Fences> {
         let mut fences = KVec::new();
 

@@ -205,7 +205,7 @@ mod tests {
     #[test]
     fn race_of_a_snapshot_with_changes_has_each_fence_once() -> Result {
         const COUNT: usize = 12;
-        /// After so many turns of the other side, a walk has begun again.
+        /// Turns of the other side after which a walk must have started again.
         const TURNS: i32 = 100_000;
 
         if !race::possible() {

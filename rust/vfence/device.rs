@@ -33,13 +33,15 @@ const MAX_BOUND_MS: u32 = 3_600_000;
 /// The most fences on a timeline: each takes some hundred bytes.
 const MAX_FENCES: u32 = 1 << 24;
 
-/// The most contexts with pending fences. `SYNC_IOC_MERGE` keeps one fence of each context, so
-/// no merge of this device's fences has more. `SYNC_IOC_FILE_INFO` can answer for 52 428.
+/// The most contexts with pending fences; a timeline counts as one. `SYNC_IOC_MERGE` keeps one
+/// fence of each context, so no merge of this device's fences has more, and
+/// `SYNC_IOC_FILE_INFO` can answer for 52 428. A dma-buf, or a DRM syncobj, that keeps several
+/// fences of a context can still export more: that is not bounded here. The list of timelines
+/// is one allocation, which this keeps below the largest order, too.
 const MAX_CONTEXTS: u32 = 49_152;
 
 kernel::sync::global_lock! {
     // SAFETY: The module's init does that before anything else.
-    /// The device, for those who open it: from when the module's init can no longer fail.
     unsafe(uninit) static DEVICE: Mutex<Option<Arc<Device>>> = None;
 }
 
@@ -153,13 +155,10 @@ impl Instance {
         // SAFETY: Once, and before anybody uses it, by the function's contract.
         unsafe { DEVICE.init() };
 
-        Device::new().map(Self)
-    }
+        let device = Device::new()?;
 
-    /// Lets files be opened: not before the module's init can no longer fail. A failed init
-    /// frees the module whoever has it open.
-    pub(crate) fn open(&self) {
-        *DEVICE.lock() = Some(self.0.clone());
+        *DEVICE.lock() = Some(device.clone());
+        Ok(Self(device))
     }
 }
 

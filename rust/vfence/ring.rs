@@ -44,19 +44,18 @@ pub(crate) struct Ring {
     pub(crate) fences: Option<Arc<FenceContext<Fences>>>,
     /// As long as this exists, the links to it work.
     _interrupt: IrqWork<Interrupt>,
-    _charge: Option<ContextCharge>,
+    /// Also for a timeline without a context of its own: it bounds their number.
+    _charge: ContextCharge,
 }
 
 impl Ring {
     /// Makes a timeline that is idle.
     pub(crate) fn new(device: &Arc<Device>, name: CString, kind: Kind) -> Result<Self> {
+        let charge = ContextCharge::new(device)?;
         let timeline = Timeline::new(device.clone(), name, kind)?;
-        let (fences, charge) = match kind {
-            Kind::Unordered => (None, None),
-            _ => (
-                Some(Arc::new(Fences::context(&timeline, 1)?, GFP_KERNEL)?),
-                Some(ContextCharge::new(device)?),
-            ),
+        let fences = match kind {
+            Kind::Unordered => None,
+            _ => Some(Arc::new(Fences::context(&timeline, 1)?, GFP_KERNEL)?),
         };
         let interrupt = IrqWork::new(Interrupt {
             timeline: timeline.clone(),

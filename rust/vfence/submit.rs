@@ -162,10 +162,11 @@ pub(crate) fn submit(ring: &Ring, argument: Argument) -> Result {
     let source = match &ring.fences {
         Some(fences) => Source::Shared(fences),
         // The number of its fence is the job's, as everywhere.
-        None => Source::Own(
-            Fences::context(timeline, seqno)?,
-            ContextCharge::new(&timeline.device)?,
-        ),
+        None => {
+            let charge = ContextCharge::new(&timeline.device)?;
+
+            Source::Own(Fences::context(timeline, seqno)?, charge)
+        }
     };
     let memory = source.context().new_fence_allocation(FenceData::new())?;
     let output = Output::new()?;

@@ -96,13 +96,10 @@ impl kernel::InPlaceModule for VfenceModule {
             pr_info!("for tests only: who may open it can keep others waiting for a while\n");
             Ok(try_pin_init!(Self {
                 _device <- MiscDeviceRegistration::register(MiscDeviceOptions { name: c"vfence" }),
-                _sw_sync: sw_sync()?,
-                // Nothing fails from here on: whoever has a file open after a failed init uses
-                // a module that was freed.
+                // Nothing fails once a node is visible: a failed init frees the module, also
+                // while a task is inside an open.
+                _sw_sync: or_none(sw_sync()),
                 _debugfs: Debugfs::new(device),
-                _: {
-                    instance.open();
-                },
                 _instance: instance,
             }? Error))
         })
@@ -117,6 +114,14 @@ fn sw_sync() -> Result<Option<Pin<KBox<MiscDeviceRegistration<Timeline>>>>> {
     let options = MiscDeviceOptions { name: c"sw_sync" };
 
     KBox::pin_init(MiscDeviceRegistration::register(options), GFP_KERNEL).map(Some)
+}
+
+/// Goes on without the second node if it cannot be had.
+fn or_none<T>(node: Result<Option<T>>) -> Option<T> {
+    node.unwrap_or_else(|error| {
+        pr_err!("there is no /dev/sw_sync: {error:?}\n");
+        None
+    })
 }
 
 /// An open file.

@@ -64,17 +64,19 @@ TEST_F(limits, timelines)
 	EXPECT_EQ(-ENOSPC, refused(fd[max], CREATE(.value = 1)));
 	EXPECT_EQ(-ENOSPC, refused(fd[max], INC(1)));
 	EXPECT_EQ(-ENOSPC, refused(fd[max], HANG()));
-	/* An UNORDERED one has contexts for its jobs only. */
-	ASSERT_EQ(0, setup(fd[max], VFENCE_KIND_UNORDERED));
-	EXPECT_EQ(-ENOSPC, refused(fd[max], SUBMIT()));
+	EXPECT_EQ(-ENOSPC, refused(fd[max], SETUP(.kind = VFENCE_KIND_UNORDERED)));
 	/* A copy of a descriptor keeps the timeline. */
 	copy = dup(fd[0]);
 	close(fd[0]);
 	EXPECT_EQ(-ENOSPC, refused(fd[max], SUBMIT()));
 	close(copy);
+	/* An UNORDERED one counts, and each of its jobs, too. */
+	ASSERT_EQ(0, setup(fd[max], VFENCE_KIND_UNORDERED));
+	EXPECT_EQ(-ENOSPC, refused(fd[max], SUBMIT()));
+	close(fd[1]);
 	EXPECT_LE(0, manual(fd[max]));
 	EXPECT_EQ(-ENOSPC, refused(fd[max], SUBMIT()));
-	for (int i = 1; i <= max; i++)
+	for (int i = 2; i <= max; i++)
 		close(fd[i]);
 }
 
@@ -169,7 +171,8 @@ TEST_F(limits, points_on_a_file)
 
 TEST_F(limits, contexts_of_the_device)
 {
-	uint32_t max = self->info.max_fences, rest = self->info.max_contexts - max;
+	/* The two timelines count, too. */
+	uint32_t max = self->info.max_fences, rest = self->info.max_contexts - max - 2;
 	int other = timeline(), third = timeline();
 
 	ASSERT_EQ(0, setup(self->dev, VFENCE_KIND_UNORDERED));

@@ -35,6 +35,8 @@
  * with -EINTR. An unknown one is -ENOTTY.
  *
  * An ioctl that fails has changed nothing: neither its argument, nor the timeline.
+ * SIGNAL that fails with -ETIME is the exception, see there; and of an argument that
+ * can be written in part only, a part may be written.
  */
 #ifndef _UAPI_LINUX_VFENCE_H
 #define _UAPI_LINUX_VFENCE_H
@@ -71,9 +73,9 @@
  *	max_fences). One more fails with -ENOSPC. A descriptor in
  *	vfence_submit.in_fences counts, too, until the job is complete.
  * @max_contexts: out: how many contexts may have pending fences, on all files
- *	together (module parameter max_contexts). A timeline that is ORDERED or of
- *	POINTS has one context, and each pending job of an UNORDERED one has one. One
- *	more fails with -ENOSPC.
+ *	together (module parameter max_contexts). Each timeline counts as one from its
+ *	first use, and so does each pending job of an UNORDERED one. For one more, SETUP,
+ *	another first use of a timeline, or SUBMIT fails with -ENOSPC.
  */
 struct vfence_info {
 	__u32	flags;
@@ -312,8 +314,9 @@ struct vfence_query {
  *	(VFENCE_IOC_SW_SYNC_CREATE)
  * @value: in: the point. It is the one nearest to the counter with these 32 bits;
  *	if it is not above the counter, or a point that the bound has completed, the
- *	fence has signalled. While a fence is pending for this point, and in use, it is
- *	that one.
+ *	fence has signalled. While a fence is pending for this point, it is that one,
+ *	also if nobody has had it meanwhile: its time counts from when it was first made.
+ *	A point that nobody has completes those below it, too, when its time is over.
  * @name: in: not used
  * @fence: out: a sync_file
  *

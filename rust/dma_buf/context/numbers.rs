@@ -62,7 +62,9 @@ use kernel::{
 ///
 /// # Invariants
 ///
-/// All contexts with a number of the range are of type `T`.
+/// All contexts with a number of the range are of type `T`. No driver gives one of these numbers
+/// to a fence of its own but to an array or a chain: context numbers are unique, by the
+/// contract of `dma_fence_context_alloc()`.
 pub struct ContextNumbers<T: FenceContextOps> {
     first: u64,
     count: u32,
@@ -144,8 +146,9 @@ impl<T: FenceContextOps> ContextNumbers<T> {
         if !self.contains(fence.context()) {
             return None;
         }
-        // An array may have been given the number of a fence that is in it. Fences of this
-        // crate have operations of this crate, and none once they have signalled.
+        // An array may have been given the number of a fence that is in it. It keeps its
+        // operations when it signals, as these have a `release`. Fences of this crate have
+        // operations of this crate, and none once they have signalled.
         let rcu = rcu::read_lock();
         // SAFETY: The fence is valid. What its operations point to stays while RCU is
         // read-locked, as for the core.
@@ -158,8 +161,8 @@ impl<T: FenceContextOps> ContextNumbers<T> {
         };
         drop(rcu);
 
-        // SAFETY: Context numbers are unique, so by the type invariant the fence is of a
-        // context of type `T`, and its memory starts with a `FenceData` of that type. The data
+        // SAFETY: It is no array or chain, so by the type invariant the fence is of a context
+        // of type `T`, and its memory starts with a `FenceData` of that type. The data
         // was written before the fence was published, needs no dropping, and is not changed
         // but through shared references.
         is_ours.then(|| unsafe { &*(*fence.as_raw().cast::<FenceData<T::FenceData>>()).data })
