@@ -160,6 +160,9 @@ static const char *const nodes[] = {
 
 static atomic_int done;
 
+/* There were as many allocations as that. */
+static int has_failed;
+
 /* How often all nodes have been tried, and how many are open. */
 static atomic_int rounds, opened;
 
@@ -216,8 +219,11 @@ static int load_failing(const char *path, const char *parameters, int n, int exp
 	if (write(fail, number, strlen(number)) < 0)
 		abort();
 	ret = load_file(path, parameters);
-	if (pwrite(fail, "0", 1, 0) < 0)
+	/* What is left of the count is 0 once the allocation has failed. */
+	memset(number, 0, sizeof(number));
+	if (pread(fail, number, sizeof(number) - 1, 0) <= 0 || pwrite(fail, "0", 1, 0) < 0)
 		abort();
+	has_failed = !atoi(number);
 	close(fail);
 	while (!ret && opened < expected)
 		usleep(100);
@@ -250,7 +256,7 @@ TEST_F_TIMEOUT(unload, init_that_fails, 1200)
 			int n = (low + high) / 2, ret;
 
 			ret = load_failing(path, module[m].parameters, n, m);
-			if (ret)
+			if (has_failed)
 				low = n + 1;
 			else
 				high = n;
