@@ -76,6 +76,7 @@ make_initramfs() {
 	for f in "${FILES[@]}"; do
 		add_file "$f"
 	done
+	((${#OUTS[@]} == 0)) || printf '%s\0' "${OUTS[@]%%:*}" >"$TMP/root/vm/out"
 	{ cat "$BASE" && archive "$TMP/root"; } >"$TMP/initramfs" ||
 		quit 69 "the guest's file system cannot be made in ${TMPDIR:-/tmp}"
 }

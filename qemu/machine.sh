@@ -44,7 +44,7 @@ machine() {
 		-kernel "$BZIMAGE" -initrd "$initramfs"
 		-append "$cmdline${LAST_ATTEMPT:+ vm_last_try=1}$APPEND"
 		-device virtio-serial-pci)
-	for port in ctl log out err; do
+	for port in ctl log out err file; do
 		MACHINE+=(-chardev "file,id=$port,path=$dir/$port"
 			-device "virtserialport,chardev=$port,name=$port")
 	done
@@ -112,14 +112,15 @@ limits() {
 }
 
 # Runs the guest once. Sets OUTCOME (done, timeout, lost, pipe), PHASE (boot,
-# load, run, close), WHY, and HELLO and END, the guest's first and last line.
+# load, run, close), WHY, HELLO and END, the guest's first and last line, and CAME,
+# what it has said of its files.
 run_guest() {
 	local dir=$TMP ctl line='' part t0 beat console=(-serial "file:$TMP/console") port
 
-	OUTCOME='' PHASE=boot WHY='' HELLO='' END='' QEMU_STATUS=0
+	OUTCOME='' PHASE=boot WHY='' HELLO='' END='' CAME=() QEMU_STATUS=0
 	limits
 	machine "$dir" "$TMP/initramfs" "${ACCEL[@]}"
-	for port in log out err console; do
+	for port in log out err file console; do
 		: >"$dir/$port"
 	done
 	[[ -p $dir/ctl ]] || mkfifo "$dir/ctl"
@@ -156,6 +157,10 @@ run_guest() {
 				: >"$dir/started"
 				;;
 			ended*) PHASE=close t0=$REPLY ;;
+			file\ *)
+				CAME+=("${line#file }")
+				t0=$REPLY
+				;;
 			note*) note "${line#note }" ;;
 			end\ *) OUTCOME='done' END=$line ;;
 			esac

@@ -45,7 +45,7 @@ print_complaints() {
 incomplete() {
 	local port
 
-	for port in out err log; do
+	for port in out err log file; do
 		(($(stat -c %s "$TMP/$port") == END_[$port])) && continue
 		WHY="not all of its '$port' arrived"
 		return 0
@@ -75,6 +75,50 @@ keep_console() {
 	cat "$TMP/console" "$TMP/qemu" 2>/dev/null | tr -d '\r' >"$REPLY"
 }
 
+# check_out GUEST[:HOST]: can it be written when the command has ended? Sets REPLY to
+# GUEST:HOST
+check_out() {
+	local guest=${1%%:*} host=''
+
+	[[ $1 != *:* ]] || host=${1#*:}
+	: "${host:=${guest##*/}}"
+	[[ $guest == /*[!/] ]] || usage "--out wants a file's whole path in the guest, not '$guest'"
+	[[ ! -d $host ]] || host=${host%/}/${guest##*/}
+	if [[ ! -d $(dirname "$host") || -d $host ]] ||
+		[[ -e $host && ! -w $host || ! -e $host && ! -w $(dirname "$host") ]]; then
+		usage "--out: '$host' cannot be written to"
+	fi
+	REPLY=$guest:$host
+}
+
+# deliver: puts the files that came back where they were asked for; sets UNDELIVERED if
+# one did not come
+deliver() {
+	local index bytes why line offset=0 out guest host
+
+	UNDELIVERED=''
+	# shellcheck disable=SC2153 # set by run_guest
+	for line in "${CAME[@]}"; do
+		read -r index bytes why <<<"$line"
+		guest=${OUTS[index]%%:*} host=${OUTS[index]#*:}
+		if [[ $why ]]; then
+			UNDELIVERED=y
+			note "--out: $guest cannot be brought back: $why"
+		elif (($(stat -c %s "$TMP/file") < offset + bytes)); then
+			UNDELIVERED=y
+			note "--out: not all of $guest arrived"
+		elif ! dd if="$TMP/file" of="$host" bs=1M iflag=skip_bytes,count_bytes \
+			skip="$offset" count="$bytes" status=none; then
+			quit 69 "--out: $host cannot be written"
+		fi
+		((offset += bytes)) || :
+	done
+	for out in "${OUTS[@]:${#CAME[@]}}"; do
+		UNDELIVERED=y
+		note "--out: ${out%%:*} did not come back"
+	done
+}
+
 show_console() {
 	[[ -s $TMP/console ]] || return 0
 	note "the last lines of its console:"
@@ -97,6 +141,7 @@ verdict() {
 		OUTCOME=lost
 	fi
 	own=${END_[status]:-}
+	deliver
 	[[ ! $EXPECT ]] || expected
 
 	[[ ! -s $TMP/complaints ]] || print_complaints
@@ -114,7 +159,9 @@ verdict() {
 		status=$own
 		if ((END_[load])); then
 			status=65
-		elif [[ $own == @(64|65|69|12[456]) || -s $TMP/complaints && $own != 0 ]]; then
+		elif [[ $own == 0 && $UNDELIVERED ]]; then
+			status=66
+		elif [[ $own == @(64|65|66|69|12[456]) || -s $TMP/complaints && $own != 0 ]]; then
 			note "the command itself exited with status $own"
 		fi
 		;;
@@ -134,6 +181,8 @@ expected() {
 		/^B / && index(substr($0, 3), text) { print head; exit }' "$TMP/complaints")
 	if [[ $OUTCOME == timeout ]]; then
 		quit 124 "the command had not ended after $TIMEOUT s"
+	elif [[ $head && $UNDELIVERED ]]; then
+		finish 66
 	elif [[ $head ]]; then
 		quit 0 "as expected, the kernel complained: $head"
 	fi

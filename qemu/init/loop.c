@@ -89,17 +89,17 @@ static void reap(void)
 
 static void turn(void)
 {
-	struct stream *streams[] = { &out, &err, &klog };
-	struct pollfd p[4] = { { .fd = chld, .events = POLLIN } };
+	struct stream *streams[] = { &out, &err, &klog, &file };
+	struct pollfd p[5] = { { .fd = chld, .events = POLLIN } };
 
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 4; i++) {
 		struct stream *s = streams[i];
 
 		p[i + 1].fd = stream_idle(s) ? s->src : s->port;
 		p[i + 1].events = stream_idle(s) ? POLLIN : POLLOUT;
 	}
-	poll(p, 4, 200);
-	for (int i = 0; i < 3; i++) {
+	poll(p, 5, 200);
+	for (int i = 0; i < 4; i++) {
 		if (p[i + 1].revents)
 			stream_fill(streams[i]);
 		stream_flush(streams[i]);
@@ -146,7 +146,9 @@ bool all_sent(void)
 	stream_fill(&out);
 	stream_fill(&err);
 	stream_fill(&klog);
-	return stream_idle(&out) && stream_idle(&err) && stream_idle(&klog);
+	stream_fill(&file);
+	return stream_idle(&out) && stream_idle(&err) && stream_idle(&klog) &&
+	       stream_idle(&file);
 }
 
 bool settle(bool (*done)(void), int seconds)

@@ -6,7 +6,9 @@
  * Ports (virtio-serial, by name):
  *   out, err  the command's output, raw
  *   log       every record of the kernel's log, then "kmemleak;..." lines
- *   ctl       lines: hello or unfit WHY, beat MS, start, ended STATUS, end KEY=VALUE...
+ *   file      the files that the host wants back, raw, one after another
+ *   ctl       lines: hello or unfit WHY, beat MS, start, ended STATUS,
+ *             file INDEX BYTES WHY-NOT, end KEY=VALUE...
  *
  * "end" is the last line, and counts the bytes sent over the other ports: the
  * host believes no result without it. Without /vm/argv there is no command but
@@ -31,6 +33,7 @@
 struct stream out = { .src = -1, .port = -1 };
 struct stream err = { .src = -1, .port = -1 };
 struct stream klog = { .src = -1, .port = -1, .records = true };
+struct stream file = { .src = -1, .port = -1 };
 
 static int out_end, err_end;
 static char **command;
@@ -69,17 +72,6 @@ static void stdio_from(const char *path)
 		dup2(fd, i);
 	if (fd > 2)
 		close(fd);
-}
-
-static int pipe_to(struct stream *s)
-{
-	int p[2];
-
-	if (pipe2(p, O_CLOEXEC))
-		return -1;
-	fcntl(p[0], F_SETFL, O_NONBLOCK);
-	s->src = p[0];
-	return p[1];
 }
 
 /* /vm/argv: the arguments, each ended by a NUL. */
@@ -137,7 +129,7 @@ static void power_off(void)
 		pause();
 }
 
-/* The command, its left-over children, and what they have said until then. */
+/* The command, its left-over children, and what they have said and made until then. */
 static int run(void)
 {
 	pid_t pid;
@@ -153,6 +145,7 @@ static int run(void)
 	if (!settle(no_children, 10))
 		ctl_say("note a process of the command cannot be killed\n");
 	settle(all_sent, 60);
+	send_files();
 	return status;
 }
 
@@ -176,8 +169,9 @@ int main(void)
 	out.port = port_open("out");
 	err.port = port_open("err");
 	klog.port = port_open("log");
+	file.port = port_open("file");
 	if (ctl_open() || out.port < 0 || err.port < 0 || klog.port < 0 ||
-	    klog.src < 0) {
+	    file.port < 0 || klog.src < 0) {
 		fprintf(stderr, "vm: no virtio-serial port or no /dev/kmsg\n");
 		power_off();
 	}
@@ -201,8 +195,8 @@ int main(void)
 	scan = wait_for(spawn(find_leaks));
 	settle(all_sent, 60);
 	send_leaks();
-	ctl_say("end status=%d load=%d scan=%d taint=%lu debug_locks=%d lost=%lu out=%llu err=%llu log=%llu\n",
+	ctl_say("end status=%d load=%d scan=%d taint=%lu debug_locks=%d lost=%lu out=%llu err=%llu log=%llu file=%llu\n",
 		status, load, scan, read_taint(), read_debug_locks(), kmsg_lost,
-		out.sent, err.sent, klog.sent);
+		out.sent, err.sent, klog.sent, file.sent);
 	power_off();
 }

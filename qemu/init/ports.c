@@ -67,6 +67,18 @@ int port_open(const char *name)
 	return fd;
 }
 
+/* The end to write to; -1 if there is no pipe to be had. */
+int pipe_to(struct stream *s)
+{
+	int p[2];
+
+	if (pipe2(p, O_CLOEXEC))
+		return -1;
+	fcntl(p[0], F_SETFL, O_NONBLOCK);
+	s->src = p[0];
+	return p[1];
+}
+
 void stream_fill(struct stream *s)
 {
 	ssize_t n;

@@ -20,10 +20,11 @@ struct stream {
 	char buf[64 * 1024];
 };
 
-extern struct stream out, err, klog;
+extern struct stream out, err, klog, file;
 
 /* ports.c */
 int port_open(const char *name);
+int pipe_to(struct stream *s);
 void stream_fill(struct stream *s);
 void stream_flush(struct stream *s);
 static inline bool stream_idle(const struct stream *s)
@@ -47,6 +48,9 @@ bool all_sent(void);
 /* modules.c */
 int load_modules(void);
 void unload_modules(void);
+
+/* files.c */
+void send_files(void);
 
 /* state.c */
 unsigned long read_taint(void);
