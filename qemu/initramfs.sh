@@ -52,17 +52,31 @@ base_archive() {
 		{ rm -f "$BASE.$$" && quit 69 "cannot write $BASE"; }
 }
 
+# destination SRC[:DST] DIR: sets REPLY to where that goes: into DIR, unless it says
+destination() {
+	local src=${1%:/*}
+
+	REPLY=$2
+	[[ $1 != *:/* ]] || REPLY=/${1##*:/}
+	[[ $REPLY != */ ]] || REPLY+=$(basename "$src")
+}
+
+# put FILE DST
+put() {
+	mkdir -p "$TMP/root${2%/*}"
+	ln -sf "$(realpath "$1")" "$TMP/root$2"
+}
+
 # add_file SRC[:DST]
 add_file() {
-	local src=${1%:/*} dst=/
+	local src=${1%:/*}
 
-	[[ $1 != *:/* ]] || dst=/${1##*:/}
-	[[ $dst != */ ]] || dst+=$(basename "$src")
-	mkdir -p "$TMP/root${dst%/*}"
+	destination "$1" /
 	if [[ -d $src ]]; then
-		cp -aT "$src" "$TMP/root$dst"
+		mkdir -p "$TMP/root${REPLY%/*}"
+		cp -aT "$src" "$TMP/root$REPLY"
 	else
-		ln -sf "$(realpath "$src")" "$TMP/root$dst"
+		put "$src" "$REPLY"
 	fi
 }
 
@@ -75,6 +89,9 @@ make_initramfs() {
 	add_modules
 	for f in "${FILES[@]}"; do
 		add_file "$f"
+	done
+	for f in "${BINS[@]}"; do
+		add_program "$f"
 	done
 	((${#OUTS[@]} == 0)) || printf '%s\0' "${OUTS[@]%%:*}" >"$TMP/root/vm/out"
 	{ cat "$BASE" && archive "$TMP/root"; } >"$TMP/initramfs" ||

@@ -15,6 +15,7 @@ KNOWN_DISTROS=(debian-12 debian-13 ubuntu-26.04)
 # busybox and libc are static, for a guest without a file system of its own.
 COMMON_PACKAGES=(
 	bc
+	binutils
 	bison
 	cpio
 	flex

@@ -1,6 +1,42 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash disable=SC2154,SC2016 # $ is the guest's; a part of selftests/suites/vm
-# Files that come back from the guest.
+# Programs of the host's in the guest, and files that come back.
+
+# build_program: $tmp/bin/own, linked with a library that only its run path leads to
+build_program() {
+	mkdir -p "$tmp/bin" "$tmp/own"
+	echo 'int answer(void) { return 42; }' | gcc -shared -fPIC -x c -o "$tmp/own/libown.so" -
+	echo 'int answer(void); int main(void) { return answer(); }' |
+		gcc -x c -o "$tmp/bin/own" - -L "$tmp/own" -lown '-Wl,-rpath,$ORIGIN/../own'
+}
+
+# for_machine CLASS MACHINE: the program, but its header says so, in octal
+for_machine() {
+	cp "$tmp/bin/own" "$tmp/bin/alien"
+	printf %b "\\0$1" | dd of="$tmp/bin/alien" bs=1 seek=4 conv=notrunc status=none
+	printf %b "\\0$2" | dd of="$tmp/bin/alien" bs=1 seek=18 conv=notrunc status=none
+}
+
+programs() {
+	build_program
+	ln -s own "$tmp/bin/link"
+	check "a program, with its interpreter and libraries" 42 '' --bin "$tmp/bin/own" -- own
+	check "a program, elsewhere, by a link" 42 '' --bin "$tmp/bin/link:/some/where/" -- /some/where/link
+	check "two of them, of which one is static" 0 '' --bin "$tmp/bin/own" \
+		--bin "$(command -v busybox):/static/busybox" -- \
+		sh -c 'own; [ $? = 42 ] && /static/busybox true'
+	for_machine 2 267
+	check "a program for another machine" 64 "another architecture (ELF64, AArch64)" \
+		--bin "$tmp/bin/alien" -- alien
+	for_machine 1 3
+	check "a program for 32 bits" 64 "another architecture (ELF32, Intel 80386)" \
+		--bin "$tmp/bin/alien" -- alien
+	check "a script is no such program" 64 "is not in ELF; a script is put in by --file" \
+		--bin "$ROOT/qemu/vm" -- vm
+	rm "$tmp/own/libown.so"
+	check "a program whose library is not there" 69 "linked with libown.so, and that is not here" \
+		--bin "$tmp/bin/own" -- own
+}
 
 files_back() {
 	head -c 5000000 /dev/urandom >"$tmp/sent"
