@@ -77,6 +77,7 @@ add_file() {
 		cp -aT "$src" "$TMP/root$REPLY"
 	else
 		put "$src" "$REPLY"
+		[[ $src != *.ko ]] || ln -sf "$(realpath "$src")" "$TMP/modules/"
 	fi
 }
 
@@ -84,7 +85,7 @@ make_initramfs() {
 	local f
 
 	base_archive
-	mkdir -p "$TMP/root/vm" "$TMP/root/lib/modules"
+	mkdir -p "$TMP/root/vm" "$TMP/root/lib/modules" "$TMP/modules"
 	((${#COMMAND[@]} == 0)) || printf '%s\0' "${COMMAND[@]}" >"$TMP/root/vm/argv"
 	add_modules
 	for f in "${FILES[@]}"; do

@@ -77,8 +77,17 @@ add_module() {
 		# One that was given by its path is not looked for.
 		[[ ${ADDED["$dep.ko"]+set} ]] || add_module "$dep" ''
 	done
-	ln -s "$(realpath "$path")" "$TMP/root/lib/modules/$name"
+	path=$(realpath "$path")
+	ln -s "$path" "$TMP/modules/$name"
+	strip_module "$path" "$TMP/root/lib/modules/$name"
 	printf '/lib/modules/%s%s\n' "$name" "${2:+ $2}" >>"$TMP/root/vm/modules"
+}
+
+# strip_module FILE DST: without line tables, which are several times the module
+strip_module() {
+	cp -p "$1" "$2"
+	"$(binutil strip)" --strip-debug "$2" 2>"$TMP/strip" ||
+		quit 65 "$1 is not a module: $(head -n 1 "$TMP/strip")"
 }
 
 # add_modules: those that were asked for

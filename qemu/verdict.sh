@@ -37,8 +37,25 @@ collect_complaints() {
 	fi
 }
 
+# decode: what is in the standard input, with files and lines where it has addresses
+decode() {
+	local script=$KERNEL_TREE/source/scripts/decode_stacktrace.sh
+
+	[[ -r $script ]] || script=$KERNEL_TREE/scripts/decode_stacktrace.sh
+	if [[ ! -r $script || ! -r $KERNEL_TREE/vmlinux ]]; then
+		cat
+		return
+	fi
+	[[ ${TOOLCHAIN+set} ]] || load_toolchain
+	# Code is not disassembled.
+	sed 's/Code:/Code/' |
+		env "${TOOLCHAIN[0]}" "$BASH" "$script" "$KERNEL_TREE/vmlinux" auto "$TMP/modules" 2>/dev/null |
+		sed "s/^\( *\)Code /\1Code: /; s,$ROOT/,,g"
+}
+
 print_complaints() {
-	sed -n -e 's/^H /vm: the kernel complained: /p' -e 's/^B /  | /p' "$TMP/complaints" >&2
+	sed -n -e 's/^H /vm: the kernel complained: /p' -e 's/^B //p' "$TMP/complaints" | decode |
+		sed '/^vm: the kernel complained: /!s/^/  | /' >&2
 }
 
 # What is missing from the result, if anything; sets WHY.

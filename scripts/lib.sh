@@ -253,6 +253,16 @@ load_toolchain() {
 	mapfile -t TOOLCHAIN <<<"$out"
 }
 
+# binutil NAME: prints which nm, strip or the like goes with the compiler
+binutil() {
+	[[ ${TOOLCHAIN+set} ]] || load_toolchain
+	case ${TOOLCHAIN[0]} in
+	LLVM=/*) echo "${TOOLCHAIN[0]#LLVM=}llvm-$1" ;;
+	LLVM=*) echo "llvm-$1" ;;
+	*) echo "$1" ;;
+	esac
+}
+
 # Line tables, so that stack traces have files and lines. They cost a build 3 %;
 # complete debug information, DEBUG_INFO=1, costs more than half as much again. A tree
 # of the user's is built as the user configured it.

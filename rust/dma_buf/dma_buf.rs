@@ -80,7 +80,7 @@
 //!
 //! | May sleep, process context | Any context, with a fence's lock held too | Any, but with no fence's lock held |
 //! |---|---|---|
-//! | making contexts, allocations, work types; waiting; [`SyncFile::new`]; [`FenceArray::new`], [`merge`], [`Fence::flatten`]; locking a [`Resv`], reserving slots | the flag test, error, timestamp, numbers, names, kinds, references | publishing, signalling, [`FenceChainAllocation::append`], [`FenceArrayAllocation::build`], [`dedup`], registering and cancelling callbacks, `is_signaled`, `status`, [`FenceSlot`], [`Fence::links`], [`Fence::find_seqno`], [`Fence::leaves`], [`Slot::add`], [`Resv::test_signaled`], [`Resv::fences_unlocked`] |
+//! | making contexts, allocations, work types; waiting; [`SyncFile::new`], [`SyncFileAllocation::new`]; [`FenceArray::new`], [`merge`], [`Fence::flatten`]; locking a [`Resv`], reserving slots | the flag test, error, timestamp, numbers, names, kinds, references, [`ContextNumbers::data`] | publishing, signalling, [`FenceChainAllocation::append`], [`FenceArrayAllocation::build`], [`dedup`], registering and cancelling callbacks, `is_signaled`, `status`, [`FenceSlot`], [`Fence::links`], [`Fence::find_seqno`], [`Fence::leaves`], [`Slot::add`], [`Resv::test_signaled`], [`Resv::fences_unlocked`] |
 //!
 //! References, in the second column, are all but the last: dropping that one is for
 //! the third. "Any context" is any but NMI. With `PREEMPT_RT`, where spinlocks sleep, it is

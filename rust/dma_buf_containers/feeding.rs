@@ -35,10 +35,13 @@ mod tests {
     };
     use dma_buf::{
         dedup,
+        ContextNumbers,
+        ContextOptions,
         Fence,
         FenceArray,
         FenceChain,
         FenceChainAllocation,
+        FenceContextOps,
         Wait,
         WaitError, //
     };
@@ -189,6 +192,31 @@ mod tests {
     }
 
     /// Ours in theirs, as the kernel allows it: waited for as a whole.
+    /// A driver may give an array the context number of the fence that is in it.
+    #[test]
+    fn their_array_of_our_number_is_not_taken_for_ours() -> Result {
+        struct Ring;
+
+        #[vtable]
+        impl FenceContextOps for Ring {
+            type FenceData = u64;
+        }
+
+        let numbers = ContextNumbers::<Ring>::new(1);
+        let ring = numbers.context(c"mock", c"numbered", ContextOptions::new(), Ring)?;
+        let job = ring.new_fence(ring.new_fence_allocation(7)?);
+        let fence = job.fence();
+        let array = foreign::array_of(fence.context(), [fence.clone()])?;
+
+        assert!(array.same_context(&fence));
+        assert_eq!(numbers.data(&array), None);
+        assert!(job.signal(Ok(())));
+        array.wait_timeout(bound()).map_err(|_| ETIME)?;
+        assert_eq!(numbers.data(&array), None);
+        assert_eq!(numbers.data(&fence), Some(&7));
+        Ok(())
+    }
+
     #[test]
     fn our_array_goes_into_their_link() -> Result {
         let device = Device::new(1)?;

@@ -98,10 +98,18 @@ impl Drop for Device {
 
 /// What the foreign driver makes of these: an array, whatever they are.
 pub(crate) fn array<const N: usize>(members: [ARef<Fence>; N]) -> Result<ARef<Fence>> {
+    array_of(0, members)
+}
+
+/// [`array`], which has this context number.
+pub(crate) fn array_of<const N: usize>(
+    context: u64,
+    members: [ARef<Fence>; N],
+) -> Result<ARef<Fence>> {
     let mut members = members.map(|fence| ARef::into_raw(fence).as_ptr().cast());
 
     // SAFETY: The references go to the callee, and that to the array is ours.
-    unsafe { owned(bindings::foreign_array(members.as_mut_ptr(), N as u32)) }
+    unsafe { owned(bindings::foreign_array(members.as_mut_ptr(), N as u32, context)) }
 }
 
 /// What the foreign driver makes of these: a link with `fence` in it, whatever that

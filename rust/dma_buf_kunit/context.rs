@@ -257,6 +257,22 @@ mod tests {
     }
 
     #[test]
+    fn timestamp_of_early_completion_is_kept() -> Result {
+        let context = fixture::context()?;
+        let (one, two) = (next(&context)?, next(&context)?);
+        let fence = two.fence();
+        let stamp = Instant::now();
+
+        assert!(two.signal_timestamp(Ok(()), stamp));
+        assert!(fence.timestamp().is_none());
+        assert!(one.signal(Ok(())));
+        assert!(fence
+            .timestamp()
+            .is_some_and(|time| (time - stamp).is_zero()));
+        Ok(())
+    }
+
+    #[test]
     fn bound_completes_what_is_late_and_all_before() -> Result {
         let bound = Delta::from_millis(500);
         let options = ContextOptions::new().bound(bound)?;

@@ -95,12 +95,14 @@ impl Drop for Ring {
         let timeline = &self.timeline;
 
         timeline.device.unlist(timeline);
-        // What is pending, as sw_sync has it. It cannot fail.
-        let _ = timeline.request(|state| {
-            state.hangs = false;
-            state.reset = Some((u64::MAX, ENOENT));
-            Ok(())
-        });
+        if timeline.pending.get() != 0 {
+            // What is pending, as sw_sync has it. It cannot fail.
+            let _ = timeline.request(|state| {
+                state.hangs = false;
+                state.reset = Some((u64::MAX, ENOENT));
+                Ok(())
+            });
+        }
         timeline.close();
     }
 }

@@ -35,7 +35,7 @@ long foreign_alive(void);
 long foreign_asked(void);
 
 /* These take over the references that they are given; NULL was no memory. */
-struct dma_fence *foreign_array(struct dma_fence **members, unsigned int n);
+struct dma_fence *foreign_array(struct dma_fence **members, unsigned int n, u64 context);
 struct dma_fence *foreign_link(struct dma_fence *prev, struct dma_fence *fence,
 			       u64 seqno);
 struct dma_fence *foreign_nest(struct foreign_device *dev,

@@ -17,8 +17,8 @@ static void put_all(struct dma_fence **fences, unsigned int n)
 		dma_fence_put(fences[n]);
 }
 
-/* An array of stubs, for others to take their place. */
-static struct dma_fence_array *stubs(unsigned int n)
+/* An array of stubs, for others to take their place; 0 is for a context of its own. */
+static struct dma_fence_array *stubs(unsigned int n, u64 context)
 {
 	struct dma_fence **fences = kmalloc_objs(*fences, n);
 	struct dma_fence_array *array;
@@ -28,7 +28,7 @@ static struct dma_fence_array *stubs(unsigned int n)
 		return NULL;
 	for (i = 0; i < n; i++)
 		fences[i] = dma_fence_get_stub();
-	array = dma_fence_array_create(n, fences, dma_fence_context_alloc(1), 1);
+	array = dma_fence_array_create(n, fences, context ?: dma_fence_context_alloc(1), 1);
 	if (!array) {
 		put_all(fences, n);
 		kfree(fences);
@@ -36,9 +36,9 @@ static struct dma_fence_array *stubs(unsigned int n)
 	return array;
 }
 
-struct dma_fence *foreign_array(struct dma_fence **members, unsigned int n)
+struct dma_fence *foreign_array(struct dma_fence **members, unsigned int n, u64 context)
 {
-	struct dma_fence_array *array = stubs(n);
+	struct dma_fence_array *array = stubs(n, context);
 	unsigned int i;
 
 	for (i = 0; array && i < n; i++) {
@@ -61,7 +61,7 @@ EXPORT_SYMBOL_GPL(foreign_array);
 #define array_of(...) ({						\
 	struct dma_fence *__members[] = { __VA_ARGS__ };		\
 									\
-	foreign_array(__members, ARRAY_SIZE(__members));		\
+	foreign_array(__members, ARRAY_SIZE(__members), 0);		\
 })
 
 struct dma_fence *foreign_link(struct dma_fence *prev, struct dma_fence *fence,
@@ -117,7 +117,7 @@ static struct dma_fence *array_of_chains(struct foreign_device *dev, unsigned in
 		return NULL;
 	for (i = 0; i < n; i++)
 		chains[i] = chain(dev, n);
-	fence = foreign_array(chains, n);
+	fence = foreign_array(chains, n, 0);
 	kfree(chains);
 	return fence;
 }
@@ -168,7 +168,7 @@ static struct dma_fence *same(struct foreign_device *dev, unsigned int n)
 		for (i = 0; i < n; i++)
 			members[i] = dma_fence_get(fence);
 		dma_fence_put(fence);
-		fence = foreign_array(members, n);
+		fence = foreign_array(members, n, 0);
 	}
 	kfree(members);
 	return fence;

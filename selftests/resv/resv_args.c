@@ -108,7 +108,6 @@ TEST_F(refused, unknown_flags)
 		EXPECT_EQ(-EINVAL, refuses(.flags = 1U << bit));
 }
 
-/* The same again, with a fence there that must stay as it is. */
 /* Adding them would take time that grows with the square of their number. */
 TEST_F(refused, too_many_fences)
 {

@@ -121,9 +121,7 @@ impl<T: FenceContextOps> ContextNumbers<T> {
     }
 
     /// Returns `true` if the context number is one of the range.
-    ///
-    /// Context: any.
-    pub fn contains(&self, context: u64) -> bool {
+    fn contains(&self, context: u64) -> bool {
         context
             .checked_sub(self.first)
             .is_some_and(|index| index < self.count.into())
