@@ -33,7 +33,7 @@ help:
 run:
 	@scripts/run
 
-#H make test                 build what is missing, run every test
+#H make test [JOBS=1]        build what is missing, run every test; two suites at a time
 #H make test SUITES="kunit vfence" KERNEL=kasan
 test:
 	@scripts/test $(SUITES)
