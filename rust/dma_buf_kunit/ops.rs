@@ -15,8 +15,8 @@ mod tests {
         fixture::eventually,
         race::{
             ensure,
-            possible,
-            race, //
+            race,
+            spin_until, //
         },
     };
     use dma_buf::Status;
@@ -142,7 +142,7 @@ mod tests {
     /// they are lent must be there until they are done.
     #[test]
     fn race_of_operation_with_signal_and_drop() -> Result {
-        let mut asked = 0;
+        let mut turn = 0;
 
         assert!(race(
             || {
@@ -153,6 +153,11 @@ mod tests {
                 Ok(((context, driver, seen), fence))
             },
             |(context, driver, seen)| {
+                // Every other time an operation has begun; otherwise it is about to.
+                turn += 1;
+                if turn % 2 == 0 {
+                    spin_until(|| seen.deadlines.load(Relaxed) != 0);
+                }
                 driver.signal(Ok(()));
                 drop(context);
                 seen
@@ -165,13 +170,10 @@ mod tests {
             },
             |seen, ()| {
                 ensure!(!seen.dead.load(Relaxed));
-                asked += seen.deadlines.load(Relaxed) + seen.polled.load(Relaxed);
                 Ok(())
             },
         )
         .is_ok());
-        // In some rounds at least, it was not over before they began.
-        assert!(asked > 0 || !possible());
         Ok(())
     }
 
@@ -179,7 +181,7 @@ mod tests {
     /// that follows must find the context in place, or not run.
     #[test]
     fn race_of_completing_operation_with_drop() -> Result {
-        let mut completed = 0;
+        let mut turn = 0;
 
         assert!(race(
             || {
@@ -191,6 +193,11 @@ mod tests {
                 Ok(((context, driver, seen), fence))
             },
             |(context, driver, seen)| {
+                // As above.
+                turn += 1;
+                if turn % 2 == 0 {
+                    spin_until(|| seen.enabled.load(Relaxed) != 0);
+                }
                 drop(context);
                 ensure!(!driver.signal(Ok(())));
                 Ok(seen)
@@ -203,12 +210,10 @@ mod tests {
                 ensure!(!seen?.dead.load(Relaxed));
                 ensure!(fence.test_signaled_flag());
                 ensure!(matches!(fence.error(), None | Some(ECANCELED)));
-                completed += i32::from(fence.error().is_none());
                 Ok(())
             },
         )
         .is_ok());
-        assert!(completed > 0 || !possible());
         Ok(())
     }
 }
