@@ -69,8 +69,13 @@ mod tests {
         let driver = context.new_fence(context.new_fence_allocation(7)?);
         let fence = driver.fence();
 
+        // Of numbers above it, and below.
+        let other = others.context(c"mock", c"others", ContextOptions::new(), Plain)?;
+        let above = other.new_fence(other.new_fence_allocation(8)?);
+        assert_eq!(numbers.data(above.as_fence()), None);
         assert_eq!(numbers.data(&fence), Some(&7));
         assert_eq!(others.data(&fence), None);
+        above.signal(Ok(()));
         driver.signal(Ok(()));
         assert!(fence.downcast::<Plain>(&rcu::read_lock()).is_none());
         assert_eq!(numbers.data(&fence), Some(&7));
