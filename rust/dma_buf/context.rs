@@ -19,7 +19,6 @@ use crate::{
         errno,
         Fence, //
     },
-    header::Header,
     options::ContextOptions,
     registry::{
         Entry,
@@ -193,8 +192,7 @@ impl<T: FenceContextOps> FenceContext<T> {
     /// From here on, whoever gets hold of the fence may wait for it, so its
     /// signal must come, and nothing that it depends on may wait for memory.
     ///
-    /// Any context, but with no lock held that an operation takes: see
-    /// [`FenceContextOps`].
+    /// Any context. A lock may be held that callbacks or operations take.
     ///
     /// C function: `dma_fence_init64()`
     #[inline]
@@ -203,24 +201,20 @@ impl<T: FenceContextOps> FenceContext<T> {
 
         // SAFETY: The allocation owned the fence, which is of the type that this
         // context's operations are for.
-        unsafe {
-            Header::prepare(fence.cast(), DriverFence::<T>::DROP_DATA);
-            self.timeline().publish(fence.cast());
-        }
+        unsafe { self.timeline().publish(fence.cast()) };
         // SAFETY: It is published, and the caller's reference is ours.
         unsafe { DriverFence::from_inner(fence) }
     }
 
-    /// Publishes a fence with a sequence number of the caller's choice, on a
-    /// timeline whose user picks the points.
+    /// Publishes a fence with a sequence number of the caller's choice.
     ///
-    /// Numbers may come in any order, and more than once. If this one, or a
-    /// higher one, has signalled already, the fence is published signalled: a
-    /// context is ordered. The cost grows with the number of pending fences that
-    /// come after; where they were on, interrupts are not off all the time.
+    /// On a context of [points](ContextOptions::points), numbers may come in any order, and
+    /// more than once; fences with the same number signal together. If this number, or a
+    /// higher one, has signalled already, so has the fence, or it does so soon: a
+    /// context is ordered. The cost grows with the logarithm of the number of pending fences.
     ///
-    /// On a context that has given out numbers by itself ([`Self::new_fence`]),
-    /// one that is not above the last is an error, and the memory comes back.
+    /// On any other context, a number that is not above the last one, or above 2^63 - 1, is an
+    /// error, and the memory comes back.
     ///
     /// Any context, as for [`Self::new_fence`].
     pub fn new_fence_at(
@@ -232,10 +226,7 @@ impl<T: FenceContextOps> FenceContext<T> {
 
         // SAFETY: The allocation owned the fence, which is of the type that this
         // context's operations are for.
-        if unsafe {
-            Header::prepare(fence.cast(), DriverFence::<T>::DROP_DATA);
-            self.timeline().publish_at(fence.cast(), seqno)
-        } {
+        if unsafe { self.timeline().publish_at(fence.cast(), seqno) } {
             // SAFETY: It is published, and the caller's reference is ours.
             Ok(unsafe { DriverFence::from_inner(fence) })
         } else {
@@ -259,39 +250,44 @@ impl<T: FenceContextOps> FenceContext<T> {
     /// with success where they were not done with another result, and says how
     /// many.
     ///
-    /// Any context.
+    /// Any context. Interrupts are on again after each 256 fences, if they were before; who
+    /// has them off can bound it by `seqno`, see [`Self::first_pending_seqno`].
     pub fn signal_up_to(&self, seqno: u64) -> usize {
         self.timeline().signal_up_to(seqno, 0)
     }
 
-    /// [`Self::signal_up_to`] in pieces, for who cannot know how many there are: signals
-    /// the first `max` pending fences, at least one, with `result` where they were not done with
-    /// another; and with the last of them, those that share its number, and some that are
-    /// done behind it. Says how many signalled: if that is less than `max`, all up to
-    /// `seqno` have.
+    /// [`Self::signal_up_to`] with `error` instead of success.
     ///
     /// Any context.
-    pub fn signal_some(&self, seqno: u64, result: Result, max: usize) -> usize {
-        self.timeline().signal_some(seqno, errno(result), max)
+    pub fn cancel_up_to(&self, seqno: u64, error: Error) -> usize {
+        self.timeline().signal_up_to(seqno, error.to_errno())
+    }
+
+    /// The sequence number of the first pending fence, if there is one.
+    ///
+    /// Any context, but neither in a callback of this context nor with a lock held that one takes.
+    pub fn first_pending_seqno(&self) -> Option<u64> {
+        self.timeline().first_seqno()
     }
 
     /// The pending fence with this sequence number, if there is one; of several, the one
     /// that was published last.
     ///
-    /// Any context. The cost grows with the number of pending fences that come after.
+    /// Any context, but neither in a callback of this context nor with a lock held that one takes.
+    /// The cost grows with the number of pending fences before it, or, on a context of points,
+    /// with its logarithm.
     pub fn pending_at(&self, seqno: u64) -> Option<ARef<Fence>> {
         self.timeline().pending_at(seqno)
     }
 
     /// Fills `fences` with the first pending fences, in order, as far as it has room.
     ///
-    /// Any context.
+    /// Any context, but neither in a callback of this context nor with a lock held that one takes.
     pub fn first_pending(&self, fences: &mut KVec<ARef<Fence>>) {
         self.timeline().first_pending(fences)
     }
 
-    /// Signals all pending fences, with `error` where they were not done with
-    /// another result, and says how many.
+    /// [`Self::cancel_up_to`] the last one.
     ///
     /// Any context.
     pub fn cancel_all(&self, error: Error) -> usize {
@@ -299,7 +295,7 @@ impl<T: FenceContextOps> FenceContext<T> {
     }
 }
 
-/// The sequence number is not above the last one that the context gave out.
+/// The sequence number is not above the last one of the context, or above 2^63 - 1.
 ///
 /// # Examples
 ///

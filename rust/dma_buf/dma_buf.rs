@@ -87,6 +87,31 @@
 //! neither hard interrupt context nor under a raw spinlock; bodies of work types
 //! run in threads and softirqs there.
 //!
+//! # Locks
+//!
+//! A context has two locks. Publishing takes the one, signalling the other, and callbacks run
+//! with that and the lock of their fence:
+//!
+//! ```text
+//!  publishing                  signalling
+//!
+//!  the driver's lock L         head lock of the context
+//!        |                       |              |
+//!        v                       v              v
+//!  tail lock of the context <----+        lock of the fence
+//!                                               |  callbacks
+//!                                               v
+//!                                  L, and tail locks by publishing
+//! ```
+//!
+//! - With a lock L held that callbacks take, a driver may publish, and ask what the second column
+//!   above names. It must not signal or cancel, register or cancel callbacks, or drop a context.
+//! - A callback may take such a lock, publish on any context, also its own, and have an
+//!   [`IrqWork`] or a [`Work`] run. It must not signal a fence of a context from which the
+//!   fence that signals can be reached again; [`Forward`] does that from an irq_work.
+//! - Interrupts are off for as long as it takes to signal 256 fences: what there is more of is
+//!   left to the next piece.
+//!
 //! # What types refuse, and what lockdep reports
 //!
 //! Types: signalling twice, or through a [`Fence`]; using data of a fence that may have been

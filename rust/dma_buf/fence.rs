@@ -33,7 +33,8 @@ pub(crate) use raw::{
     get,
     put,
     put_two,
-    signal_own, //
+    signal_own,
+    signal_unknown, //
 };
 pub use slot::FenceSlot;
 pub(crate) use time::signaled_at;

@@ -10,7 +10,10 @@
 use crate::{
     bindings,
     registry::call_rcu,
-    timeline::Timeline, //
+    timeline::{
+        Next,
+        Timeline, //
+    }, //
 };
 use core::{
     cell::UnsafeCell,
@@ -32,13 +35,12 @@ use kernel::{
 /// needed at once.
 #[repr(C)]
 pub(crate) union Link {
-    /// Before publication is prepared.
+    /// Before publication.
     none: (),
-    /// At publication: what drops the data. In the text of the module that publishes
-    /// the fence, which may not be that of its timeline's operations.
-    pub(crate) drop_data: bindings::rcu_callback_t,
-    /// Membership of the context's pending list, while the fence is on it.
-    pub(crate) pending: bindings::list_head,
+    /// While the fence is pending, in a queue.
+    next: ManuallyDrop<Next>,
+    /// While the fence is pending, in a tree.
+    node: bindings::rb_node,
     /// Afterwards: the head by which the data's drop waits for a grace period.
     pub(crate) rcu: bindings::callback_head,
 }
@@ -53,19 +55,20 @@ pub(crate) const PENDING: i32 = 1;
 ///
 /// Once published:
 ///
-/// - While there are references and the SIGNALED flag is clear, the fence is on the
-///   list of `timeline`, which owns one, and `timeline` is valid. Seen clear inside an RCU
-///   read-side section, `timeline` stays valid until that ends.
-/// - The flag is set by the timeline only, with its lock held, and only after
-///   `outcome`. So what is said of a clear flag is true of a pending `outcome`.
+/// - While the SIGNALED flag is clear, the fence is pending on `timeline`, or has been taken by
+///   who holds its head lock, and signals it under that; either owns a reference, and
+///   `timeline` is valid. Seen clear inside an RCU read-side section, `timeline` stays valid
+///   until that ends.
+/// - The flag is set by the timeline only, under its head lock or, where nobody else knows the
+///   fence yet, at publication, when it is on no timeline; and only after `outcome`. So what is said of a clear flag is true
+///   of a pending `outcome`.
 /// - The fence's operations are cleared by the core a little after it has set the
-///   flag, but under the same hold of the timeline's lock, and before the list gives
-///   up its reference. Only then can the fence's data be left to RCU, and only when
-///   that lock has been let go can the timeline be, which is closed under it first.
-///   So operations seen set inside an RCU read-side section tell that `timeline`
-///   and the data stay until that ends, although the flag may be set.
+///   flag, but before the timeline's reference is given up. Only then can the fence's data be
+///   left to RCU, and only when the head lock has been let go can the timeline be, which
+///   is closed first. So operations seen set inside an RCU read-side section tell that
+///   `timeline` and the data stay until that ends, although the flag may be set.
 /// - `outcome` changes once.
-/// - `link.pending` is in use while the fence is on the list, `link.rcu` after.
+/// - `link.next` or `link.node` is in use while the fence is pending, `link.rcu` after.
 #[repr(C)]
 pub(crate) struct Header {
     /// At the start, for `kfree_rcu()`.
@@ -77,11 +80,10 @@ pub(crate) struct Header {
     /// Counts the two events after which the data can be dropped.
     votes: Atomic<i32>,
     /// When the driver says the fence was done, in ns of CLOCK_MONOTONIC; 0 if
-    /// it does not. Protected by the timeline's lock.
+    /// it does not. Protected by the timeline's head lock.
     pub(crate) timestamp: UnsafeCell<i64>,
     /// When the timeline's watchdog completes the fence, in ns of CLOCK_MONOTONIC.
-    /// Protected by the timeline's lock; initialised before the fence is on its list,
-    /// if it has a bound.
+    /// Set before the fence is pending, if there is a bound.
     pub(crate) expires: UnsafeCell<MaybeUninit<i64>>,
 }
 
@@ -107,17 +109,6 @@ impl Header {
         }
     }
 
-    /// Prepares a header for publication.
-    ///
-    /// # Safety
-    ///
-    /// The caller owns the fence, which is not published; `drop_data` is for its type.
-    #[inline]
-    pub(crate) unsafe fn prepare(this: NonNull<Header>, drop_data: bindings::rcu_callback_t) {
-        // SAFETY: By the function's contract.
-        unsafe { (*(*this.as_ptr()).link.get()).drop_data = drop_data };
-    }
-
     /// The C fence in a header, without a reference to the header.
     #[inline]
     pub(crate) fn as_fence(this: NonNull<Header>) -> *mut bindings::dma_fence {
@@ -125,11 +116,59 @@ impl Header {
         this.as_ptr().cast()
     }
 
+    /// What comes next in a queue.
+    ///
+    /// # Safety
+    ///
+    /// The fence is in a queue, for `'a`.
+    #[inline]
+    pub(crate) unsafe fn next<'a>(this: NonNull<Header>) -> &'a Next {
+        // SAFETY: By the function's contract.
+        unsafe { &(*(*this.as_ptr()).link.get()).next }
+    }
+
+    /// Begins to use the link for a queue: nothing comes next.
+    ///
+    /// # Safety
+    ///
+    /// The fence is valid, and its link not in use.
+    #[inline]
+    pub(crate) unsafe fn set_next(this: NonNull<Header>) {
+        // SAFETY: By the function's contract.
+        unsafe {
+            (*this.as_ptr()).link.get().write(Link {
+                next: ManuallyDrop::new(Atomic::new(core::ptr::null_mut())),
+            })
+        };
+    }
+
+    /// The node by which the fence is in a tree.
+    ///
+    /// # Safety
+    ///
+    /// The fence is valid.
+    #[inline]
+    pub(crate) unsafe fn node(this: NonNull<Header>) -> *mut bindings::rb_node {
+        // SAFETY: By the function's contract.
+        unsafe { (*this.as_ptr()).link.get().cast() }
+    }
+
+    /// The sequence number, which is set at publication.
+    ///
+    /// # Safety
+    ///
+    /// The fence is valid and published.
+    #[inline]
+    pub(crate) unsafe fn seqno(this: NonNull<Header>) -> u64 {
+        // SAFETY: By the function's contract.
+        unsafe { (*Header::as_fence(this)).seqno }
+    }
+
     /// When whoever completed the fence said that it was done, or else this time.
     ///
     /// # Safety
     ///
-    /// The timeline's lock is held.
+    /// The timeline's head lock is held.
     #[inline]
     pub(crate) unsafe fn timestamp_or(&self, now: i64) -> i64 {
         // SAFETY: By the function's contract.

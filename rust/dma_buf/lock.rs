@@ -1,16 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! An irq-safe spinlock around no data.
+//! An irq-safe spinlock.
 //!
-//! The kernel crate's `SpinLockIrq` guards one value that its guard lends out.
-//! The locks here guard lists that thread through other objects and bits inside
-//! fences, and are taken by code that is not generic over either.
+//! The kernel crate's `SpinLockIrq` counts how often interrupts have been switched off, and both
+//! locks that a fence's life takes would.
 //!
 //! C header: [`include/linux/spinlock.h`](srctree/include/linux/spinlock.h)
 
 use crate::{
     bindings,
     reader::IrqReader, //
+};
+use core::{
+    cell::UnsafeCell,
+    ops::{
+        Deref,
+        DerefMut, //
+    }, //
 };
 use kernel::{
     prelude::*,
@@ -70,26 +76,26 @@ macro_rules! irq_lock_class {
 }
 pub(crate) use irq_lock_class;
 
-/// A `spinlock_t` that is always taken with interrupts off.
+/// A `spinlock_t` that is always taken with interrupts off, and what it protects.
 ///
 /// # Invariants
 ///
-/// `inner` is initialised and pinned.
+/// `inner` is initialised and pinned. `data` is only used by who holds it.
 #[pin_data]
-#[repr(transparent)]
-pub(crate) struct IrqLock {
+pub(crate) struct IrqLock<T = ()> {
     #[pin]
     inner: Opaque<bindings::spinlock_t>,
+    data: UnsafeCell<T>,
 }
 
 // SAFETY: A spinlock may be taken, and freed, on any CPU.
-unsafe impl Send for IrqLock {}
-// SAFETY: As above; it exists to be shared.
-unsafe impl Sync for IrqLock {}
+unsafe impl<T: Send> Send for IrqLock<T> {}
+// SAFETY: As above; it lends its data to one at a time.
+unsafe impl<T: Send> Sync for IrqLock<T> {}
 
-impl IrqLock {
+impl<T> IrqLock<T> {
     /// Makes a lock of a class, see [`irq_lock_class!`].
-    pub(crate) fn new(class: &'static IrqLockClass) -> impl PinInit<Self> {
+    pub(crate) fn new(class: &'static IrqLockClass, data: T) -> impl PinInit<Self> {
         // INVARIANT: The closure initialises the lock, and a `PinInit` is only
         // run on memory that stays where it is.
         pin_init!(Self {
@@ -104,6 +110,7 @@ impl IrqLock {
                     )
                 }
             }),
+            data: UnsafeCell::new(data),
         })
     }
 
@@ -111,7 +118,7 @@ impl IrqLock {
     ///
     /// Any context.
     #[inline]
-    pub(crate) fn lock(&self) -> IrqGuard<'_> {
+    pub(crate) fn lock(&self) -> IrqGuard<'_, T> {
         // SAFETY: By the type invariant the lock is initialised.
         let flags = unsafe { bindings::dma_buf_rs_spin_lock_irqsave(self.inner.get()) };
 
@@ -129,7 +136,7 @@ impl IrqLock {
     ///
     /// Any context.
     #[inline]
-    pub(crate) fn lock_in(&self, reader: IrqReader) -> IrqGuard<'_> {
+    pub(crate) fn lock_in(&self, reader: IrqReader) -> IrqGuard<'_, T> {
         #[cfg(not(CONFIG_PREEMPT_RT))]
         {
             // The guard switches interrupts on again.
@@ -152,11 +159,22 @@ impl IrqLock {
             guard
         }
     }
+
+    /// Takes the lock inside another one, which has switched interrupts off.
+    #[inline]
+    pub(crate) fn lock_with<'a, U>(&'a self, _outer: &'a IrqGuard<'_, U>) -> InnerGuard<'a, T> {
+        // SAFETY: By the type invariant the lock is initialised, and interrupts are off.
+        unsafe { bindings::spin_lock(self.inner.get()) };
+        InnerGuard {
+            lock: self,
+            _not_send: NotThreadSafe,
+        }
+    }
 }
 
-/// Evidence that an [`IrqLock`] is held.
-pub(crate) struct IrqGuard<'a> {
-    lock: &'a IrqLock,
+/// An [`IrqLock`] that is held, with interrupts off.
+pub(crate) struct IrqGuard<'a, T = ()> {
+    lock: &'a IrqLock<T>,
     flags: usize,
     _not_send: NotThreadSafe,
     /// Ends after the lock has been let go.
@@ -164,11 +182,61 @@ pub(crate) struct IrqGuard<'a> {
     _reader: Option<IrqReader>,
 }
 
-impl Drop for IrqGuard<'_> {
+/// An [`IrqLock`] that is held inside another one.
+pub(crate) struct InnerGuard<'a, T> {
+    lock: &'a IrqLock<T>,
+    _not_send: NotThreadSafe,
+}
+
+impl<T> Deref for IrqGuard<'_, T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        // SAFETY: The guard exists, so this context holds the lock.
+        unsafe { &*self.lock.data.get() }
+    }
+}
+
+impl<T> DerefMut for IrqGuard<'_, T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: As above.
+        unsafe { &mut *self.lock.data.get() }
+    }
+}
+
+impl<T> Deref for InnerGuard<'_, T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        // SAFETY: The guard exists, so this context holds the lock.
+        unsafe { &*self.lock.data.get() }
+    }
+}
+
+impl<T> DerefMut for InnerGuard<'_, T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: As above.
+        unsafe { &mut *self.lock.data.get() }
+    }
+}
+
+impl<T> Drop for IrqGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
         // SAFETY: The guard exists, so this context holds the lock, taken with
         // these flags.
         unsafe { bindings::dma_buf_rs_spin_unlock_irqrestore(self.lock.inner.get(), self.flags) };
+    }
+}
+
+impl<T> Drop for InnerGuard<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: The guard exists, so this context holds the lock.
+        unsafe { bindings::spin_unlock(self.lock.inner.get()) };
     }
 }

@@ -275,7 +275,7 @@ pub(crate) mod table {
         unsafe {
             pin_init::raw_init(
                 TABLE.lock.get(),
-                IrqLock::new(irq_lock_class!(c"dma_buf_rs::lockdep")),
+                IrqLock::new(irq_lock_class!(c"dma_buf_rs::lockdep"), ()),
             )
         };
     }

@@ -85,7 +85,7 @@
 //! | Misuse | Calls | Refused by | Report |
 //! |---|---|---|---|
 //! | an operation that takes the lock of another fence | `other.enable_signaling() in FenceContextOps::enable_signaling()` | lockdep | WARNING: possible recursive locking detected (\&fence->inline_lock) |
-//! | an operation that takes a lock which publication is done with | `lock.lock() there, and context.new_fence(..) with its guard` | lockdep | WARNING: possible circular locking dependency detected (misuse_lock, dma_buf_rs::FenceContext, \&fence->inline_lock) |
+//! | an operation that takes a lock which publication is done with | `lock.lock() there, and context.new_fence(..) with its guard` | nothing | nothing: allowed |
 //! | an operation that takes a lock of its own | `lock.lock() in FenceContextOps::enable_signaling()` | nothing | nothing: allowed |
 //!
 //! # Containers

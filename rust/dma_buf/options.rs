@@ -11,6 +11,10 @@ use kernel::{
     time::Delta, //
 };
 
+/// The highest number that may be chosen where others are given out after it: they do not
+/// come to their end.
+pub(crate) const MAX_CHOSEN_SEQNO: u64 = i64::MAX as u64;
+
 /// Options of a [`FenceContext`](crate::FenceContext).
 ///
 /// # Examples
@@ -33,6 +37,7 @@ pub struct ContextOptions {
     pub(crate) bound: Option<Delta>,
     /// Not zero.
     pub(crate) first_seqno: u64,
+    pub(crate) points: bool,
 }
 
 impl Default for ContextOptions {
@@ -49,19 +54,27 @@ impl ContextOptions {
             lock_class: None,
             bound: None,
             first_seqno: 1,
+            points: false,
         }
     }
 
     /// The sequence number of the first fence that the context numbers by itself, 1 without
     /// this option. Lower numbers have passed.
     ///
-    /// Fails with `EINVAL` if it is 0.
+    /// Fails with `EINVAL` if it is 0, or above 2^63 - 1.
     pub fn first_seqno(mut self, seqno: u64) -> Result<Self> {
-        if seqno == 0 {
+        if seqno == 0 || seqno > MAX_CHOSEN_SEQNO {
             return Err(EINVAL);
         }
         self.first_seqno = seqno;
         Ok(self)
+    }
+
+    /// The context's user picks the sequence numbers, in any order and more than once, as
+    /// with sw_sync: see [`FenceContext::new_fence_at`](crate::FenceContext::new_fence_at).
+    pub const fn points(mut self) -> Self {
+        self.points = true;
+        self
     }
 
     /// The context's fences signal in sections of this domain.

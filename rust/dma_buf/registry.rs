@@ -144,7 +144,7 @@ impl ModuleWatch {
                     departure::init();
                     pin_init::raw_init(
                         REGISTRY.lock.get(),
-                        IrqLock::new(irq_lock_class!(c"dma_buf_rs::registry")),
+                        IrqLock::new(irq_lock_class!(c"dma_buf_rs::registry"), ()),
                     );
                 }
 

@@ -17,8 +17,9 @@
 //!
 //! A pending fence finds its timeline without holding a reference to it:
 //!
-//! - A fence that has not signalled is on the list of its timeline.
-//! - A timeline whose handle goes first completes all that are on its list, and
+//! - A fence that has not signalled is in its timeline's queue or tree, or has just been
+//!   taken out of it by who holds the head lock, and signals it.
+//! - A timeline whose handle goes first completes all that is in there, and
 //!   is then freed, a grace period later.
 //!
 //! So whoever sees the SIGNALED flag clear, inside an RCU read-side section,
@@ -32,19 +33,37 @@
 //!
 //! # Locks
 //!
-//! timeline's lock -> fence's lock -> what callbacks take. Never the reverse: an
-//! operation of the driver's, which the core may call with the fence's lock held,
+//! ```text
+//!   publishing                     signalling
+//!
+//!   a driver's lock L              the head lock
+//!         |                           |       |
+//!         v                           |       v
+//!   the tail lock  <------------------+   a fence's own lock
+//!                                             |
+//!                                             v  callbacks
+//!                                         a driver's lock L, and publishing
+//! ```
+//!
+//! Only signalling takes the head lock, so a driver may hold its lock L while it
+//! publishes, and take L in a callback. It must not hold L while it signals.
+//!
+//! An operation of the driver's, which the core may call with the fence's lock held,
 //! only notes its finding in the fence, and has the `reap` irq_work complete it
 //! in order. So the core itself never signals a fence of ours. And `reap` asks the
-//! driver about those before it with no lock held, not even the timeline's.
+//! driver about those before it with no lock held.
 
 mod complete;
 mod drain;
 mod ops;
-mod place;
+mod points;
 mod publish;
+mod queue;
 mod reap;
+mod walk;
 mod watchdog;
+
+pub(crate) use queue::Next;
 
 pub(crate) use ops::{
     PollFn,
@@ -58,17 +77,10 @@ use crate::{
         irq_lock_class,
         IrqLock, //
     },
-    lockdep::DomainSection,
     options::ContextOptions,
-    registry::Entry,
-    section::Annotation, //
+    registry::Entry, //
 };
-use core::{
-    cell::UnsafeCell,
-    mem::offset_of,
-    ops::ControlFlow,
-    ptr::NonNull, //
-};
+use core::ptr::NonNull;
 use kernel::{
     ffi::c_char,
     prelude::*,
@@ -79,49 +91,62 @@ use kernel::{
     sync::atomic::Atomic,
     types::Opaque, //
 };
-use watchdog::Watchdog;
+use points::Points;
+use queue::Queue;
+use watchdog::{
+    Patrol,
+    Watchdog, //
+};
 
-/// Protected by the timeline's lock.
-struct Inner {
+/// How many fences are looked at, or signalled, with interrupts off in between.
+const PIECE: usize = 256;
+
+/// What the tail lock protects.
+struct Tail {
     /// The highest sequence number published.
     last: u64,
-    /// The highest sequence number that has signalled, or was to; only kept up if
-    /// `chosen`, or else none that has passed can be.
+    /// Where the user picks the numbers: up to here, all are taken, or will be at once.
+    taken: u64,
+    /// Where the user picks the numbers: up to here, all have signalled.
     passed: u64,
-    /// Sequence numbers have been given out here.
-    gives_out: bool,
-    /// Sequence numbers have been chosen by the caller, so fences may share one, and
-    /// they need not be published in order.
-    chosen: bool,
-    /// Nothing new gets onto the list.
+    /// Nothing new comes in.
     closed: bool,
+    /// Publishing takes no more than numbering and adding to the queue.
+    is_plain: bool,
+    /// The watchdog is started, or its function is about to look at what is pending.
+    watched: bool,
+    /// Those that are pending, where the user picks the numbers.
+    points: Points,
+}
+
+/// What the head lock protects.
+struct Head {
+    patrol: Patrol,
 }
 
 /// See the module.
 ///
 /// # Invariants
 ///
-/// - `pending` holds the headers of the fences published here and not signalled,
-///   by rising sequence number, each with a reference that the list owns. It is
-///   used only with `lock` held. While whoever holds that signals fences from its
-///   front, its head is still linked to those, which may be gone; its rest is not.
+/// Pending fences are in `tail.points` if `options.points` is set, or else in `queue`; both
+/// own a reference to each. They are taken out only with `head` held.
 #[pin_data]
 #[repr(C)]
 pub(crate) struct Timeline {
     pub(crate) entry: Entry,
     #[pin]
-    lock: IrqLock,
+    head: IrqLock<Head>,
     #[pin]
-    pending: Opaque<bindings::list_head>,
-    inner: UnsafeCell<Inner>,
-    /// Completes what an operation found to be done, where the list's lock may
+    tail: IrqLock<Tail>,
+    queue: Queue,
+    /// Completes what an operation found to be done, where the head lock may
     /// be taken, and signals what is complete, where that is much.
     #[pin]
     reap: Opaque<bindings::irq_work>,
     /// Valid while the timeline is not closed, and for a grace period after that; then
     /// the module that it lies in may go. See [`Self::ops`].
     ops: NonNull<TimelineOps>,
-    /// That of `ops`. On a closed timeline nothing is on the list to call it for.
+    /// That of `ops`. On a closed timeline nothing is pending to call it for.
     drop_data: bindings::rcu_callback_t,
     context: u64,
     driver_name: CString,
@@ -134,7 +159,7 @@ pub(crate) struct Timeline {
     complained: Atomic<bool>,
 }
 
-// SAFETY: All that changes is atomic or protected by `lock`.
+// SAFETY: All that changes is atomic or protected by the locks.
 unsafe impl Send for Timeline {}
 // SAFETY: As above.
 unsafe impl Sync for Timeline {}
@@ -150,18 +175,25 @@ impl Timeline {
     ) -> impl PinInit<Self> {
         pin_init!(Self {
             entry,
-            lock <- IrqLock::new(irq_lock_class!(c"dma_buf_rs::FenceContext")),
-            pending <- Opaque::ffi_init(|slot: *mut bindings::list_head| {
-                // SAFETY: `slot` is valid for writes, and stays where it is.
-                unsafe { slot.write(bindings::list_head { next: slot, prev: slot }) }
-            }),
-            inner: UnsafeCell::new(Inner {
-                last: options.first_seqno - 1,
-                passed: options.first_seqno - 1,
-                gives_out: false,
-                chosen: false,
-                closed: false,
-            }),
+            head <- IrqLock::new(
+                irq_lock_class!(c"dma_buf_rs::FenceContext"),
+                Head {
+                    patrol: Patrol::DONE,
+                },
+            ),
+            tail <- IrqLock::new(
+                irq_lock_class!(c"dma_buf_rs::FenceContext::tail"),
+                Tail {
+                    last: options.first_seqno - 1,
+                    taken: options.first_seqno - 1,
+                    passed: options.first_seqno - 1,
+                    closed: false,
+                    is_plain: !options.points && options.bound.is_none(),
+                    watched: false,
+                    points: Points::new(),
+                },
+            ),
+            queue: Queue::new(),
             reap <- Opaque::ffi_init(|slot| {
                 // SAFETY: `slot` is valid for writes.
                 unsafe { bindings::dma_buf_rs_init_irq_work(slot, Some(Self::reap)) }
@@ -186,7 +218,7 @@ impl Timeline {
     ///
     /// # Safety
     ///
-    /// For `'a`, the lock is held and the timeline is not closed; or RCU is read-locked,
+    /// For `'a`, the tail lock is held and the timeline is not closed; or RCU is read-locked,
     /// and the timeline was not closed inside that section; or the caller is one that
     /// [`Self::sync`] waits for.
     #[inline]
@@ -196,50 +228,19 @@ impl Timeline {
         unsafe { self.ops.as_ref() }
     }
 
-    /// Calls `f` for each fence on the list, in order, until it breaks, with the
-    /// lock held.
-    ///
-    /// # Safety
-    ///
-    /// The lock is held.
-    unsafe fn for_each_pending(&self, mut f: impl FnMut(NonNull<Header>) -> ControlFlow<()>) {
-        let head = self.pending.get();
-
-        // SAFETY: The list is initialised, by the function's contract it is locked, and
-        // the fences on it are valid.
-        unsafe {
-            let mut link = (*head).next;
-
-            while link != head {
-                if f(Self::header_of(link)).is_break() {
-                    break;
-                }
-                link = (*link).next;
-            }
-        }
-    }
-
-    /// The fence that is on the list by this link.
-    ///
-    /// # Safety
-    ///
-    /// `link` is on the list, and not its head.
-    #[inline]
-    unsafe fn header_of(link: *mut bindings::list_head) -> NonNull<Header> {
-        // SAFETY: What is on the list is the `link` of a header.
-        unsafe { NonNull::new_unchecked(link.byte_sub(offset_of!(Header, link)).cast::<Header>()) }
-    }
-
-    /// Cancels what is on the list, and has everything cancelled that comes.
+    /// Cancels what is pending, and has everything cancelled that comes.
     pub(crate) fn close(&self) {
-        let _domain = DomainSection::begin(self.options.domain);
-        let _section = Annotation::begin();
-        let guard = self.lock.lock();
+        {
+            let mut tail = self.tail.lock();
 
-        // SAFETY: The lock is held.
-        unsafe { (*self.inner.get()).closed = true };
-        self.drain_to(&guard, u64::MAX, ECANCELED.to_errno());
-        self.watchdog.rest(&guard);
+            tail.closed = true;
+            tail.is_plain = false;
+        }
+        self.signal_up_to(u64::MAX, ECANCELED.to_errno());
+        // Nothing is pending any more, so nobody starts the timer again.
+        let patrol = core::mem::replace(&mut self.head.lock().patrol, Patrol::DONE);
+
+        drop(patrol);
     }
 
     /// The operation `get_driver_name`.
@@ -254,7 +255,7 @@ impl Timeline {
     ) -> *const c_char {
         // SAFETY: By the function's contract and the invariants of `Header`.
         // The tracepoint inside signalling comes here with the flag set, but
-        // with the timeline's lock held.
+        // with the head lock held.
         unsafe { (*fence.cast::<Header>()).timeline.as_ref() }
             .driver_name
             .as_char_ptr()

@@ -53,6 +53,7 @@ mod tests {
     #[test]
     fn first_seqno_is_the_drivers() -> Result {
         assert!(ContextOptions::new().first_seqno(0).is_err());
+        assert!(ContextOptions::new().first_seqno(1 << 63).is_err());
         let options = ContextOptions::new().first_seqno(1 << 40)?;
         let context = FenceContext::with_options(c"mock", c"first", options, fixture::Mock)?;
         let fence = next(&context)?;
@@ -60,6 +61,7 @@ mod tests {
         assert_eq!(fence.seqno(), 1 << 40);
         fence.signal(Ok(()));
         // Numbers before the first have passed.
+        let options = options.points();
         let context = FenceContext::with_options(c"mock", c"first", options, fixture::Mock)?;
         let memory = context.new_fence_allocation(())?;
         assert!(context

@@ -7,6 +7,7 @@ use crate::fixture::{
     Droppable, //
 };
 use dma_buf::{
+    ContextOptions,
     DriverFence,
     FenceContext,
     FenceContextOps, //
@@ -102,6 +103,11 @@ impl FenceContextOps for Device {
 
 /// A context, and what becomes of its operations.
 pub(crate) fn device() -> Result<(FenceContext<Device>, Arc<Seen>)> {
+    device_with(ContextOptions::new())
+}
+
+/// [`device`], with options.
+pub(crate) fn device_with(options: ContextOptions) -> Result<(FenceContext<Device>, Arc<Seen>)> {
     let seen = Arc::new(
         Seen {
             enabled: Atomic::new(0),
@@ -120,7 +126,9 @@ pub(crate) fn device() -> Result<(FenceContext<Device>, Arc<Seen>)> {
         own,
     };
 
-    Ok((FenceContext::new(c"mock", c"device", device)?, seen))
+    let context = FenceContext::with_options(c"mock", c"device", options, device)?;
+
+    Ok((context, seen))
 }
 
 /// Its next fence.

@@ -34,6 +34,7 @@ mod order;
 mod pieces;
 mod points;
 mod poll;
+mod publish_locked;
 mod race;
 mod resv;
 mod resv_contention;

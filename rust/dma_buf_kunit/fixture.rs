@@ -47,6 +47,16 @@ impl FenceContextOps for Mock {
     type FenceData = ();
 }
 
+/// A context whose user picks the numbers.
+pub(crate) fn points() -> Result<FenceContext<Mock>> {
+    FenceContext::with_options(
+        c"mock",
+        c"points",
+        dma_buf::ContextOptions::new().points(),
+        Mock,
+    )
+}
+
 /// A context of [`Mock`] fences.
 pub(crate) fn context() -> Result<FenceContext<Mock>> {
     FenceContext::new(c"mock", c"mock", Mock)

@@ -70,7 +70,7 @@ mod tests {
         let ways: [Go; 4] = [
             |context| context.signal_up_to(1) == 2,
             |context| context.signal_one(1, Ok(())),
-            |context| context.signal_some(1, Ok(()), 1) == 2,
+            |context| context.cancel_up_to(1, EIO) == 2,
             |context| context.cancel_all(EIO) == 2,
         ];
 

@@ -30,7 +30,12 @@ mod tests {
             aref::ARef,
             Arc, //
         },
-        time::Delta, //
+        time::{
+            delay::fsleep,
+            Delta,
+            Instant,
+            Monotonic, //
+        }, //
     };
 
     /// Some pieces, and not whole ones.
@@ -74,7 +79,7 @@ mod tests {
 
     #[test]
     fn points_find_their_place_far_down() -> Result {
-        let context = fixture::context()?;
+        let context = fixture::points()?;
         let _fences = downwards(&context)?;
         let mut odd: Fences = KVec::new();
 
@@ -93,7 +98,7 @@ mod tests {
 
     #[test]
     fn pending_point_is_found() -> Result {
-        let context = fixture::context()?;
+        let context = fixture::points()?;
         let fences = downwards(&context)?;
 
         for n in [1, MANY / 2, MANY] {
@@ -117,40 +122,39 @@ mod tests {
 
     #[test]
     fn some_are_signalled_and_the_rest_is_not() -> Result {
-        let context = fixture::context()?;
+        let context = fixture::points()?;
         let fences = downwards(&context)?;
         // The one with this number is the so-manieth from the end.
         let status = |n: u64| fences[(MANY - n) as usize].status();
 
-        assert_eq!(context.signal_some(u64::MAX, Ok(()), 300), 300);
+        assert_eq!(context.signal_up_to(600), 300);
         assert_eq!(status(300), Status::Signaled);
         assert_eq!(status(301), Status::Pending);
-        // Up to a number, there are fewer.
-        assert_eq!(context.signal_some(800, Err(EIO), 300), 100);
+        assert_eq!(context.first_pending_seqno(), Some(602));
+        assert_eq!(context.cancel_up_to(800, EIO), 100);
         assert_eq!(status(400), Status::Error(EIO));
         assert_eq!(status(401), Status::Pending);
-        assert_eq!(context.signal_some(800, Ok(()), 300), 0);
+        assert_eq!(context.signal_up_to(800), 0);
         // All up to there have passed, and the next have not.
         assert_eq!(left(&context, 799)?.status(), Status::Signaled);
         assert_eq!(left(&context, 801)?.status(), Status::Pending);
-        // There is always one.
-        assert_eq!(context.signal_some(u64::MAX, Ok(()), 0), 1);
-        assert_eq!(context.cancel_all(ECANCELED), 600);
+        assert_eq!(context.cancel_all(ECANCELED), 601);
+        assert_eq!(context.first_pending_seqno(), None);
         Ok(())
     }
 
     #[test]
     fn equal_points_are_not_parted() -> Result {
-        let context = fixture::context()?;
+        let context = fixture::points()?;
         let mut fences: Fences = KVec::new();
 
         for seqno in [1, 2, 2, 2, 2, 3] {
             fences.push(left(&context, seqno)?, GFP_KERNEL)?;
         }
-        assert_eq!(context.signal_some(u64::MAX, Ok(()), 3), 5);
+        assert_eq!(context.signal_up_to(2), 5);
         assert_eq!(fences[4].status(), Status::Signaled);
         assert_eq!(fences[5].status(), Status::Pending);
-        assert_eq!(context.signal_some(u64::MAX, Ok(()), 3), 1);
+        assert_eq!(context.signal_up_to(3), 1);
         Ok(())
     }
 
@@ -202,10 +206,11 @@ mod tests {
     /// A context with a bound, and what `publish` puts there, all of it before the bound
     /// of the first: a longer one if a guest was too slow for that.
     fn bound(
+        options: ContextOptions,
         publish: impl Fn(&FenceContext<Mock>) -> Result<Fences>,
     ) -> Result<(FenceContext<Mock>, Fences)> {
         for ms in [100, 500, 2500, 12500] {
-            let options = ContextOptions::new().bound(Delta::from_millis(ms))?;
+            let options = options.bound(Delta::from_millis(ms))?;
             let context = FenceContext::with_options(c"mock", c"bound", options, Mock)?;
             let fences = publish(&context)?;
 
@@ -231,7 +236,7 @@ mod tests {
 
     #[test]
     fn bound_completes_many() -> Result {
-        let (_context, fences) = bound(|context| {
+        let (_context, fences) = bound(ContextOptions::new(), |context| {
             let mut fences = KVec::new();
 
             for _ in 0..MANY {
@@ -249,9 +254,36 @@ mod tests {
         Ok(())
     }
 
+    /// What is done behind a whole piece that expires signals with it, long before its own
+    /// bound.
+    #[test]
+    fn done_one_behind_a_whole_piece_that_expires() -> Result {
+        let bound = Delta::from_millis(500);
+
+        // A guest may stand still meanwhile: once more.
+        for _ in 0..20 {
+            let options = ContextOptions::new().bound(bound)?;
+            let context = FenceContext::with_options(c"mock", c"bound", options, Mock)?;
+
+            for _ in 0..256 {
+                drop(fixture::next(&context)?.leave());
+            }
+            fsleep(Delta::from_millis(250));
+            let last = fixture::next(&context)?;
+            let (done, end) = (last.fence(), Instant::<Monotonic>::now() + bound);
+
+            assert!(last.signal(Ok(())));
+            assert!(eventually(|| done.test_signaled_flag()));
+            if done.status() == Status::Signaled && (end - Instant::now()).as_nanos() > 0 {
+                return Ok(());
+            }
+        }
+        Err(ETIME)
+    }
+
     #[test]
     fn bound_completes_many_points() -> Result {
-        let (context, mut fences) = bound(downwards)?;
+        let (context, mut fences) = bound(ContextOptions::new().points(), downwards)?;
 
         assert!(eventually(|| fences
             .iter()
@@ -272,7 +304,7 @@ mod tests {
 
         // The timer may be done with all of it by then: once more.
         for _ in 0..20 {
-            let (context, fences) = bound(downwards)?;
+            let (context, fences) = bound(ContextOptions::new().points(), downwards)?;
 
             assert!(eventually(|| fences
                 .iter()
@@ -293,7 +325,7 @@ mod tests {
     fn place_is_looked_for_while_points_signal() -> Result {
         race(
             || {
-                let context = Arc::new(fixture::context()?, GFP_KERNEL)?;
+                let context = Arc::new(fixture::points()?, GFP_KERNEL)?;
                 let fences = some_downwards(&context, FEW)?;
                 // Not in the race, which it would lose.
                 let memory = context.new_fence_allocation(())?;
@@ -307,7 +339,11 @@ mod tests {
             },
             |context| context.signal_up_to(2 * FEW),
             |(late, fences), count| {
-                ensure!(late?.status() == Status::Signaled);
+                let late = late?;
+
+                // Where others are just signalling, it does so soon after.
+                ensure!(eventually(|| late.test_signaled_flag()));
+                ensure!(late.status() == Status::Signaled);
                 ensure!(fences
                     .iter()
                     .all(|fence| fence.status() == Status::Signaled));

@@ -40,7 +40,7 @@ mod tests {
 
     #[test]
     fn points_in_any_order_signal_in_their_order() -> Result {
-        let context = fixture::context()?;
+        let context = fixture::points()?;
         let (seven, three, five) = (at(&context, 7)?, at(&context, 3)?, at(&context, 5)?);
         let seen = Trace::new()?;
         let _callbacks = trace(&seen, &[&seven, &three, &five])?;
@@ -58,7 +58,7 @@ mod tests {
 
     #[test]
     fn passed_point_is_born_signalled() -> Result {
-        let context = fixture::context()?;
+        let context = fixture::points()?;
         let ten = at(&context, 10)?;
 
         assert!(ten.signal(Ok(())));
@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn equal_points_are_passed_together() -> Result {
-        let context = fixture::context()?;
+        let context = fixture::points()?;
         let (a, b) = (at(&context, 5)?, at(&context, 5)?);
         let fences = [a.fence(), b.fence()];
 
@@ -90,7 +90,7 @@ mod tests {
     /// A reservation object or a merge keeps any one of them for all.
     #[test]
     fn equal_points_signal_once_all_are_complete() -> Result {
-        let context = fixture::context()?;
+        let context = fixture::points()?;
         let (a, b) = (at(&context, 5)?, at(&context, 5)?);
         let fences = [a.fence(), b.fence()];
 
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn passing_a_point_does_not_part_those_of_a_later_one() -> Result {
-        let context = fixture::context()?;
+        let context = fixture::points()?;
         let (one, a, b) = (at(&context, 1)?, at(&context, 7)?, at(&context, 7)?);
         let fences = [a.fence(), b.fence()];
 
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn equal_points_go_together_where_numbers_are_given_out_later() -> Result {
-        let context = fixture::context()?;
+        let context = fixture::points()?;
         let (a, b) = (at(&context, 5)?, at(&context, 5)?);
         let six = fixture::next(&context)?;
         let fences = [a.fence(), b.fence()];
@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn end_of_the_numbers_is_no_overflow() -> Result {
-        let context = fixture::context()?;
+        let context = fixture::points()?;
         let (last, after) = (at(&context, u64::MAX)?, fixture::next(&context)?);
         let seen = Trace::new()?;
         let _callbacks = trace(&seen, &[&last, &after])?;
@@ -164,7 +164,7 @@ mod tests {
     /// They share the last number, and go together as any that share one.
     #[test]
     fn fences_beyond_the_end_of_the_numbers_go_together() -> Result {
-        let context = fixture::context()?;
+        let context = fixture::points()?;
 
         let mut last = at(&context, u64::MAX)?;
 
@@ -189,7 +189,8 @@ mod tests {
     fn seqno_that_goes_backwards_is_refused() -> Result {
         let (context, one) = fixture::fence()?;
 
-        for seqno in [0, 1] {
+        // Nor one that leaves no room for what comes after.
+        for seqno in [0, 1, 1 << 63] {
             let refused = context.new_fence_at(context.new_fence_allocation(())?, seqno);
             let Err(SeqnoError(memory)) = refused else {
                 return Err(EINVAL);
@@ -225,7 +226,9 @@ mod tests {
     /// has not.
     #[test]
     fn bound_of_an_earlier_point_is_not_that_of_a_later_one() -> Result {
-        let options = ContextOptions::new().bound(Delta::from_millis(1000))?;
+        let options = ContextOptions::new()
+            .points()
+            .bound(Delta::from_millis(1000))?;
 
         // A guest may stand still until `nine` is late: once more.
         for _ in 0..20 {

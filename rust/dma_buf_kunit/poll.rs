@@ -10,6 +10,7 @@ mod tests {
     use crate::{
         device::{
             device,
+            device_with,
             job,
             Device,
             Job, //
@@ -26,6 +27,7 @@ mod tests {
         },
     };
     use dma_buf::{
+        ContextOptions,
         DriverFence,
         Status, //
     };
@@ -102,7 +104,7 @@ mod tests {
     /// Points that share a number signal together: the driver is asked about each.
     #[test]
     fn poll_of_equal_points_asks_about_all_of_them() -> Result {
-        let (context, seen) = device()?;
+        let (context, seen) = device_with(ContextOptions::new().points())?;
         let point = |seqno| -> Result<DriverFence<Device>> {
             let drops = Droppable(Counter::new()?);
 

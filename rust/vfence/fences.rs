@@ -5,7 +5,10 @@
 //! They have neither `signaled` nor `enable_signaling`: nothing but the timeline's
 //! irq_work signals them, and the bound.
 
-use crate::timeline::Timeline;
+use crate::{
+    ring::Kind,
+    timeline::Timeline, //
+};
 use dma_buf::{
     ContextOptions,
     FenceContext,
@@ -104,13 +107,17 @@ impl Fences {
     /// Makes a context for fences of a timeline, which is to begin with this number.
     pub(crate) fn context(timeline: &Arc<Timeline>, first: u64) -> Result<FenceContext<Self>> {
         let device = &timeline.device;
+        let options = ContextOptions::new()
+            .bound(device.bound)?
+            .first_seqno(first)?;
 
         device.numbers.context(
             c"vfence",
             &timeline.name,
-            ContextOptions::new()
-                .bound(device.bound)?
-                .first_seqno(first)?,
+            match timeline.kind {
+                Kind::Points => options.points(),
+                _ => options,
+            },
             Self {
                 timeline: timeline.clone(),
             },

@@ -57,15 +57,25 @@ impl Interrupt {
     /// Completes points up to this one, but not too many at once; says whether that was
     /// all.
     fn points(&self, since: i64, up_to: u64, result: Result) -> bool {
-        let count = self
+        // Each number has one fence at most.
+        let Some((fences, first)) = self
             .fences
             .as_ref()
-            .map_or(0, |fences| fences.signal_some(up_to, result, BATCH));
+            .and_then(|fences| Some((fences, fences.first_pending_seqno()?)))
+            .filter(|(_, first)| *first <= up_to)
+        else {
+            return true;
+        };
+        let last = up_to.min(first.saturating_add(BATCH as u64 - 1));
+        let count = match result {
+            Ok(()) => fences.signal_up_to(last),
+            Err(error) => fences.cancel_up_to(last, error),
+        };
 
         self.timeline.uncharge(count);
         self.timeline.device.stats.signalled.add(count);
         self.signalled(since, count);
-        count < BATCH
+        last == up_to
     }
 }
 

@@ -61,9 +61,8 @@ pub(crate) fn create(ring: &Ring, argument: Argument) -> Result {
     let fence = fences.new_fence_at(memory, point)?.leave();
 
     timeline.device.stats.submitted.add(1);
-    if point <= value {
-        fences.signal_up_to(value);
-    }
+    // Also if the bound is just completing a later one: this one signals then.
+    fences.signal_up_to(value);
     // Or the bound has completed a later one, so this one was born signalled. If it was
     // this one's bound already, that has been counted.
     if fence.test_signaled_flag() && fence.error().is_none() {

@@ -37,11 +37,10 @@ use kernel::{
 ///
 /// # Locks
 ///
-/// Nor may the operations take a lock under which a fence of the context is published,
-/// signalled, cancelled or dropped. That takes the timeline's lock, and signalling
-/// takes the fence's inside; an operation is called with the fence's, so its own
-/// would close the circle. Publish and signal when such a lock has been let go, or
-/// have the operation use atomics.
+/// Nor may the operations take a lock under which a fence of the context is signalled,
+/// cancelled or dropped: signalling takes the fence's lock, with which an operation is called.
+/// Signal when such a lock has been let go, or have the operation use atomics. Publishing
+/// under it is fine.
 ///
 /// # Examples
 ///

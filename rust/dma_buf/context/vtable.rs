@@ -153,7 +153,7 @@ impl<T: FenceContextOps> FenceContext<T> {
     unsafe fn poll(header: NonNull<Header>) -> Option<i32> {
         let fence = Header::as_fence(header);
 
-        // SAFETY: By the function's contract: what is on the list has its operations.
+        // SAFETY: By the function's contract: what is pending has its operations.
         // The sequence number never changes.
         unsafe {
             Self::with(fence, |this, data, _| {

@@ -58,7 +58,6 @@ void dma_buf_rs_kmemleak_not_leak(const void *ptr);
 /* list.c */
 void dma_buf_rs_list_add_tail(struct list_head *new, struct list_head *head);
 void dma_buf_rs_list_del_init(struct list_head *entry);
-void dma_buf_rs_list_del(struct list_head *entry);
 
 /* lockdep.c */
 void dma_buf_rs_lock_map_init(struct lockdep_map *map, const char *name,

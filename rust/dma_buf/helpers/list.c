@@ -15,9 +15,3 @@ void dma_buf_rs_list_del_init(struct list_head *entry)
 	list_del_init(entry);
 }
 EXPORT_SYMBOL_GPL(dma_buf_rs_list_del_init);
-
-void dma_buf_rs_list_del(struct list_head *entry)
-{
-	list_del(entry);
-}
-EXPORT_SYMBOL_GPL(dma_buf_rs_list_del);

@@ -19,7 +19,6 @@ use kernel::{
     prelude::*,
     sync::{
         atomic::{
-            Acquire,
             Full,
             Relaxed, //
         },
@@ -33,7 +32,7 @@ enum Completed {
     Before,
     /// It is done, and signals when all before it have.
     Done,
-    /// It has signalled, and the list's reference is the caller's.
+    /// It has signalled, and the timeline's reference is the caller's.
     Signaled,
 }
 
@@ -76,7 +75,7 @@ impl Timeline {
     #[inline(never)]
     unsafe fn finish_plain(header: NonNull<Header>, error: i32, timestamp: i64) -> bool {
         // SAFETY: By the function's contract. The handle ends here, and its reference
-        // with it, and also the list's if that was left to us.
+        // with it, and also the timeline's if that was left to us.
         unsafe {
             match Self::complete(header, error, timestamp) {
                 Completed::Signaled => {
@@ -108,7 +107,7 @@ impl Timeline {
         drop_data: bindings::rcu_callback_t,
     ) -> bool {
         // SAFETY: By the function's contract. The handle ends here, and its reference
-        // with it, and also the list's if that was left to us.
+        // with it, and also the timeline's if that was left to us.
         unsafe {
             let completed = Self::complete(header, error, timestamp);
 
@@ -149,34 +148,35 @@ impl Timeline {
         // this RCU read-side section.
         let timeline = unsafe { this.timeline.as_ref() };
 
-        let guard = timeline.lock.lock_in(reader);
+        let head = timeline.head.lock_in(reader);
+
         if this.outcome.cmpxchg(PENDING, error, Full).is_err() {
             return Completed::Before;
         }
-        let head = timeline.pending.get();
-
-        // SAFETY: The lock is held, and what is on the list valid; if the fence is
-        // the first on it, it may signal.
-        unsafe {
-            if (*head).next != this.link.get().cast() || !timeline.pass_if_due(header) {
-                this.timestamp.get().write(timestamp);
-                timeline.drain(&guard);
-                return Completed::Done;
+        // A point is in no queue.
+        if timeline.queue.first() != Some(header) {
+            // SAFETY: The head lock is held, and the fence has not signalled.
+            unsafe { this.timestamp.get().write(timestamp) };
+            if timeline.options.points {
+                timeline.drain(&head);
             }
-
-            let next = timeline.signal_first(
-                header,
+            return Completed::Done;
+        }
+        // SAFETY: The head lock is held, and this is the first fence, so it may signal.
+        unsafe {
+            timeline.queue.take(header, &timeline.tail);
+            fence::signal_own(
+                Header::as_fence(header),
                 error,
                 match timestamp {
                     0 => bindings::ktime_get(),
                     timestamp => timestamp,
                 },
             );
-            timeline.cut(next);
-            // Mostly the next one is not done.
-            if next != head && Self::header_of(next).as_ref().outcome.load(Acquire) != PENDING {
-                timeline.drain(&guard);
-            }
+        }
+        // Mostly the next one is not done.
+        if timeline.is_first_done() {
+            timeline.drain(&head);
         }
         Completed::Signaled
     }
@@ -186,32 +186,18 @@ impl Timeline {
     pub(crate) fn complete_seqno(&self, seqno: u64, error: i32) -> bool {
         let _domain = DomainSection::begin(self.options.domain);
         let _section = Annotation::begin();
-        let guard = self.lock.lock();
-        let head = self.pending.get();
         let mut found = false;
 
-        // SAFETY: The list is initialised and locked, and what is on it is valid.
-        unsafe {
-            let mut link = (*head).next;
+        self.for_each_pending(seqno, |header| {
+            // SAFETY: What is pending is valid.
+            let (number, this) = unsafe { (Header::seqno(header), header.as_ref()) };
 
-            while link != head {
-                let header = Self::header_of(link);
-                let number = (*Header::as_fence(header)).seqno;
-
-                if number > seqno {
-                    break;
-                }
-                if number == seqno {
-                    found |= header
-                        .as_ref()
-                        .outcome
-                        .cmpxchg(PENDING, error, Full)
-                        .is_ok();
-                }
-                link = (*link).next;
+            if number == seqno {
+                found |= this.outcome.cmpxchg(PENDING, error, Full).is_ok();
             }
-        }
-        self.drain(&guard);
+            number <= seqno
+        });
+        self.drain_all();
         found
     }
 

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How the fences of a timeline signal: from the front of its list, in order.
+//! How the fences of a timeline signal: from the first on, in order, and so many with
+//! interrupts off.
 
 use super::{
-    place::PIECE,
-    Timeline, //
+    Head,
+    Queue,
+    Timeline,
+    PIECE, //
 };
 use crate::{
     bindings,
@@ -18,308 +21,329 @@ use crate::{
     section::Annotation, //
 };
 use core::ptr::NonNull;
-use kernel::sync::atomic::{
-    Acquire,
-    Full,
-    Relaxed, //
+use kernel::{
+    prelude::*,
+    sync::atomic::{
+        Acquire,
+        Full, //
+    }, //
 };
 
 impl Timeline {
-    /// Signals a fence that is on the list, and all before it have signalled, and
-    /// returns the link after it, up to which [`Self::cut`] is then due. The list's
-    /// reference to the fence is the caller's.
-    ///
-    /// # Safety
-    ///
-    /// The lock is held.
+    /// Returns `true` if the first fence of a queue is complete.
     #[inline]
-    pub(super) unsafe fn signal_first(
-        &self,
-        header: NonNull<Header>,
-        error: i32,
-        timestamp: i64,
-    ) -> *mut bindings::list_head {
-        // SAFETY: The list is locked, and what is on it valid.
-        unsafe {
-            let link = &raw mut (*(*header.as_ptr()).link.get()).pending;
-            let next = (*link).next;
+    pub(super) fn is_first_done(&self) -> bool {
+        self.queue.first().is_some_and(|first| {
+            // SAFETY: What is in the queue is valid; the callers have the head lock.
+            unsafe { first.as_ref() }.outcome.load(Acquire) != PENDING
+        })
+    }
 
-            // A checked one, by which the kernel finds a list that was written
-            // over. The cut then changes nothing.
-            if cfg!(CONFIG_LIST_HARDENED) {
-                bindings::dma_buf_rs_list_del(link);
+    /// Takes the first fence if it is due to signal.
+    fn take_due(&self, head: &IrqGuard<'_, Head>, steps: &mut usize) -> Option<NonNull<Header>> {
+        if self.options.points {
+            let mut tail = self.tail.lock_with(head);
+            let header = tail.points.due(steps)?;
+
+            // SAFETY: It is in the tree, and the head lock is held.
+            unsafe {
+                tail.points.take(header);
+                tail.taken = tail.taken.max(Header::seqno(header));
             }
-            // By the invariants of `Header` it has not signalled. Its lock is its
-            // own.
-            fence::signal_own(Header::as_fence(header), error, timestamp);
-            if cfg!(CONFIG_LIST_HARDENED) {
-                next
-            } else {
-                // The same; read here, it need not be kept meanwhile.
-                (*link).next
-            }
+            return Some(header);
         }
-    }
-
-    /// Takes what is before `next`, and has signalled, from the list: nobody looks
-    /// at that until the lock is let go.
-    ///
-    /// # Safety
-    ///
-    /// The lock is held, and `next` is the link of a fence on the list, or its
-    /// head.
-    #[inline]
-    pub(super) unsafe fn cut(&self, next: *mut bindings::list_head) {
-        let head = self.pending.get();
-
-        // SAFETY: By the function's contract.
-        unsafe {
-            (*head).next = next;
-            (*next).prev = head;
+        if !self.is_first_done() {
+            return None;
         }
+        let header = self.queue.first()?;
+
+        // SAFETY: It is the first, and the head lock is held.
+        unsafe { self.queue.take(header, &self.tail) };
+        Some(header)
     }
 
-    /// Signals what is complete from the front of the list on, in order; if that is more
-    /// than a piece, `reap` goes on with it. Says whether it does.
-    #[inline]
-    pub(super) fn drain(&self, _guard: &IrqGuard<'_>) -> bool {
-        // SAFETY: The guard shows that the lock is held.
-        unsafe { self.drain_complete().1 }
+    /// Signals what is complete from the front on; if that is more than a piece, `reap` goes
+    /// on with it. Says how many, and whether it does.
+    pub(super) fn drain(&self, head: &IrqGuard<'_, Head>) -> (usize, bool) {
+        let done = self.drain_piece(head);
+
+        if self.options.points {
+            self.tail.lock_with(head).settle();
+        }
+        done
     }
 
-    /// Signals all up to a sequence number, and then as [`Self::drain`] does: what is
-    /// not complete by then is completed with this result, 0 or an error code. Says
-    /// how many.
-    #[inline]
-    pub(super) fn drain_to(&self, _guard: &IrqGuard<'_>, seqno: u64, result: i32) -> usize {
-        // SAFETY: The guard shows that the lock is held.
-        unsafe { self.drain_seqno_rarely(seqno, result) }
-    }
-
-    /// [`Self::drain`]; also says how many.
-    ///
-    /// # Safety
-    ///
-    /// The lock is held.
     #[inline(never)]
-    unsafe fn drain_complete(&self) -> (usize, bool) {
-        let head = self.pending.get();
-        let mut count = 0;
-        let mut more = false;
+    fn drain_piece(&self, head: &IrqGuard<'_, Head>) -> (usize, bool) {
+        let mut steps = PIECE;
+        let mut now = 0;
 
-        // SAFETY: The lock is held, what is on the list is valid, and the list
-        // owns a reference until it is given up below.
-        unsafe {
-            let mut link = (*head).next;
-            let mut now = 0;
-
-            while link != head {
-                let header = Self::header_of(link);
-                let this = header.as_ref();
-                let error = this.outcome.load(Acquire);
-
-                if error == PENDING {
-                    break;
-                }
-                if count == PIECE {
-                    // It is not closed, and will not be before the lock is let go.
-                    self.queue_reap();
-                    more = true;
-                    break;
-                }
-                if !self.pass_if_due(header) {
-                    break;
-                }
-                // Whoever completes a fence that is not the first mostly finds that
-                // the first is not complete, and needs no clock.
-                if now == 0 {
-                    now = bindings::ktime_get();
-                }
-                link = self.signal_first(header, error, this.timestamp_or(now));
-                Header::release(header, self.drop_data);
-                count += 1;
-            }
-            self.cut(link);
-        }
-        (count, more)
-    }
-
-    /// [`Self::drain_to`], where it is rare.
-    ///
-    /// # Safety
-    ///
-    /// The lock is held.
-    #[cold]
-    #[inline(never)]
-    unsafe fn drain_seqno_rarely(&self, seqno: u64, result: i32) -> usize {
-        // SAFETY: By the function's contract.
-        unsafe { self.drain_seqno(seqno, result) }
-    }
-
-    /// [`Self::drain_to`].
-    ///
-    /// # Safety
-    ///
-    /// The lock is held.
-    #[inline(always)]
-    unsafe fn drain_seqno(&self, seqno: u64, result: i32) -> usize {
-        // SAFETY: By the function's contract; what is on the list is valid.
-        unsafe {
-            // What needs no dropping is less to do.
-            let mut count = match self.drop_data {
-                None => self.signal_seqno(seqno, result, None),
-                _ => self.signal_seqno_dropping(seqno, result),
+        for count in 0..PIECE {
+            let Some(header) = self.take_due(head, &mut steps) else {
+                return (count, self.continue_if(steps == 0));
             };
-            let inner = &mut *self.inner.get();
-            let next = (*self.pending.get()).next;
 
-            inner.passed = inner.passed.max(seqno.min(inner.last));
-            if next != self.pending.get()
-                && Self::header_of(next).as_ref().outcome.load(Relaxed) != PENDING
-            {
-                count += self.drain_complete().0;
+            // Whoever completes a fence that is not the first mostly finds that
+            // the first is not complete, and needs no clock.
+            if now == 0 {
+                // SAFETY: Any context.
+                now = unsafe { bindings::ktime_get() };
             }
-            count
+            // SAFETY: It was pending, and its reference is ours now. The head lock is held.
+            unsafe {
+                let this = header.as_ref();
+
+                fence::signal_own(
+                    Header::as_fence(header),
+                    this.outcome.load(Acquire),
+                    this.timestamp_or(now),
+                );
+                Header::release(header, self.drop_data);
+            }
+        }
+        (PIECE, self.continue_if(true))
+    }
+
+    /// What of a piece has expired, and has been completed now: up to which number, how many,
+    /// and whether more is left.
+    pub(super) fn expire(&self, head: &IrqGuard<'_, Head>, late: u64) -> (u64, usize, bool) {
+        let error = ETIME.to_errno();
+
+        if !self.options.points {
+            let (count, more) = self.signal_piece(head, late, error);
+            let left = self.queue.first().filter(|_| more);
+
+            // SAFETY: What is pending is valid. Numbers rise, and nothing comes in between.
+            let up_to = left.map_or(late, |left| unsafe { Header::seqno(left) } - 1);
+            return (up_to.min(late), count, more);
+        }
+        let (count, done) = self.signal_points(head, late, error);
+        let more = count == PIECE;
+
+        if !more {
+            self.drain(head);
+        }
+        (self.tail.lock_with(head).taken, count - done, more)
+    }
+
+    /// Has `reap` go on if there is more; the head lock is held.
+    fn continue_if(&self, more: bool) -> bool {
+        if more {
+            // SAFETY: The work is initialised, and the timeline is there: who closes it needs
+            // the head lock after this.
+            unsafe { bindings::irq_work_queue(self.reap.get()) };
+        }
+        more
+    }
+
+    /// Signals what is complete from the front on.
+    pub(super) fn drain_all(&self) {
+        let head = self.head.lock();
+
+        self.drain(&head);
+    }
+
+    /// Takes the first point if its number is not above `seqno`.
+    fn take_point_up_to(&self, head: &IrqGuard<'_, Head>, seqno: u64) -> Option<NonNull<Header>> {
+        let mut tail = self.tail.lock_with(head);
+        let first = tail.points.first();
+
+        // SAFETY: What is in the tree is valid, and the head lock is held.
+        unsafe {
+            match first.filter(|first| Header::seqno(*first) <= seqno) {
+                Some(first) => {
+                    tail.points.take(first);
+                    tail.taken = tail.taken.max(Header::seqno(first));
+                    Some(first)
+                }
+                None => {
+                    tail.taken = tail.taken.max(seqno.min(tail.last));
+                    None
+                }
+            }
         }
     }
 
-    /// [`Self::signal_seqno`] where data is dropped.
-    ///
-    /// # Safety
-    ///
-    /// As for [`Self::signal_seqno`].
-    #[inline(never)]
-    unsafe fn signal_seqno_dropping(&self, seqno: u64, result: i32) -> usize {
-        // SAFETY: By the function's contract.
-        unsafe { self.signal_seqno(seqno, result, self.drop_data) }
-    }
-
-    /// Signals all up to a sequence number, and says how many.
-    ///
-    /// # Safety
-    ///
-    /// The lock is held; `drop_data` is for the fences on the list.
+    /// Signals the first fences of a queue up to a sequence number, a piece at most, and says
+    /// how many: with this result, 0 or an error code, what is not complete by then.
     #[inline(always)]
-    pub(super) unsafe fn signal_seqno(
+    fn signal_queue(
         &self,
+        head: &IrqGuard<'_, Head>,
         seqno: u64,
         result: i32,
         drop_data: bindings::rcu_callback_t,
     ) -> usize {
-        let head = self.pending.get();
-        let mut count = 0;
+        // SAFETY: Any context.
+        let now = unsafe { bindings::ktime_get() };
+        let mut left = PIECE;
 
-        // SAFETY: The lock is held, what is on the list is valid, and the list
-        // owns a reference until it is given up below. Sequence numbers are set
-        // before publication.
+        // SAFETY: What is pending is valid, and the head lock is held.
         unsafe {
-            let mut link = (*head).next;
-            let now = bindings::ktime_get();
+            let Some(mut at) = self.queue.first() else {
+                return 0;
+            };
 
-            while link != head {
-                let header = Self::header_of(link);
+            while Header::seqno(at) <= seqno {
+                let Some(next) = Queue::after(at) else {
+                    // Rarely there is another by now; that one was not there before.
+                    self.signal_last(head, at, result, now, drop_data);
+                    return PIECE - left + 1;
+                };
 
-                if (*Header::as_fence(header)).seqno > seqno {
+                self.signal_taken(head, at, result, now, drop_data);
+                at = next;
+                left -= 1;
+                if left == 0 {
                     break;
                 }
-                link = match header.as_ref().outcome.cmpxchg(PENDING, result, Full) {
-                    Ok(_) => self.signal_first(header, result, now),
-                    Err(error) => self.signal_done(header, error, now),
-                };
-                Header::release(header, drop_data);
-                count += 1;
             }
-            self.cut(link);
+            self.queue.take_before(at);
         }
-        count
+        PIECE - left
     }
 
-    /// [`Self::signal_first`] of a fence that had been completed before, which few are
-    /// where all up to a sequence number are signalled.
+    /// Takes and signals a fence of a queue that is alone.
     ///
     /// # Safety
     ///
-    /// As for [`Self::signal_first`].
-    #[cold]
+    /// As for [`Queue::take_last`] and [`Self::signal_taken`].
     #[inline(never)]
-    unsafe fn signal_done(
+    unsafe fn signal_last(
         &self,
+        head: &IrqGuard<'_, Head>,
         header: NonNull<Header>,
-        error: i32,
+        result: i32,
         now: i64,
-    ) -> *mut bindings::list_head {
-        // SAFETY: By the function's contract; what is on the list is valid.
-        unsafe { self.signal_first(header, error, header.as_ref().timestamp_or(now)) }
+        drop_data: bindings::rcu_callback_t,
+    ) {
+        // SAFETY: By the function's contract.
+        unsafe {
+            self.queue.take_last(header, &self.tail);
+            self.signal_taken(head, header, result, now, drop_data);
+        }
     }
 
-    /// Signals all up to a sequence number, as [`Self::drain_to`].
+    /// [`Self::signal_queue`], of points.
+    /// Also says how many were complete before.
+    #[inline(never)]
+    fn signal_points(&self, head: &IrqGuard<'_, Head>, seqno: u64, result: i32) -> (usize, usize) {
+        // SAFETY: Any context.
+        let now = unsafe { bindings::ktime_get() };
+        let mut done = 0;
+
+        for count in 0..PIECE {
+            let Some(header) = self.take_point_up_to(head, seqno) else {
+                return (count, done);
+            };
+            // SAFETY: It has just been taken, and the head lock is held.
+            if !unsafe { self.signal_taken(head, header, result, now, self.drop_data) } {
+                done += 1;
+            }
+        }
+        (PIECE, done)
+    }
+
+    /// Signals a fence with this result, 0 or an error code, or its own if it was complete, and
+    /// gives up the timeline's reference. Returns `false` if it was complete.
+    ///
+    /// # Safety
+    ///
+    /// The fence has been taken, or is before all that will be left; `drop_data` is for its type.
+    #[inline(always)]
+    unsafe fn signal_taken(
+        &self,
+        _head: &IrqGuard<'_, Head>,
+        header: NonNull<Header>,
+        result: i32,
+        now: i64,
+        drop_data: bindings::rcu_callback_t,
+    ) -> bool {
+        // SAFETY: By the function's contract.
+        unsafe {
+            let is_first = match header.as_ref().outcome.cmpxchg(PENDING, result, Full) {
+                Ok(_) => {
+                    fence::signal_own(Header::as_fence(header), result, now);
+                    true
+                }
+                Err(error) => {
+                    self.signal_done(header, error, now);
+                    false
+                }
+            };
+
+            Header::release(header, drop_data);
+            is_first
+        }
+    }
+
+    /// Signals a fence that had been completed before, which few are where all up to a
+    /// sequence number are signalled.
+    ///
+    /// # Safety
+    ///
+    /// The head lock is held, and the fence has just been taken.
+    #[cold]
+    #[inline(never)]
+    unsafe fn signal_done(&self, header: NonNull<Header>, error: i32, now: i64) {
+        // SAFETY: By the function's contract.
+        unsafe {
+            fence::signal_own(
+                Header::as_fence(header),
+                error,
+                header.as_ref().timestamp_or(now),
+            )
+        }
+    }
+
+    /// [`Self::signal_queue`] where data is dropped.
+    #[inline(never)]
+    fn signal_queue_dropping(&self, head: &IrqGuard<'_, Head>, seqno: u64, result: i32) -> usize {
+        self.signal_queue(head, seqno, result, self.drop_data)
+    }
+
+    /// Signals a piece of what is up to a sequence number, and, after the last of it, what is
+    /// complete behind it. Says how many, and whether something is left to do.
+    #[inline(always)]
+    pub(super) fn signal_piece(
+        &self,
+        head: &IrqGuard<'_, Head>,
+        seqno: u64,
+        result: i32,
+    ) -> (usize, bool) {
+        // What needs no dropping is less to do.
+        let count = if self.options.points {
+            self.signal_points(head, seqno, result).0
+        } else if self.drop_data.is_some() {
+            self.signal_queue_dropping(head, seqno, result)
+        } else {
+            self.signal_queue(head, seqno, result, None)
+        };
+
+        if count == PIECE {
+            return (count, true);
+        }
+        // What is done behind it is not left until somebody else comes.
+        if self.options.points || self.is_first_done() {
+            return (count + self.drain(head).0, false);
+        }
+        (count, false)
+    }
+
+    /// Signals all up to a sequence number, with this result, 0 or an error code, what is
+    /// not complete by then; and what is complete behind it. Says how many.
     pub(crate) fn signal_up_to(&self, seqno: u64, result: i32) -> usize {
         let _domain = DomainSection::begin(self.options.domain);
         let _section = Annotation::begin();
-        let _guard = self.lock.lock();
+        let mut count = 0;
 
-        // SAFETY: The lock is held.
-        unsafe { self.drain_seqno(seqno, result) }
-    }
+        loop {
+            let (some, more) = self.signal_piece(&self.head.lock(), seqno, result);
 
-    /// Returns `true` if a complete fence, before which no fence is pending, may signal.
-    ///
-    /// A fence that shares its number with others signals once all of them are complete: a
-    /// merge may keep any one of them for all. Notes that the number has passed.
-    ///
-    /// # Safety
-    ///
-    /// The lock is held, `header` is on the list, and the caller has no reference to
-    /// `inner`.
-    #[inline]
-    pub(super) unsafe fn pass_if_due(&self, header: NonNull<Header>) -> bool {
-        // SAFETY: By the function's contract.
-        let inner = unsafe { &mut *self.inner.get() };
-
-        // Those that are given out are not shared.
-        if !inner.chosen {
-            return true;
-        }
-        // SAFETY: The number is set before publication.
-        let seqno = unsafe { (*Header::as_fence(header)).seqno };
-
-        // Once the first of a number signals, so do the others.
-        if seqno > inner.passed {
-            // SAFETY: By the function's contract.
-            if !unsafe { self.are_done(header) } {
-                return false;
-            }
-            inner.passed = seqno;
-        }
-        true
-    }
-
-    /// Returns `true` if this fence, and the fences behind it on the list with the same
-    /// number, are complete.
-    ///
-    /// # Safety
-    ///
-    /// The lock is held, and `header` is on the list.
-    #[inline(never)]
-    unsafe fn are_done(&self, header: NonNull<Header>) -> bool {
-        // SAFETY: By the function's contract; the fences on the list are valid. Numbers
-        // are set before publication.
-        unsafe {
-            let seqno = (*Header::as_fence(header)).seqno;
-            let mut link = header.as_ref().link.get().cast::<bindings::list_head>();
-
-            while link != self.pending.get() {
-                let other = Self::header_of(link);
-
-                if (*Header::as_fence(other)).seqno != seqno {
-                    break;
-                }
-                if other.as_ref().outcome.load(Acquire) == PENDING {
-                    return false;
-                }
-                link = (*link).next;
+            count += some;
+            if !more {
+                return count;
             }
         }
-        true
     }
 }

@@ -16,8 +16,8 @@ use kernel::ffi::c_char;
 
 /// Asks the driver about a fence: `None` if it is not complete, or else its result.
 ///
-/// To be called inside an RCU read-side section in which the fence was seen on the
-/// list of a timeline that is not closed.
+/// To be called inside an RCU read-side section in which the fence was seen pending on
+/// a timeline that is not closed.
 pub(crate) type PollFn = unsafe fn(NonNull<Header>) -> Option<i32>;
 
 /// What a timeline needs to know of the driver's types.

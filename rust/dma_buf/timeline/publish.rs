@@ -4,15 +4,15 @@
 
 use super::{
     ops::CLOSED_OPS,
-    Inner,
+    Tail,
     Timeline, //
 };
 use crate::{
     bindings,
+    fence,
     header::Header,
     lock::IrqGuard,
-    lockdep::DomainSection,
-    section::Annotation, //
+    options::MAX_CHOSEN_SEQNO, //
 };
 use core::ptr::NonNull;
 use kernel::{
@@ -20,13 +20,28 @@ use kernel::{
     sync::atomic::Release, //
 };
 
-impl Inner {
-    /// At the end of the numbers fences share the last one, as equal points do; so it
-    /// has not passed.
-    #[cold]
-    fn at_the_end(&mut self) {
-        self.chosen = true;
-        self.passed = self.passed.min(self.last - 1);
+impl Tail {
+    /// The next number. At the end of the numbers, fences share the last one, as equal points
+    /// do; so it has not passed.
+    fn next_point(&mut self) -> u64 {
+        if self.last == u64::MAX {
+            self.taken = self.taken.min(u64::MAX - 1);
+            self.passed = self.passed.min(u64::MAX - 1);
+        }
+        self.last.saturating_add(1)
+    }
+
+    /// To be called with the head lock held as well, when all that was taken has signalled.
+    pub(super) fn settle(&mut self) {
+        // SAFETY: What is pending is valid.
+        let first = self
+            .points
+            .first()
+            .map(|first| unsafe { Header::seqno(first) });
+
+        if first.is_none_or(|first| first > self.taken) {
+            self.passed = self.taken;
+        }
     }
 }
 
@@ -38,33 +53,29 @@ impl Timeline {
     /// # Safety
     ///
     /// `header` starts a fence of the type that `self.ops` is for, which the
-    /// caller owns, and has prepared for publication. Afterwards the caller owns a
-    /// reference to it.
+    /// caller owns. Afterwards the caller owns a reference to it.
     pub(crate) unsafe fn publish(&self, header: NonNull<Header>) {
-        let _guard = self.lock.lock();
-        // SAFETY: The lock is held.
-        let inner = unsafe { &mut *self.inner.get() };
+        let mut tail = self.tail.lock();
 
-        inner.gives_out = true;
-        if inner.last == u64::MAX {
-            inner.at_the_end();
-        } else {
-            inner.last += 1;
-        }
-        let (seqno, closed) = (inner.last, inner.closed);
-
-        // SAFETY: By the function's contract. No number on the list is higher.
+        // SAFETY: By the function's contract.
         unsafe {
-            if closed {
-                self.publish_cancelled(header, seqno);
-            } else {
-                self.insert(header, seqno, self.pending.get(), &self.ops().fence, true);
+            if !tail.is_plain {
+                let seqno = tail.next_point();
+
+                self.add_rarely(tail, header, seqno);
+                return;
             }
+            // It does not come to an end, see `MAX_CHOSEN_SEQNO`.
+            tail.last = tail.last.wrapping_add(1);
+            let seqno = tail.last;
+
+            self.init(header, seqno, &self.ops().fence);
+            self.queue.push(header);
         }
     }
 
-    /// Publishes a fence with the sequence number `seqno`, unless numbers are
-    /// given out here and this one is not above the last; says whether it did.
+    /// Publishes a fence with the sequence number `seqno`, unless the timeline numbers its
+    /// fences and this number will not do; says whether it did.
     ///
     /// If it, or a higher one, has signalled, so has this one, with success.
     ///
@@ -72,118 +83,95 @@ impl Timeline {
     ///
     /// As for [`Self::publish`]; nothing changes if it returns false.
     pub(crate) unsafe fn publish_at(&self, header: NonNull<Header>, seqno: u64) -> bool {
-        let _domain = DomainSection::begin(self.options.domain);
-        let _section = Annotation::begin();
-        let mut place = None;
+        let tail = self.tail.lock();
 
-        loop {
-            let guard = self.lock.lock();
-            // SAFETY: The lock is held.
-            let inner = unsafe { &mut *self.inner.get() };
-
-            // Once only: what is given out meanwhile knows that there are others.
-            if place.is_none() {
-                if inner.gives_out && seqno <= inner.last {
-                    return false;
-                }
-                inner.chosen = true;
-                inner.last = inner.last.max(seqno);
-            }
-            if inner.closed {
-                // SAFETY: By the function's contract.
-                unsafe { self.publish_cancelled(header, seqno) };
-                return true;
-            }
-            if seqno <= inner.passed {
-                // SAFETY: By the function's contract. None that is pending is below.
-                unsafe { self.publish_passed(&guard, header, seqno) };
-                return true;
-            }
-            match self.descend(&guard, seqno, place.take()) {
-                Ok(next) => {
-                    // SAFETY: By the function's contract; the place was just found.
-                    unsafe { self.insert(header, seqno, next, &self.ops().fence, true) };
-                    return true;
-                }
-                Err(further) => place = Some(further),
-            }
+        if !self.options.points && (seqno <= tail.last || seqno > MAX_CHOSEN_SEQNO) {
+            return false;
         }
+        // SAFETY: By the function's contract.
+        unsafe { self.add_rarely(tail, header, seqno) };
+        true
     }
 
-    /// Publishes a fence whose number has passed, and so before all that are pending,
-    /// and signals it.
+    /// Publishes a fence with this number.
     ///
     /// # Safety
     ///
-    /// As for [`Self::publish`]; no number on the list is below `seqno`.
-    unsafe fn publish_passed(&self, guard: &IrqGuard<'_>, header: NonNull<Header>, seqno: u64) {
-        // SAFETY: By the function's contract; the list is initialised and locked.
-        unsafe {
-            self.insert(
-                header,
-                seqno,
-                (*self.pending.get()).next,
-                &self.ops().fence,
-                true,
-            );
-            header.as_ref()
-        }
-        .outcome
-        .store(0, Release);
-        self.drain(guard);
-    }
-
-    /// Publishes a fence on a closed timeline, and cancels it.
-    ///
-    /// Nothing is on the list but this one, and nothing of the driver's is used but
-    /// what the fence was prepared with.
-    ///
-    /// # Safety
-    ///
-    /// As for [`Self::publish`], with the lock held.
-    #[cold]
+    /// As for [`Self::publish`]; where the timeline numbers its fences, the number is above
+    /// the last.
     #[inline(never)]
-    unsafe fn publish_cancelled(&self, header: NonNull<Header>, seqno: u64) {
-        let _domain = DomainSection::begin(self.options.domain);
-        let _section = Annotation::begin();
-
-        // SAFETY: By the function's contract; the list is empty.
+    unsafe fn add_rarely(&self, mut tail: IrqGuard<'_, Tail>, header: NonNull<Header>, seqno: u64) {
+        tail.last = tail.last.max(seqno);
+        // SAFETY: By the function's contract. The tail lock is held, also where the timeline
+        // turns out not to be closed.
         unsafe {
-            let drop_data = (*(*header.as_ptr()).link.get()).drop_data;
-
-            // Not watched: it is about to be completed, and nothing may be started any
-            // more.
-            self.insert(header, seqno, self.pending.get(), &CLOSED_OPS.fence, false);
-            self.signal_seqno(u64::MAX, ECANCELED.to_errno(), drop_data);
+            if tail.closed {
+                self.init(header, seqno, &CLOSED_OPS.fence);
+                self.signal_at_once(tail, header, ECANCELED.to_errno());
+                return;
+            }
+            self.init(header, seqno, &self.ops().fence);
+            if !self.options.points {
+                self.watch(&mut tail, header, self.options.bound);
+                self.queue.push(header);
+            } else if seqno <= tail.passed {
+                self.signal_at_once(tail, header, 0);
+            } else {
+                self.watch(&mut tail, header, self.options.bound);
+                if seqno > tail.taken {
+                    tail.points.insert(header);
+                    return;
+                }
+                // It comes too late for those that are just signalling, and signals after
+                // them.
+                header.as_ref().outcome.store(0, Release);
+                tail.points.insert(header);
+                self.queue_reap();
+            }
         }
     }
 
-    /// Initialises a fence and puts it on the list, before `next`; `watched`, if the
-    /// timeline has a bound.
+    /// Signals a fence that nobody else knows, and that is on no timeline.
     ///
     /// # Safety
     ///
-    /// - As for [`Self::publish`], with the lock held; `ops` is part of a
-    ///   [`TimelineOps`](super::TimelineOps) that lasts until a grace period after the
-    ///   fence has signalled.
-    /// - `next` is the list's head, or the link of one on it, and the numbers
-    ///   before it are not above, those from it on not below `seqno`.
+    /// The fence is initialised, on a timeline that has signalled all before it, or is closed.
+    unsafe fn signal_at_once(
+        &self,
+        _tail: IrqGuard<'_, Tail>,
+        header: NonNull<Header>,
+        error: i32,
+    ) {
+        // SAFETY: By the function's contract; interrupts are off, or the lock sleeps. The
+        // handle is still there, so nothing is called to drop the data, which the module of a
+        // closed timeline may have taken along.
+        unsafe {
+            header.as_ref().outcome.store(error, Release);
+            fence::signal_unknown(Header::as_fence(header), error);
+            Header::release(header, self.drop_data);
+        }
+    }
+
+    /// Initialises a fence, with a second reference for the timeline.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Self::publish`]; `ops` is part of a
+    /// [`TimelineOps`](super::TimelineOps) that lasts until a grace period after the
+    /// fence has signalled.
     #[inline(always)]
-    unsafe fn insert(
+    unsafe fn init(
         &self,
         header: NonNull<Header>,
         seqno: u64,
-        next: *mut bindings::list_head,
         ops: *const bindings::dma_fence_ops,
-        watched: bool,
     ) {
         let fence = Header::as_fence(header);
 
         // SAFETY: The caller owns the fence. Its operations may run as soon as it
         // is initialised, as a tracepoint in there calls two, so the timeline is
         // set before. A null lock selects the fence's own. Nobody else has a
-        // reference yet, so they can be counted so; the second is the list's. The
-        // header is on no list, and the list is locked.
+        // reference yet, so they can be counted so.
         unsafe {
             (&raw mut (*header.as_ptr()).timeline).write(NonNull::from(self));
             bindings::dma_fence_init64(fence, ops, core::ptr::null_mut(), self.context, seqno);
@@ -192,15 +180,6 @@ impl Timeline {
             if let Some(class) = self.options.lock_class {
                 class.set(fence);
             }
-            if watched {
-                if let Some(bound) = self.options.bound {
-                    self.watch(header, bound);
-                }
-            }
-            bindings::dma_buf_rs_list_add_tail(
-                &raw mut (*(*header.as_ptr()).link.get()).pending,
-                next,
-            );
         }
     }
 }

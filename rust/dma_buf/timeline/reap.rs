@@ -8,9 +8,10 @@
 //! has to wait. So the irq_work does.
 
 use super::{
-    place::PIECE,
+    Head,
     PollFn,
-    Timeline, //
+    Timeline,
+    PIECE, //
 };
 use crate::{
     bindings,
@@ -18,19 +19,16 @@ use crate::{
         Header,
         PENDING, //
     },
+    lock::IrqGuard,
     lockdep::DomainSection,
     section::Annotation, //
 };
 use core::{
     mem::offset_of,
-    ops::ControlFlow,
     ptr::NonNull, //
 };
 use kernel::sync::{
-    atomic::{
-        Full,
-        Relaxed, //
-    },
+    atomic::Full,
     rcu, //
 };
 
@@ -59,7 +57,7 @@ impl Timeline {
     ///
     /// - the caller is an operation of a fence of this timeline, see
     ///   [`Self::note_complete`];
-    /// - the lock is held, and the timeline is not closed;
+    /// - the tail lock is held, and the timeline is not closed;
     /// - RCU is read-locked, and the timeline was not closed inside that section.
     pub(crate) unsafe fn queue_reap(&self) {
         // SAFETY: The work is initialised. By the function's contract this happens before
@@ -84,11 +82,11 @@ impl Timeline {
         let _section = Annotation::begin();
         let _rcu = rcu::read_lock();
 
-        for _ in 0..PIECE {
-            let Some((header, poll)) = this.drain_and_next() else {
-                return;
-            };
-            // SAFETY: It was on the list inside this RCU read-side section, and the
+        // Interrupts are off. If more is left, there is another run.
+        let mut left = PIECE;
+
+        while let Some((header, poll)) = this.drain_and_next(&mut left) {
+            // SAFETY: It was pending inside this RCU read-side section, and the
             // timeline not closed, so the driver's text stays as well.
             let Some(error) = (unsafe { poll(header) }) else {
                 return;
@@ -99,43 +97,45 @@ impl Timeline {
                 .outcome
                 .cmpxchg(PENDING, error, Full);
         }
-        // Interrupts are off: the others in another run.
-        // SAFETY: RCU is read-locked, and inside this section the timeline was not closed.
-        unsafe { this.queue_reap() };
     }
 
     /// Signals what is complete, and returns the next one to ask the driver about, if
-    /// it can be asked: the first that is not, as all others wait for that.
+    /// it can be asked: the first that is not, as all others wait for that. Counts what it
+    /// does, and has another run go on when `left` is used up.
     ///
     /// To be called inside an RCU read-side section.
-    fn drain_and_next(&self) -> Option<(NonNull<Header>, PollFn)> {
-        let guard = self.lock.lock();
+    fn drain_and_next(&self, left: &mut usize) -> Option<(NonNull<Header>, PollFn)> {
+        let head = self.head.lock();
+        let (count, more) = self.drain(&head);
 
-        // If more is complete, this runs once more, soon.
-        if self.drain(&guard) {
+        if more {
             return None;
         }
-        // SAFETY: The lock is held.
-        if unsafe { (*self.inner.get()).closed } {
+        let poll = {
+            let tail = self.tail.lock_with(&head);
+
+            if tail.closed {
+                return None;
+            }
+            // SAFETY: The tail lock is held, and the timeline is not closed.
+            unsafe { self.ops() }.poll?
+        };
+
+        *left = left.saturating_sub(count + 1);
+        if *left == 0 {
+            // SAFETY: RCU is read-locked, and inside this section the timeline was not closed.
+            unsafe { self.queue_reap() };
             return None;
         }
-        // SAFETY: The lock is held, and the timeline is not closed.
-        let poll = unsafe { self.ops() }.poll?;
-        let mut next = None;
+        self.first_unfinished(&head).map(|header| (header, poll))
+    }
 
-        // Mostly the first; but one that is complete may wait for others with the
-        // same number.
-        // SAFETY: The lock is held, and the fences on the list are valid.
-        unsafe {
-            self.for_each_pending(|header| {
-                if header.as_ref().outcome.load(Relaxed) != PENDING {
-                    return ControlFlow::Continue(());
-                }
-                next = Some((header, poll));
-                ControlFlow::Break(())
-            });
+    /// The first fence that is not complete, unless that is far.
+    fn first_unfinished(&self, head: &IrqGuard<'_, Head>) -> Option<NonNull<Header>> {
+        if self.options.points {
+            return self.tail.lock_with(head).points.unfinished();
         }
-        next
+        self.queue.first()
     }
 
     /// Whether the kernel still uses the timeline: its irq_work is queued or

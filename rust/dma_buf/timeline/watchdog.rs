@@ -8,10 +8,9 @@
 //! C header: [`include/linux/hrtimer.h`](srctree/include/linux/hrtimer.h)
 
 use super::{
-    place::{
-        Place,
-        PIECE, //
-    },
+    walk::Place,
+    Head,
+    Tail,
     Timeline, //
 };
 use crate::{
@@ -22,51 +21,41 @@ use crate::{
     section::Annotation, //
 };
 use core::{
-    cell::UnsafeCell,
     mem::offset_of,
     ptr::NonNull, //
 };
 use kernel::{
     prelude::*,
-    sync::atomic::{
-        Atomic,
-        Relaxed, //
-    },
     time::Delta,
     types::Opaque, //
 };
 
 /// The timer's function does not run more often than that, and does not do much each
-/// time: it looks at the list with interrupts off. What expires together is taken
-/// together.
+/// time: interrupts are off. What expires together is taken together.
 const SLACK_NS: i64 = 1_000_000;
 
-/// The timer. It is started, and its time changed, with the timeline's lock held.
+/// The timer. It is started, and its time changed, with the tail lock held.
 #[pin_data]
 #[repr(C)]
 pub(super) struct Watchdog {
     /// At the start, as the timer's function relies on it.
     #[pin]
     timer: Opaque<bindings::hrtimer>,
-    /// The timer is started, or its function is about to look at the list. Only
-    /// changed with the timeline's lock held.
-    awake: Atomic<bool>,
-    /// Protected by the timeline's lock.
-    patrol: UnsafeCell<Patrol>,
 }
 
-/// How far the timer's function has got.
-struct Patrol {
+/// How far the timer's function has got where the user picks the numbers: what was published
+/// first may be anywhere.
+pub(super) struct Patrol {
     /// Where to go on looking, if it has not looked at everything.
     place: Option<Place>,
     /// When the first that it has looked at expires.
     next: Option<i64>,
-    /// All up to here are to be completed, unless it has signalled.
-    late: Option<Place>,
+    /// All up to here are to be completed.
+    late: Option<u64>,
 }
 
 impl Patrol {
-    const DONE: Self = Self {
+    pub(super) const DONE: Self = Self {
         place: None,
         next: None,
         late: None,
@@ -87,21 +76,11 @@ impl Watchdog {
                     )
                 }
             }),
-            awake: Atomic::new(false),
-            patrol: UnsafeCell::new(Patrol::DONE),
         })
     }
 
-    /// Nothing comes onto the list any more, and what was on it has signalled.
-    pub(super) fn rest(&self, _guard: &IrqGuard<'_>) {
-        // SAFETY: The timeline's lock is held.
-        let patrol = unsafe { &mut *self.patrol.get() };
-
-        *patrol = Patrol::DONE;
-    }
-
+    /// To be called with the tail lock held.
     fn start(&self, at: i64) {
-        self.awake.store(true, Relaxed);
         // SAFETY: The timer is initialised.
         unsafe {
             bindings::hrtimer_start_range_ns(
@@ -126,91 +105,77 @@ impl Watchdog {
     }
 }
 
+/// When a fence expires.
+///
+/// # Safety
+///
+/// The fence is pending, on a timeline with a bound.
+unsafe fn end_of(header: NonNull<Header>) -> i64 {
+    // SAFETY: By the function's contract; it was set before the fence was published.
+    unsafe { (*header.as_ref().expires.get()).assume_init() }
+}
+
 impl Timeline {
-    /// Sets the time after which a fence is completed with `ETIME`.
+    /// Sets the time after which a fence is completed with `ETIME`, if there is a bound.
     ///
     /// # Safety
     ///
-    /// The lock is held, and the timeline is not closed. The caller owns the fence, which
-    /// is not on the list yet.
+    /// `tail` is this timeline's, which is not closed. The caller owns the fence, which
+    /// nobody can reach yet.
+    #[inline]
+    pub(super) unsafe fn watch(
+        &self,
+        tail: &mut Tail,
+        header: NonNull<Header>,
+        bound: Option<Delta>,
+    ) {
+        if let Some(bound) = bound {
+            // SAFETY: By the function's contract.
+            unsafe { self.watch_for(tail, header, bound) };
+        }
+    }
+
+    /// [`Self::watch`].
+    ///
+    /// # Safety
+    ///
+    /// As for [`Self::watch`].
     #[inline(never)]
-    pub(super) unsafe fn watch(&self, header: NonNull<Header>, bound: Delta) {
+    unsafe fn watch_for(&self, tail: &mut Tail, header: NonNull<Header>, bound: Delta) {
         // SAFETY: Any context.
         let end = unsafe { bindings::ktime_get() }.saturating_add(bound.as_nanos());
 
         // SAFETY: By the function's contract.
         unsafe { (*(*header.as_ptr()).expires.get()).write(end) };
         // Time does not run backwards: one that the timer was started for has less.
-        if !self.watchdog.awake.load(Relaxed) {
+        if !tail.watched {
+            tail.watched = true;
             self.watchdog.start(end);
         }
     }
 
-    /// Looks at a piece of the list for what is late.
-    fn look(&self, guard: &IrqGuard<'_>, patrol: &mut Patrol, now: i64) {
-        let head = self.pending.get();
-        let mut link = self.resume(guard, patrol.place.take());
+    /// Looks at a piece of what is pending for what has expired.
+    fn look(&self, head: &mut IrqGuard<'_, Head>, now: i64) {
+        let Patrol {
+            place,
+            mut next,
+            mut late,
+        } = core::mem::replace(&mut head.patrol, Patrol::DONE);
+        let points = self.options.points;
 
-        // SAFETY: The list is initialised and locked, and what is on it is valid; the
-        // time is initialised, as there is a bound.
-        unsafe {
-            let is_by_age = !(*self.inner.get()).chosen;
-            let mut late = None;
+        let place = self.walk(head, place, 0, |header| {
+            // SAFETY: What is pending is valid, and there is a bound.
+            let (seqno, end) = unsafe { (Header::seqno(header), end_of(header)) };
 
-            for _ in 0..PIECE {
-                if link == head {
-                    break;
-                }
-                let header = Self::header_of(link);
-                let end = (*header.as_ref().expires.get()).assume_init();
-
-                if end <= now {
-                    late = Some(link);
-                } else {
-                    patrol.next = Some(patrol.next.map_or(end, |next| next.min(end)));
-                    if is_by_age {
-                        link = head;
-                        break;
-                    }
-                }
-                link = (*link).next;
+            if end <= now {
+                late = Some(seqno);
+                return true;
             }
-            patrol.late = late.map(|link| Place::new(link));
-            patrol.place = (link != head).then(|| Place::new(link));
-        }
-    }
-
-    /// Does a piece of what there is to do, and says when to go on, if something is
-    /// left, and what was completed: up to which number, and how many fences signalled.
-    fn patrol(&self, guard: &IrqGuard<'_>, now: i64) -> (Option<i64>, Option<(u64, usize)>) {
-        // SAFETY: The lock is held, and nothing that is called here uses it.
-        let patrol = unsafe { &mut *self.watchdog.patrol.get() };
-
-        if patrol.late.is_none() {
-            self.look(guard, patrol, now);
-        }
-        let late = patrol.late.take();
-        let done = late.filter(|late| late.is_pending(guard)).map(|late| {
-            let seqno = late.seqno();
-            let up_to = self.up_to(guard, seqno, PIECE);
-
-            if up_to != seqno {
-                patrol.late = Some(late);
-            }
-            (up_to, self.drain_to(guard, up_to, ETIME.to_errno()))
+            next = Some(next.map_or(end, |next| next.min(end)));
+            // Those that the timeline numbers expire in order.
+            points
         });
-        let next = if patrol.late.is_some() || patrol.place.is_some() {
-            Some(now)
-        } else {
-            // What is there but was not looked at has come since.
-            // SAFETY: The list is initialised and locked.
-            let is_empty = unsafe { (*self.pending.get()).next } == self.pending.get();
-
-            patrol.next.take().or((!is_empty).then_some(now))
-        };
-
-        // It may all have signalled meanwhile.
-        (next, done.filter(|(_, count)| *count != 0))
+        head.patrol = Patrol { place, next, late };
     }
 
     /// The timer's function.
@@ -230,26 +195,25 @@ impl Timeline {
 
         let _domain = DomainSection::begin(this.options.domain);
         let _section = Annotation::begin();
-        let guard = this.lock.lock();
+        let mut head = this.head.lock();
         // SAFETY: Any context.
         let now = unsafe { bindings::ktime_get() };
-        let (next, done) = this.patrol(&guard, now);
 
-        // What `next` is for may have been completed just now; the timer then finds
-        // the one after it.
-        this.watchdog.awake.store(next.is_some(), Relaxed);
-        if let Some(next) = next {
-            // SAFETY: Any context.
-            let spent = unsafe { bindings::ktime_get() }.saturating_sub(now);
-
-            // As long again is for others.
-            let pause = SLACK_NS.max(spent.saturating_mul(2));
-            this.watchdog.start(next.max(now.saturating_add(pause)));
+        if head.patrol.late.is_none() {
+            this.look(&mut head, now);
         }
-        drop(guard);
-        if let Some((seqno, count)) = done {
-            // SAFETY: The timeline was not closed when something was on its list, and
-            // `sync` waits for this function. The operations are for this timeline.
+        let expired = head.patrol.late.take().map(|late| {
+            let (up_to, count, more) = this.expire(&head, late);
+
+            head.patrol.late = more.then_some(late);
+            (up_to, count)
+        });
+
+        this.rest_or_start(&mut head, now);
+        drop(head);
+        if let Some((seqno, count)) = expired.filter(|(_, count)| *count != 0) {
+            // SAFETY: `sync` waits for this function, and what closed the timeline, if it is by
+            // now, found the timer busy. The operations are for this timeline.
             unsafe {
                 if let Some(expired) = this.ops().expired {
                     expired(NonNull::from(this), seqno, count);
@@ -257,5 +221,29 @@ impl Timeline {
             }
         }
         bindings::hrtimer_restart::HRTIMER_NORESTART
+    }
+
+    /// Starts the timer for what is left, if there is anything.
+    fn rest_or_start(&self, head: &mut IrqGuard<'_, Head>, now: i64) {
+        // What was not looked at has come since, or is still to be looked at.
+        let next = if head.patrol.late.is_some() || head.patrol.place.is_some() {
+            None
+        } else {
+            head.patrol.next.take()
+        };
+        let mut tail = self.tail.lock_with(head);
+        let is_empty = tail.points.is_empty() && self.queue.first().is_none();
+
+        tail.watched = !is_empty;
+        if is_empty {
+            return;
+        }
+        // SAFETY: Any context.
+        let spent = unsafe { bindings::ktime_get() }.saturating_sub(now);
+        // As long again is for others.
+        let pause = SLACK_NS.max(spent.saturating_mul(2));
+
+        self.watchdog
+            .start(next.unwrap_or(now).max(now.saturating_add(pause)));
     }
 }

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The pending fences of a timeline whose user picks the numbers: a tree, as sw_sync has it.
+//!
+//! Fences with the same number signal together, once all of them are complete: a merge may
+//! keep any one of them for all.
+
+use crate::{
+    bindings,
+    header::{
+        Header,
+        PENDING, //
+    }, //
+};
+use core::{
+    mem::offset_of,
+    ptr::{
+        self,
+        NonNull, //
+    }, //
+};
+use kernel::sync::atomic::Acquire;
+
+/// Protected by the tail lock; fences are only taken with the head lock held as well.
+///
+/// # Invariants
+///
+/// - The nodes are those of headers that are valid, ordered by number, and those with the same
+///   number by age. The tree owns a reference to each.
+/// - All before `unfinished`, or all if it is null, are complete.
+pub(super) struct Points {
+    root: bindings::rb_root,
+    unfinished: *mut bindings::rb_node,
+}
+
+// SAFETY: The nodes are parts of fences, which may be used on any CPU.
+unsafe impl Send for Points {}
+
+/// # Safety
+///
+/// `node` is that of a header, or null.
+unsafe fn header_of(node: *mut bindings::rb_node) -> Option<NonNull<Header>> {
+    if node.is_null() {
+        return None;
+    }
+    // SAFETY: By the function's contract; a header is not at address 0.
+    Some(unsafe {
+        NonNull::new_unchecked(node.byte_sub(offset_of!(Header, link)).cast::<Header>())
+    })
+}
+
+/// # Safety
+///
+/// `node` is in the tree.
+unsafe fn number(node: *mut bindings::rb_node) -> u64 {
+    // SAFETY: By the function's contract and the type invariants of the tree.
+    unsafe { Header::seqno(header_of(node).unwrap_unchecked()) }
+}
+
+impl Points {
+    pub(super) const fn new() -> Self {
+        // INVARIANT: There is none.
+        Self {
+            root: bindings::rb_root {
+                rb_node: ptr::null_mut(),
+            },
+            unfinished: ptr::null_mut(),
+        }
+    }
+
+    /// Adds a fence, whose reference becomes the tree's.
+    ///
+    /// # Safety
+    ///
+    /// The fence is valid, its number is set, and its link is not in use.
+    pub(super) unsafe fn insert(&mut self, header: NonNull<Header>) {
+        // SAFETY: By the function's contract and the type invariants.
+        unsafe {
+            let node = Header::node(header);
+            let seqno = Header::seqno(header);
+            let mut link = &raw mut self.root.rb_node;
+            let mut parent = ptr::null_mut();
+
+            while !(*link).is_null() {
+                parent = *link;
+                link = if seqno < number(parent) {
+                    &raw mut (*parent).rb_left
+                } else {
+                    &raw mut (*parent).rb_right
+                };
+            }
+            bindings::rb_link_node(node, parent, link);
+            bindings::rb_insert_color(node, &mut self.root);
+            if self.unfinished.is_null() || seqno < number(self.unfinished) {
+                self.unfinished = node;
+            }
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.root.rb_node.is_null()
+    }
+
+    pub(super) fn first(&self) -> Option<NonNull<Header>> {
+        // SAFETY: The tree is valid, by the type invariants.
+        unsafe { header_of(bindings::rb_first(&self.root)) }
+    }
+
+    /// The first one that was not complete when [`Self::due`] looked.
+    pub(super) fn unfinished(&self) -> Option<NonNull<Header>> {
+        // SAFETY: By the type invariants.
+        unsafe { header_of(self.unfinished) }
+    }
+
+    /// The one behind this.
+    ///
+    /// # Safety
+    ///
+    /// The fence is in the tree.
+    pub(super) unsafe fn after(&self, header: NonNull<Header>) -> Option<NonNull<Header>> {
+        // SAFETY: By the function's contract and the type invariants.
+        unsafe { header_of(bindings::rb_next(Header::node(header))) }
+    }
+
+    /// The last one whose number is not above `seqno`.
+    pub(super) fn last_up_to(&self, seqno: u64) -> Option<NonNull<Header>> {
+        let mut node = self.root.rb_node;
+        let mut found = ptr::null_mut();
+
+        // SAFETY: By the type invariants.
+        unsafe {
+            while !node.is_null() {
+                if number(node) <= seqno {
+                    found = node;
+                    node = (*node).rb_right;
+                } else {
+                    node = (*node).rb_left;
+                }
+            }
+            header_of(found)
+        }
+    }
+
+    /// The first one whose number is not below `seqno`.
+    pub(super) fn first_from(&self, seqno: u64) -> Option<NonNull<Header>> {
+        let mut node = self.root.rb_node;
+        let mut found = ptr::null_mut();
+
+        // SAFETY: By the type invariants.
+        unsafe {
+            while !node.is_null() {
+                if number(node) >= seqno {
+                    found = node;
+                    node = (*node).rb_left;
+                } else {
+                    node = (*node).rb_right;
+                }
+            }
+            header_of(found)
+        }
+    }
+
+    /// The first one if it is due to signal: it, and those that share its number, are
+    /// complete. Looks at `steps` fences at most, and takes off as many.
+    pub(super) fn due(&mut self, steps: &mut usize) -> Option<NonNull<Header>> {
+        // SAFETY: By the type invariants.
+        unsafe {
+            while let Some(header) = header_of(self.unfinished) {
+                if *steps == 0 || header.as_ref().outcome.load(Acquire) == PENDING {
+                    break;
+                }
+                *steps -= 1;
+                self.unfinished = bindings::rb_next(self.unfinished);
+            }
+            self.first().filter(|first| {
+                self.unfinished.is_null() || Header::seqno(*first) < number(self.unfinished)
+            })
+        }
+    }
+
+    /// Takes a fence; its reference becomes the caller's.
+    ///
+    /// # Safety
+    ///
+    /// The fence is in the tree, and the head lock is held.
+    pub(super) unsafe fn take(&mut self, header: NonNull<Header>) {
+        // SAFETY: By the function's contract and the type invariants.
+        unsafe {
+            let node = Header::node(header);
+
+            if self.unfinished == node {
+                self.unfinished = bindings::rb_next(node);
+            }
+            bindings::rb_erase(node, &mut self.root);
+        }
+    }
+}

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The pending fences of a timeline that numbers them: a queue.
+//!
+//! Who adds to it holds the tail lock and who takes from it the head lock, and mostly neither
+//! needs the other's. They meet where the last fence is taken.
+
+use super::Tail;
+use crate::{
+    header::Header,
+    lock::IrqLock, //
+};
+use core::ptr::{
+    self,
+    NonNull, //
+};
+use kernel::sync::atomic::{
+    Acquire,
+    Atomic,
+    Full,
+    Relaxed,
+    Release, //
+};
+
+/// The next fence of a queue, or null.
+pub(crate) type Next = Atomic<*mut Header>;
+
+/// # Invariants
+///
+/// - From `first` on each fence leads to the next, and the last to null; `last` is the last
+///   one, or null. What is being added is `last` before it can be reached.
+/// - What is in the queue is valid, and the queue owns a reference to it. While who has the head
+///   lock signals fences before he takes them, that is only so from the first on that is left;
+///   the last fence is taken before.
+pub(super) struct Queue {
+    first: Next,
+    last: Next,
+}
+
+impl Queue {
+    pub(super) const fn new() -> Self {
+        // INVARIANT: There is none.
+        Self {
+            first: Atomic::new(ptr::null_mut()),
+            last: Atomic::new(ptr::null_mut()),
+        }
+    }
+
+    /// Adds a fence, whose reference becomes the queue's.
+    ///
+    /// # Safety
+    ///
+    /// The tail lock is held. The fence is valid, and its link is not in use.
+    #[inline]
+    pub(super) unsafe fn push(&self, header: NonNull<Header>) {
+        // SAFETY: By the function's contract.
+        unsafe { Header::set_next(header) };
+        let before = self.last.xchg(header.as_ptr(), Full);
+
+        // INVARIANT: Now it can be reached. One that has been the last is not taken before
+        // what comes after it can be.
+        match NonNull::new(before) {
+            None => self.first.store(header.as_ptr(), Release),
+            // SAFETY: By the type invariants.
+            Some(before) => unsafe { Header::next(before) }.store(header.as_ptr(), Release),
+        }
+    }
+
+    /// The first fence.
+    ///
+    /// It stays there as long as the head lock is held.
+    #[inline]
+    pub(super) fn first(&self) -> Option<NonNull<Header>> {
+        NonNull::new(self.first.load(Acquire))
+    }
+
+    /// Takes the first fence; its reference becomes the caller's.
+    ///
+    /// # Safety
+    ///
+    /// The head lock is held, and `tail` is the tail lock; this is the first fence.
+    #[inline]
+    pub(super) unsafe fn take(&self, header: NonNull<Header>, tail: &IrqLock<Tail>) {
+        // SAFETY: By the function's contract.
+        unsafe {
+            match Self::after(header) {
+                Some(next) => self.take_before(next),
+                None => self.take_last(header, tail),
+            }
+        }
+    }
+
+    /// Takes all fences before this one.
+    ///
+    /// # Safety
+    ///
+    /// The head lock is held, and this fence is in the queue.
+    #[inline]
+    pub(super) unsafe fn take_before(&self, next: NonNull<Header>) {
+        self.first.store(next.as_ptr(), Relaxed);
+    }
+
+    /// Takes a fence behind which nothing was, and all before it.
+    ///
+    /// # Safety
+    ///
+    /// The head lock is held, and `tail` is the tail lock. The fence is in the queue, and when
+    /// this was looked at last, nothing was behind it.
+    #[inline]
+    pub(super) unsafe fn take_last(&self, header: NonNull<Header>, tail: &IrqLock<Tail>) {
+        self.first.store(ptr::null_mut(), Relaxed);
+        if self
+            .last
+            .cmpxchg(header.as_ptr(), ptr::null_mut(), Full)
+            .is_ok()
+        {
+            return;
+        }
+        // Another is just being added behind it.
+        drop(tail.lock());
+        // SAFETY: By the function's contract and the type invariants.
+        if let Some(next) = unsafe { Self::after(header) } {
+            self.first.store(next.as_ptr(), Relaxed);
+        }
+    }
+
+    /// The one behind this.
+    ///
+    /// # Safety
+    ///
+    /// The head lock is held, and the fence is in the queue.
+    #[inline]
+    pub(super) unsafe fn after(header: NonNull<Header>) -> Option<NonNull<Header>> {
+        // SAFETY: By the function's contract and the type invariants.
+        NonNull::new(unsafe { Header::next(header) }.load(Acquire))
+    }
+}
