@@ -60,8 +60,8 @@ pub(crate) const PENDING: i32 = 1;
 ///   `timeline` is valid. Seen clear inside an RCU read-side section, `timeline` stays valid
 ///   until that ends.
 /// - The flag is set by the timeline only, under its head lock or, where nobody else knows the
-///   fence yet, at publication, when it is on no timeline; and only after `outcome`. So what is said of a clear flag is true
-///   of a pending `outcome`.
+///   fence yet, at publication, when it is on no timeline; and only after `outcome`. So what is
+///   said of a clear flag is true of a pending `outcome`.
 /// - The fence's operations are cleared by the core a little after it has set the
 ///   flag, but before the timeline's reference is given up. Only then can the fence's data be
 ///   left to RCU, and only when the head lock has been let go can the timeline be, which

@@ -109,7 +109,13 @@ pub(crate) fn array_of<const N: usize>(
     let mut members = members.map(|fence| ARef::into_raw(fence).as_ptr().cast());
 
     // SAFETY: The references go to the callee, and that to the array is ours.
-    unsafe { owned(bindings::foreign_array(members.as_mut_ptr(), N as u32, context)) }
+    unsafe {
+        owned(bindings::foreign_array(
+            members.as_mut_ptr(),
+            N as u32,
+            context,
+        ))
+    }
 }
 
 /// What the foreign driver makes of these: a link with `fence` in it, whatever that
