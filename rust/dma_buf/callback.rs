@@ -75,8 +75,9 @@ use kernel::prelude::*;
 /// on any CPU, perhaps in hard interrupt context. The implementer ensures that
 ///
 /// - it does not sleep, and takes no lock that is ever held with interrupts on;
-/// - it neither signals a fence, nor registers or cancels a callback, nor drops
-///   what may be the registration, or the last reference to a fence;
+/// - it neither signals a fence, nor registers or cancels a callback, nor looks at what is
+///   pending on a context, nor drops a context, what may be the registration, or the last
+///   reference to a fence;
 /// - it leaves [`FenceCallback::function`] as it is;
 /// - a registration that is leaked, or given to another module, is over, because its
 ///   fence signals or it is cancelled, before a module goes that has this

@@ -80,7 +80,7 @@
 //!
 //! | May sleep, process context | Any context, with a fence's lock held too | Any, but with no fence's lock held |
 //! |---|---|---|
-//! | making contexts, allocations, work types; waiting; [`SyncFile::new`], [`SyncFileAllocation::new`]; [`FenceArray::new`], [`merge`], [`Fence::flatten`]; locking a [`Resv`], reserving slots | the flag test, error, timestamp, numbers, names, kinds, references, [`ContextNumbers::data`] | publishing, signalling, [`FenceChainAllocation::append`], [`FenceArrayAllocation::build`], [`dedup`], registering and cancelling callbacks, `is_signaled`, `status`, [`FenceSlot`], [`Fence::links`], [`Fence::find_seqno`], [`Fence::leaves`], [`Slot::add`], [`Resv::test_signaled`], [`Resv::fences_unlocked`] |
+//! | making contexts, allocations, work types; waiting; [`SyncFile::new`], [`SyncFileAllocation::new`]; [`FenceArray::new`], [`merge`], [`Fence::flatten`]; locking a [`Resv`], reserving slots | the flag test, error, timestamp, numbers, names, kinds, references, [`ContextNumbers::data`]; publishing | signalling, [`FenceContext::first_pending`] and its like, [`FenceChainAllocation::append`], [`FenceArrayAllocation::build`], [`dedup`], registering and cancelling callbacks, `is_signaled`, `status`, [`FenceSlot`], [`Fence::links`], [`Fence::find_seqno`], [`Fence::leaves`], [`Slot::add`], [`Resv::test_signaled`], [`Resv::fences_unlocked`] |
 //!
 //! References, in the second column, are all but the last: dropping that one is for
 //! the third. "Any context" is any but NMI. With `PREEMPT_RT`, where spinlocks sleep, it is
@@ -104,11 +104,10 @@
 //!                                  L, and tail locks by publishing
 //! ```
 //!
-//! - With a lock L held that callbacks take, a driver may publish, and ask what the second column
-//!   above names. It must not signal or cancel, register or cancel callbacks, or drop a context.
-//! - A callback may take such a lock, publish on any context, also its own, and have an
-//!   [`IrqWork`] or a [`Work`] run. It must not signal a fence of a context from which the
-//!   fence that signals can be reached again; [`Forward`] does that from an irq_work.
+//! - With a lock L held that callbacks take, a driver may do what the second column above names,
+//!   such as publish, and nothing of the third.
+//! - A callback may take such a lock, publish on any context, also its own, and queue an
+//!   [`IrqWork`] or a [`Work`], which then signal: a callback must not. [`Forward`] does so.
 //! - Interrupts are off for as long as it takes to signal 256 fences: what there is more of is
 //!   left to the next piece.
 //!

@@ -59,9 +59,9 @@ pub(crate) const PENDING: i32 = 1;
 ///   who holds its head lock, and signals it under that; either owns a reference, and
 ///   `timeline` is valid. Seen clear inside an RCU read-side section, `timeline` stays valid
 ///   until that ends.
-/// - The flag is set by the timeline only, under its head lock or, where nobody else knows the
-///   fence yet, at publication, when it is on no timeline; and only after `outcome`. So what is
-///   said of a clear flag is true of a pending `outcome`.
+/// - Only the timeline sets the flag, and it sets `outcome` before: so what is said of a clear
+///   flag is true of a pending `outcome`. It holds its head lock, except for a fence that signals
+///   as it is published: nobody has got that one yet, and it is not pending.
 /// - The fence's operations are cleared by the core a little after it has set the
 ///   flag, but before the timeline's reference is given up. Only then can the fence's data be
 ///   left to RCU, and only when the head lock has been let go can the timeline be, which

@@ -45,8 +45,9 @@
 //!                                         a driver's lock L, and publishing
 //! ```
 //!
-//! Only signalling takes the head lock, so a driver may hold its lock L while it
-//! publishes, and take L in a callback. It must not hold L while it signals.
+//! Publishing does not take the head lock, so a driver may hold its lock L while it publishes,
+//! and take L in a callback. It must not hold L while it signals, or looks at what is pending,
+//! which may take the head lock.
 //!
 //! An operation of the driver's, which the core may call with the fence's lock held,
 //! only notes its finding in the fence, and has the `reap` irq_work complete it
@@ -115,7 +116,7 @@ struct Tail {
     is_plain: bool,
     /// The watchdog is started, or its function is about to look at what is pending.
     watched: bool,
-    /// Those that are pending, where the user picks the numbers.
+    /// The pending fences of a timeline whose user picks the numbers.
     points: Points,
 }
 
@@ -237,7 +238,7 @@ impl Timeline {
             tail.is_plain = false;
         }
         self.signal_up_to(u64::MAX, ECANCELED.to_errno());
-        // Nothing is pending any more, so nobody starts the timer again.
+        // The timer is not started again: nothing is pending, and nothing comes.
         let patrol = core::mem::replace(&mut self.head.lock().patrol, Patrol::DONE);
 
         drop(patrol);

@@ -98,36 +98,34 @@ mod tests {
         KBox::pin_init(FenceCallbackRegistration::new(), GFP_KERNEL)
     }
 
-    #[test]
-    fn on_another_context() -> Result {
-        let driver = Driver::new()?;
-        let other = fixture::context()?;
+    /// Signals a job whose callback takes the driver's lock.
+    fn signal_with_callback(driver: &Arc<Driver>, job: DriverFence<Mock>) -> Result {
         let mut locks = registration()?;
 
-        assert!(driver.submit(&other)?.signal(Ok(())));
-        let job = next(&driver.context)?;
         locks
             .as_mut()
             .register(job.as_fence(), Locks(driver.clone()))
             .map_err(|_| EBUSY)?;
-        assert!(job.signal(Ok(())));
-        assert_eq!(driver.seen(), 1);
+        ensure!(job.signal(Ok(())));
+        ensure!(driver.seen() == 1);
         Ok(())
+    }
+
+    #[test]
+    fn on_another_context() -> Result {
+        let driver = Driver::new()?;
+        let other = fixture::context()?;
+
+        assert!(driver.submit(&other)?.signal(Ok(())));
+        signal_with_callback(&driver, next(&driver.context)?)
     }
 
     #[test]
     fn on_the_same_context() -> Result {
         let driver = Driver::new()?;
-        let mut locks = registration()?;
         let job = driver.submit(&driver.context)?;
 
-        locks
-            .as_mut()
-            .register(job.as_fence(), Locks(driver.clone()))
-            .map_err(|_| EBUSY)?;
-        assert!(job.signal(Ok(())));
-        assert_eq!(driver.seen(), 1);
-        Ok(())
+        signal_with_callback(&driver, job)
     }
 
     /// A point that has passed signals as it is published.
@@ -135,15 +133,9 @@ mod tests {
     fn of_a_point_that_has_passed() -> Result {
         let driver = Driver::new()?;
         let points = fixture::points()?;
-        let mut locks = registration()?;
         let job = points.new_fence_at(points.new_fence_allocation(())?, 5)?;
 
-        locks
-            .as_mut()
-            .register(job.as_fence(), Locks(driver.clone()))
-            .map_err(|_| EBUSY)?;
-        assert!(job.signal(Ok(())));
-
+        signal_with_callback(&driver, job)?;
         let memory = points.new_fence_allocation(())?;
         let guard = driver.lock.lock();
         let late = points.new_fence_at(memory, 4)?;

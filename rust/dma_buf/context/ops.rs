@@ -20,7 +20,7 @@ use kernel::{
 /// They may run at the same time on several CPUs, with interrupts off and with
 /// the fence's lock held, so they must neither sleep, nor take a lock that is
 /// held elsewhere with interrupts on, nor use the context or a handle of the
-/// fence to signal.
+/// fence to signal, or to look at what is pending.
 ///
 /// # Order
 ///

@@ -47,18 +47,20 @@ pub(crate) unsafe fn put_two(fence: *mut bindings::dma_fence) {
     unsafe { bindings::dma_buf_rs_dma_fence_put_many(fence, 2) }
 }
 
-/// Signals a fence of ours that nobody else knows yet: with whatever lock held, lockdep is
-/// told of no order.
+/// Signals a fence of ours that has just been initialised, and that nobody has got yet.
+///
+/// It takes the fence's lock without waiting, so lockdep records no order between that and the
+/// locks that are held.
 ///
 /// # Safety
 ///
-/// As for [`signal_own`], and nobody else has the fence's lock.
+/// As for [`signal_own`], and nobody has got the fence.
 pub(crate) unsafe fn signal_unknown(fence: *mut bindings::dma_fence, error: i32) {
     // SAFETY: The lock is inside the fence, which is valid.
     unsafe {
         let lock = (&raw mut (*fence).__bindgen_anon_1).cast::<bindings::spinlock_t>();
 
-        // By the function's contract it is free.
+        // Nobody can hold it, by the function's contract.
         if bindings::spin_trylock(lock) != 0 {
             (*fence).error = error;
             bindings::dma_fence_signal_timestamp_locked(fence, bindings::ktime_get());

@@ -2,7 +2,10 @@
 
 //! How the fences of a timeline are completed: in order.
 
-use super::Timeline;
+use super::{
+    Timeline,
+    PIECE, //
+};
 use crate::{
     bindings,
     fence,
@@ -158,7 +161,7 @@ impl Timeline {
             // SAFETY: The head lock is held, and the fence has not signalled.
             unsafe { this.timestamp.get().write(timestamp) };
             if timeline.options.points {
-                timeline.drain(&head);
+                timeline.drain(&head, PIECE);
             }
             return Completed::Done;
         }
@@ -176,7 +179,7 @@ impl Timeline {
         }
         // Mostly the next one is not done.
         if timeline.is_first_done() {
-            timeline.drain(&head);
+            timeline.drain(&head, PIECE - 1);
         }
         Completed::Signaled
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How the fences of a timeline signal: from the first on, in order, and so many with
-//! interrupts off.
+//! How the fences of a timeline signal: in order, and at most [`PIECE`] of them before interrupts
+//! are on again.
 
 use super::{
     Head,
@@ -62,10 +62,10 @@ impl Timeline {
         Some(header)
     }
 
-    /// Signals what is complete from the front on; if that is more than a piece, `reap` goes
-    /// on with it. Says how many, and whether it does.
-    pub(super) fn drain(&self, head: &IrqGuard<'_, Head>) -> (usize, bool) {
-        let done = self.drain_piece(head);
+    /// Signals what is complete from the front on; if there are more than `most`, `reap` goes
+    /// on with them. Says how many have signalled, and whether `reap` goes on.
+    pub(super) fn drain(&self, head: &IrqGuard<'_, Head>, most: usize) -> (usize, bool) {
+        let done = self.drain_queue_or_points(head, most);
 
         if self.options.points {
             self.tail.lock_with(head).settle();
@@ -73,18 +73,18 @@ impl Timeline {
         done
     }
 
+    /// [`Self::drain`], but for what points need at the end.
     #[inline(never)]
-    fn drain_piece(&self, head: &IrqGuard<'_, Head>) -> (usize, bool) {
+    fn drain_queue_or_points(&self, head: &IrqGuard<'_, Head>, most: usize) -> (usize, bool) {
         let mut steps = PIECE;
         let mut now = 0;
 
-        for count in 0..PIECE {
+        for count in 0..most {
             let Some(header) = self.take_due(head, &mut steps) else {
                 return (count, self.continue_if(steps == 0));
             };
 
-            // Whoever completes a fence that is not the first mostly finds that
-            // the first is not complete, and needs no clock.
+            // Mostly the first fence is not complete, and the clock need not be read.
             if now == 0 {
                 // SAFETY: Any context.
                 now = unsafe { bindings::ktime_get() };
@@ -101,11 +101,11 @@ impl Timeline {
                 Header::release(header, self.drop_data);
             }
         }
-        (PIECE, self.continue_if(true))
+        (most, self.continue_if(true))
     }
 
-    /// What of a piece has expired, and has been completed now: up to which number, how many,
-    /// and whether more is left.
+    /// Completes with `ETIME` what is pending up to number `late`, a piece at most. Returns up to
+    /// which number that was, how many fences it completed, and whether more are left.
     pub(super) fn expire(&self, head: &IrqGuard<'_, Head>, late: u64) -> (u64, usize, bool) {
         let error = ETIME.to_errno();
 
@@ -121,7 +121,7 @@ impl Timeline {
         let more = count == PIECE;
 
         if !more {
-            self.drain(head);
+            self.drain(head, PIECE - count);
         }
         (self.tail.lock_with(head).taken, count - done, more)
     }
@@ -140,7 +140,7 @@ impl Timeline {
     pub(super) fn drain_all(&self) {
         let head = self.head.lock();
 
-        self.drain(&head);
+        self.drain(&head, PIECE);
     }
 
     /// Takes the first point if its number is not above `seqno`.
@@ -224,8 +224,7 @@ impl Timeline {
         }
     }
 
-    /// [`Self::signal_queue`], of points.
-    /// Also says how many were complete before.
+    /// [`Self::signal_queue`] of points. Also says how many of them were complete before.
     #[inline(never)]
     fn signal_points(&self, head: &IrqGuard<'_, Head>, seqno: u64, result: i32) -> (usize, usize) {
         // SAFETY: Any context.
@@ -282,7 +281,7 @@ impl Timeline {
     ///
     /// # Safety
     ///
-    /// The head lock is held, and the fence has just been taken.
+    /// As for [`Self::signal_taken`], with the head lock held.
     #[cold]
     #[inline(never)]
     unsafe fn signal_done(&self, header: NonNull<Header>, error: i32, now: i64) {
@@ -302,8 +301,8 @@ impl Timeline {
         self.signal_queue(head, seqno, result, self.drop_data)
     }
 
-    /// Signals a piece of what is up to a sequence number, and, after the last of it, what is
-    /// complete behind it. Says how many, and whether something is left to do.
+    /// Signals what is pending up to a sequence number, a piece at most; if that was all of it,
+    /// also what is complete behind it. Says how many, and whether something is left to do.
     #[inline(always)]
     pub(super) fn signal_piece(
         &self,
@@ -325,7 +324,7 @@ impl Timeline {
         }
         // What is done behind it is not left until somebody else comes.
         if self.options.points || self.is_first_done() {
-            return (count + self.drain(head).0, false);
+            return (count + self.drain(head, PIECE - count).0, false);
         }
         (count, false)
     }

@@ -160,8 +160,8 @@ impl Points {
         }
     }
 
-    /// The first one if it is due to signal: it, and those that share its number, are
-    /// complete. Looks at `steps` fences at most, and takes off as many.
+    /// The first fence, if it may signal: it is complete, and so are all that share its number.
+    /// Looks at `steps` fences at most, and subtracts how many it has looked at.
     pub(super) fn due(&mut self, steps: &mut usize) -> Option<NonNull<Header>> {
         // SAFETY: By the type invariants.
         unsafe {

@@ -102,8 +102,9 @@ impl Timeline {
     #[inline(never)]
     unsafe fn add_rarely(&self, mut tail: IrqGuard<'_, Tail>, header: NonNull<Header>, seqno: u64) {
         tail.last = tail.last.max(seqno);
-        // SAFETY: By the function's contract. The tail lock is held, also where the timeline
-        // turns out not to be closed.
+        // SAFETY: By the function's contract. The operations are only used after the test that
+        // the timeline is not closed, with the tail lock held. What is published at once is on
+        // no timeline.
         unsafe {
             if tail.closed {
                 self.init(header, seqno, &CLOSED_OPS.fence);
@@ -131,7 +132,8 @@ impl Timeline {
         }
     }
 
-    /// Signals a fence that nobody else knows, and that is on no timeline.
+    /// Signals a fence that has just been initialised: nobody has got it yet, and it is neither
+    /// in the queue nor in the tree.
     ///
     /// # Safety
     ///

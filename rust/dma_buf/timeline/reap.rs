@@ -106,7 +106,7 @@ impl Timeline {
     /// To be called inside an RCU read-side section.
     fn drain_and_next(&self, left: &mut usize) -> Option<(NonNull<Header>, PollFn)> {
         let head = self.head.lock();
-        let (count, more) = self.drain(&head);
+        let (count, more) = self.drain(&head, (*left).max(1));
 
         if more {
             return None;
@@ -130,7 +130,7 @@ impl Timeline {
         self.first_unfinished(&head).map(|header| (header, poll))
     }
 
-    /// The first fence that is not complete, unless that is far.
+    /// The first fence that was not complete when [`Self::drain`] looked.
     fn first_unfinished(&self, head: &IrqGuard<'_, Head>) -> Option<NonNull<Header>> {
         if self.options.points {
             return self.tail.lock_with(head).points.unfinished();

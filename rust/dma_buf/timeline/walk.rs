@@ -113,10 +113,9 @@ impl Timeline {
 
     /// The pending fence with this number, if there is one; of several, the last.
     pub(crate) fn pending_at(&self, seqno: u64) -> Option<ARef<fence::Fence>> {
-        // SAFETY, here and below: What is pending is valid, and the timeline has a reference
-        // that it keeps while the lock is held.
         let fence_of = |header: NonNull<Header>| -> ARef<fence::Fence> {
-            // SAFETY: As above.
+            // SAFETY: It is called with the lock held under which the fence was found pending;
+            // the timeline keeps its reference meanwhile.
             unsafe { fence::Fence::from_raw(Header::as_fence(header)) }.into()
         };
         let mut found = None;
@@ -127,12 +126,12 @@ impl Timeline {
             return tail
                 .points
                 .last_up_to(seqno)
-                // SAFETY: As above.
+                // SAFETY: What is pending is valid, and the tail lock is held.
                 .filter(|last| unsafe { Header::seqno(*last) } == seqno)
                 .map(fence_of);
         }
         self.for_each_pending(seqno, |header| {
-            // SAFETY: As above.
+            // SAFETY: What is pending is valid, and the head lock is held.
             let number = unsafe { Header::seqno(header) };
 
             if number == seqno {

@@ -212,8 +212,8 @@ impl Timeline {
         this.rest_or_start(&mut head, now);
         drop(head);
         if let Some((seqno, count)) = expired.filter(|(_, count)| *count != 0) {
-            // SAFETY: `sync` waits for this function, and what closed the timeline, if it is by
-            // now, found the timer busy. The operations are for this timeline.
+            // SAFETY: This is the timer's function, and `sync` waits for it before the module of
+            // the operations goes. They are for this timeline.
             unsafe {
                 if let Some(expired) = this.ops().expired {
                     expired(NonNull::from(this), seqno, count);
