@@ -16,7 +16,7 @@ complaints_memory() {
 		cd /sys/kernel/debug/fail_page_alloc
 		echo 10 > min-order; echo 100 > probability; echo -1 > times
 		insmod /vm_complain.ko what=pages && dmesg | grep "forcing a failure"'
-	check "notices: a leak of a module that was loaded beforehand" 126 "leak+0x" \
+	check "notices: a leak of a module that was loaded beforehand" 126 " leak (" \
 		--module "$ko what=leak" -- true
 }
 
