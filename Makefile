@@ -6,14 +6,14 @@
 KERNEL ?=
 SUITES ?=
 UPDATE :=
-export KDIR KSRC KERNEL TEST DRY_RUN SOAK DEBUG_INFO V
+export KDIR KSRC KERNEL TEST JOBS DRY_RUN SOAK DEBUG_INFO V
 
 # SUITE=, say, would go unnoticed, and everything be run.
-KNOWN := KERNEL= SUITES= TEST= KDIR= KSRC= SOAK= DEBUG_INFO= DRY_RUN= UPDATE= V= \
+KNOWN := KERNEL= SUITES= TEST= JOBS= KDIR= KSRC= SOAK= DEBUG_INFO= DRY_RUN= UPDATE= V= \
 	KSRC_SHA256= KSRC_UNVERIFIED= DEBIAN_MIRROR= DMA_BUF_RS_CACHE= XDG_CACHE_HOME= TMPDIR=
 $(foreach v,$(filter-out $(patsubst %=,%,$(KNOWN)),$(.VARIABLES)),$(if \
 	$(filter command,$(firstword $(origin $(v)))),\
-	$(error There is no $(v)=, but $(wordlist 1,7,$(KNOWN)) (make help explains))))
+	$(error There is no $(v)=, but $(wordlist 1,8,$(KNOWN)) (make help explains))))
 
 # Nor would these, where they say nothing.
 only-for = $(if $(filter command,$(origin $(1))),$(if $(filter-out $(2),$(MAKECMDGOALS)),\
@@ -21,6 +21,7 @@ only-for = $(if $(filter command,$(origin $(1))),$(if $(filter-out $(2),$(MAKECM
 $(call only-for,DRY_RUN,setup)
 $(call only-for,KERNEL,run kernel modules shell test)
 $(call only-for,TEST,test)
+$(call only-for,JOBS,test)
 $(call only-for,UPDATE,bench)
 
 .DEFAULT_GOAL := help

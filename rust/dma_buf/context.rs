@@ -61,17 +61,14 @@ unsafe impl<T: FenceContextOps> Registered for Inner<T> {
     }
 }
 
-/// A timeline of a driver: fences that complete in the order in which they are
-/// published.
+/// A timeline of a driver: its fences signal in the order in which they are published.
 ///
-/// When a context is dropped, what is pending on it is cancelled: it signals
-/// with `ECANCELED`. Its data is dropped, and its memory freed, a grace period
-/// later, in softirq context.
+/// Dropping a context cancels its pending fences: they signal with `ECANCELED`. Its data is
+/// dropped, and its memory freed, a grace period later, in softirq context.
 ///
-/// A context belongs to the module whose code makes it. When that goes, what is
-/// pending is cancelled, too, if the context was leaked, or given to another module;
-/// there, what is published on it from then on is cancelled at once. It is never
-/// freed then.
+/// A context belongs to the module whose code makes it. When that module goes, the pending fences
+/// of a context that was leaked, or given to another module, are cancelled as well, and so is each
+/// fence that the other module publishes on it afterwards. Such a context is never freed.
 ///
 /// # Examples
 ///
@@ -88,9 +85,9 @@ unsafe impl<T: FenceContextOps> Registered for Inner<T> {
 ///
 /// let ring = FenceContext::new(c"mygpu", c"ring 0", Ring)?;
 ///
-/// // May sleep and fail: before the job is committed.
+/// // This may sleep and fail, so it comes before the job is committed.
 /// let memory = ring.new_fence_allocation(())?;
-/// // Cannot fail: when it is.
+/// // This cannot fail.
 /// let job = ring.new_fence(memory);
 /// let fence = job.fence();
 /// assert_eq!(fence.status(), Status::Pending);
@@ -105,11 +102,12 @@ pub struct FenceContext<T: FenceContextOps> {
 }
 
 impl<T: FenceContextOps> FenceContext<T> {
-    /// Makes a context, whose first fence gets the sequence number 1.
+    /// Makes a context whose first fence gets the sequence number 1.
     ///
-    /// Both names, which are copied, show in `/sys/kernel/debug`, in traces and in
-    /// what user space is told. Process context, may sleep. Fails with `ENOMEM`, or as `data`
-    /// does.
+    /// Both names are copied. User space sees them in `/sys/kernel/debug`, in traces and in
+    /// `SYNC_IOC_FILE_INFO`. Fails with `ENOMEM`, or as `data` does.
+    ///
+    /// Context: process; may sleep.
     ///
     /// C function: `dma_fence_context_alloc()`
     pub fn new<E>(
@@ -123,7 +121,9 @@ impl<T: FenceContextOps> FenceContext<T> {
         Self::with_options(driver_name, timeline_name, ContextOptions::new(), data)
     }
 
-    /// [`Self::new`] with options.
+    /// Makes a context as [`Self::new`] does, with options.
+    ///
+    /// Context: process; may sleep.
     pub fn with_options<E>(
         driver_name: &CStr,
         timeline_name: &CStr,
@@ -173,15 +173,17 @@ impl<T: FenceContextOps> FenceContext<T> {
         &self.inner.get().timeline
     }
 
-    /// The number of the context, unique in the running system.
+    /// The number of the context, which is unique in the running system.
+    ///
+    /// Context: any.
     #[inline]
     pub fn context(&self) -> u64 {
         self.timeline().context()
     }
 
-    /// Allocates a fence with its data.
+    /// Allocates a fence with the driver's data in it. Fails with `ENOMEM`.
     ///
-    /// Process context, may sleep. Fails with `ENOMEM`.
+    /// Context: process; may sleep.
     #[inline]
     pub fn new_fence_allocation(&self, data: T::FenceData) -> Result<DriverFenceAllocation<T>> {
         DriverFenceAllocation::new(data, GFP_KERNEL)
@@ -189,18 +191,18 @@ impl<T: FenceContextOps> FenceContext<T> {
 
     /// Publishes a fence with the next sequence number.
     ///
-    /// From here on, whoever gets hold of the fence may wait for it, so its
-    /// signal must come, and nothing that it depends on may wait for memory.
+    /// From here on others may wait for the fence, so it must signal, and nothing that it depends
+    /// on may wait for memory.
     ///
-    /// Any context. A lock may be held that callbacks or operations take.
+    /// Context: any. Locks that callbacks or operations take may be held.
     ///
     /// C function: `dma_fence_init64()`
     #[inline]
     pub fn new_fence(&self, memory: DriverFenceAllocation<T>) -> DriverFence<T> {
         let fence = memory.into_inner();
 
-        // SAFETY: The allocation owned the fence, which is of the type that this
-        // context's operations are for.
+        // SAFETY: The allocation owned the fence, which is of the type that this context's
+        // operations are for.
         unsafe { self.timeline().publish(fence.cast()) };
         // SAFETY: It is published, and the caller's reference is ours.
         unsafe { DriverFence::from_inner(fence) }
@@ -208,15 +210,15 @@ impl<T: FenceContextOps> FenceContext<T> {
 
     /// Publishes a fence with a sequence number of the caller's choice.
     ///
-    /// On a context of [points](ContextOptions::points), numbers may come in any order, and
-    /// more than once; fences with the same number signal together. If this number, or a
-    /// higher one, has signalled already, so has the fence, or it does so soon: a
-    /// context is ordered. The cost grows with the logarithm of the number of pending fences.
+    /// On a context of [points](ContextOptions::points), numbers may come in any order, and more
+    /// than once: fences with the same number signal together. If a fence with this number, or a
+    /// higher one, has signalled, so does this fence, now or soon: a context is ordered. Takes
+    /// time logarithmic in the number of pending fences.
     ///
-    /// On any other context, a number that is not above the last one, or above 2^63 - 1, is an
-    /// error, and the memory comes back.
+    /// On any other context, a number must be above all earlier ones and below 2^63. Otherwise
+    /// this fails and returns the memory.
     ///
-    /// Any context, as for [`Self::new_fence`].
+    /// Context: any. Locks that callbacks or operations take may be held.
     pub fn new_fence_at(
         &self,
         memory: DriverFenceAllocation<T>,
@@ -224,8 +226,8 @@ impl<T: FenceContextOps> FenceContext<T> {
     ) -> Result<DriverFence<T>, SeqnoError<T>> {
         let fence = memory.into_inner();
 
-        // SAFETY: The allocation owned the fence, which is of the type that this
-        // context's operations are for.
+        // SAFETY: The allocation owned the fence, which is of the type that this context's
+        // operations are for.
         if unsafe { self.timeline().publish_at(fence.cast(), seqno) } {
             // SAFETY: It is published, and the caller's reference is ours.
             Ok(unsafe { DriverFence::from_inner(fence) })
@@ -237,65 +239,108 @@ impl<T: FenceContextOps> FenceContext<T> {
         }
     }
 
-    /// Completes the pending fence with this sequence number, as
-    /// [`DriverFence::signal`] does, and says whether there was one that was not
-    /// complete.
+    /// Returns the sequence number of which a piece of hardware has reported the lower 32 bits:
+    /// the highest one up to the last published that ends in them. `None` if there is none, as
+    /// then the hardware has reported a job that it was not given.
     ///
-    /// Any context. The cost grows with the number of pending fences before it.
-    pub fn signal_one(&self, seqno: u64, result: Result) -> bool {
+    /// Less than 2^32 fences may be pending.
+    ///
+    /// Context: any.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use dma_buf::{ContextOptions, FenceContext, FenceContextOps};
+    /// use kernel::prelude::*;
+    ///
+    /// struct Ring;
+    ///
+    /// #[vtable]
+    /// impl FenceContextOps for Ring {
+    ///     type FenceData = ();
+    /// }
+    ///
+    /// let options = ContextOptions::new().first_seqno(0xffff_ffff)?;
+    /// let ring = FenceContext::with_options(c"mygpu", c"ring 0", options, Ring)?;
+    /// ring.new_fence(ring.new_fence_allocation(())?).detach();
+    /// ring.new_fence(ring.new_fence_allocation(())?).detach();
+    ///
+    /// // The interrupt handler reads 0 from the ring: the register has wrapped.
+    /// let done = ring.extend_seqno(0).ok_or(EIO)?;
+    /// assert_eq!(done, 0x1_0000_0000);
+    /// assert_eq!(ring.signal_up_to(done), 2);
+    /// assert_eq!(ring.extend_seqno(1), Some(1));
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn extend_seqno(&self, seqno: u32) -> Option<u64> {
+        let last = self.timeline().last_seqno();
+
+        last.checked_sub((last as u32).wrapping_sub(seqno).into())
+    }
+
+    /// Completes the pending fence with this sequence number, as [`DriverFence::signal`] does.
+    /// Returns `false` if there is none, or it is done.
+    ///
+    /// Takes time linear in the number of pending fences before it.
+    ///
+    /// Context: any; no fence lock held, and no lock that a callback takes.
+    pub fn signal_seqno(&self, seqno: u64, result: Result) -> bool {
         self.timeline().complete_seqno(seqno, errno(result))
     }
 
-    /// Signals all pending fences up to and including sequence number `seqno`,
-    /// with success where they were not done with another result, and says how
-    /// many.
+    /// Signals all pending fences up to and including sequence number `seqno`: with success,
+    /// unless they are done with another result. Returns their number.
     ///
-    /// Any context. Interrupts are on again after each 256 fences, if they were before; who
-    /// has them off can bound it by `seqno`, see [`Self::first_pending_seqno`].
+    /// Interrupts are on again after each 256 fences. A caller that has them off can limit how
+    /// many there are by `seqno`, see [`Self::first_pending_seqno`].
+    ///
+    /// Context: any; no fence lock held, and no lock that a callback takes.
     pub fn signal_up_to(&self, seqno: u64) -> usize {
         self.timeline().signal_up_to(seqno, 0)
     }
 
-    /// [`Self::signal_up_to`] with `error` instead of success.
+    /// Signals fences as [`Self::signal_up_to`] does, with `error` instead of success.
     ///
-    /// Any context.
+    /// Context: any; no fence lock held, and no lock that a callback takes.
     pub fn cancel_up_to(&self, seqno: u64, error: Error) -> usize {
         self.timeline().signal_up_to(seqno, error.to_errno())
     }
 
-    /// The sequence number of the first pending fence, if there is one.
+    /// Signals all pending fences as [`Self::cancel_up_to`] does.
     ///
-    /// Any context, but neither in a callback of this context nor with a lock held that one takes.
-    pub fn first_pending_seqno(&self) -> Option<u64> {
-        self.timeline().first_seqno()
+    /// Context: any; no fence lock held, and no lock that a callback takes.
+    pub fn cancel_all(&self, error: Error) -> usize {
+        self.timeline().signal_up_to(u64::MAX, error.to_errno())
     }
 
-    /// The pending fence with this sequence number, if there is one; of several, the one
+    /// Returns the sequence number of the first pending fence, if there is one.
+    ///
+    /// Context: any, but not a callback of this context, and no lock held that a callback takes.
+    pub fn first_pending_seqno(&self) -> Option<u64> {
+        self.timeline().first_pending_seqno()
+    }
+
+    /// Returns the pending fence with this sequence number, if there is one; of several, the one
     /// that was published last.
     ///
-    /// Any context, but neither in a callback of this context nor with a lock held that one takes.
-    /// The cost grows with the number of pending fences before it, or, on a context of points,
-    /// with its logarithm.
-    pub fn pending_at(&self, seqno: u64) -> Option<ARef<Fence>> {
-        self.timeline().pending_at(seqno)
+    /// Takes time linear in the number of pending fences before it, or logarithmic on a context of
+    /// points.
+    ///
+    /// Context: any, but not a callback of this context, and no lock held that a callback takes.
+    pub fn find_pending(&self, seqno: u64) -> Option<ARef<Fence>> {
+        self.timeline().find_pending(seqno)
     }
 
     /// Fills `fences` with the first pending fences, in order, as far as it has room.
     ///
-    /// Any context, but neither in a callback of this context nor with a lock held that one takes.
-    pub fn first_pending(&self, fences: &mut KVec<ARef<Fence>>) {
-        self.timeline().first_pending(fences)
-    }
-
-    /// [`Self::cancel_up_to`] the last one.
-    ///
-    /// Any context.
-    pub fn cancel_all(&self, error: Error) -> usize {
-        self.timeline().signal_up_to(u64::MAX, error.to_errno())
+    /// Context: any, but not a callback of this context, and no lock held that a callback takes.
+    pub fn pending(&self, fences: &mut KVec<ARef<Fence>>) {
+        self.timeline().pending(fences)
     }
 }
 
-/// The sequence number is not above the last one of the context, or above 2^63 - 1.
+/// The error of [`FenceContext::new_fence_at`]: the sequence number is not above the last one of
+/// the context, or not below 2^63.
 ///
 /// # Examples
 ///
@@ -311,10 +356,10 @@ impl<T: FenceContextOps> FenceContext<T> {
 /// # let ring = FenceContext::new(c"mygpu", c"ring 0", Ring)?;
 ///
 /// let first = ring.new_fence_at(ring.new_fence_allocation(())?, 5);
-/// assert!(first.is_ok_and(|job| job.signal(Ok(()))));
+/// first?.signal(Ok(()));
 /// let late = ring.new_fence(ring.new_fence_allocation(())?);
 ///
-/// // Numbers are given out now, so one that has passed is refused, and nothing is lost.
+/// // 6 was given out meanwhile, so it is refused, and the memory comes back.
 /// let Err(SeqnoError(memory)) = ring.new_fence_at(ring.new_fence_allocation(())?, 6) else {
 ///     return Err(EINVAL);
 /// };

@@ -217,7 +217,8 @@ pub use context::{
 pub use driver_fence::{
     DriverFence,
     DriverFenceAllocation,
-    DriverFenceBorrow, //
+    DriverFenceBorrow,
+    SignalOutcome, //
 };
 pub use fence::{
     AsFence,

@@ -5,6 +5,7 @@
 use crate::{
     context::FenceContextOps,
     fence::{
+        self,
         errno,
         Fence,
         Leaf, //
@@ -12,10 +13,14 @@ use crate::{
     header::{
         self,
         FenceData,
-        Header, //
+        Header,
+        PENDING, //
     },
     slab,
-    timeline::Timeline, //
+    timeline::{
+        Completed,
+        Timeline, //
+    }, //
 };
 use core::{
     marker::PhantomData,
@@ -31,7 +36,11 @@ use kernel::{
     bindings::rcu_callback_t,
     ffi::c_void,
     prelude::*,
-    sync::aref::ARef,
+    sync::{
+        aref::ARef,
+        atomic::Relaxed,
+        rcu, //
+    },
     time::{
         hrtimer::HrTimerExpires,
         Instant,
@@ -40,10 +49,9 @@ use kernel::{
     types::ForeignOwnable, //
 };
 
-/// The memory of a fence, with the driver's data in it, before anybody can see
-/// it.
+/// The memory of a fence with the driver's data in it, before the fence is published.
 ///
-/// Dropped, it drops the data and is gone.
+/// Dropping it drops the data and frees the memory.
 ///
 /// # Examples
 ///
@@ -57,7 +65,7 @@ use kernel::{
 /// # }
 /// # let ring = FenceContext::new(c"mygpu", c"ring 0", Ring)?;
 ///
-/// // May fail, so it comes before anything is committed; the data can still change.
+/// // It may fail, so it comes before the job is committed. The data can still change.
 /// let mut memory = ring.new_fence_allocation(7)?;
 /// *memory.data_mut() += 1;
 ///
@@ -77,9 +85,9 @@ unsafe impl<T: FenceContextOps> Send for DriverFenceAllocation<T> {}
 unsafe impl<T: FenceContextOps> Sync for DriverFenceAllocation<T> {}
 
 impl<T: FenceContextOps> DriverFenceAllocation<T> {
-    /// Allocates a fence.
+    /// Allocates a fence. Fails with `ENOMEM`.
     ///
-    /// Context: what `flags` say. Fails with `ENOMEM`.
+    /// Context: as `flags` say.
     #[inline]
     pub fn new(data: T::FenceData, flags: Flags) -> Result<Self> {
         let memory = slab::kmalloc::<FenceData<T::FenceData>>(flags)?;
@@ -94,16 +102,16 @@ impl<T: FenceContextOps> DriverFenceAllocation<T> {
         Ok(Self { inner })
     }
 
-    /// The data.
+    /// The driver's data.
     ///
-    /// Any context.
+    /// Context: any.
     pub fn data(&self) -> &T::FenceData {
         &self.inner.data
     }
 
-    /// The data, which nobody else sees yet.
+    /// The driver's data, to change it.
     ///
-    /// Any context.
+    /// Context: any.
     pub fn data_mut(&mut self) -> &mut T::FenceData {
         &mut self.inner.data
     }
@@ -141,20 +149,31 @@ impl<T: FenceContextOps> Drop for DriverFenceAllocation<T> {
     }
 }
 
-/// The one handle that can signal a fence.
+/// What came of [`DriverFence::signal`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignalOutcome {
+    /// The fence has signalled.
+    Signaled,
+    /// The fence is done. It signals as soon as all fences before it in its context have.
+    InTurn,
+    /// The fence had been completed before, and that result stays: the context was told to signal
+    /// or cancel it, its timeout has passed, or an operation of the driver has found it to be
+    /// done.
+    TooLate,
+}
+
+/// The unique handle to a fence that can signal it.
 ///
-/// It can live anywhere, and go to any CPU. A fence that is dropped unsignalled
-/// is cancelled, with `ECANCELED`, and this is complained about, once for each
-/// context: the job may well be running still, and whoever waited now uses
-/// memory that it writes. It is a driver bug, and this the lesser evil.
+/// It can live anywhere, and be sent to any CPU. Dropping an unsignalled fence cancels it with
+/// `ECANCELED` and logs an error once per context. This is a driver bug: the job may still be
+/// running and writing to memory that the waiters now reuse. Never signalling would be worse.
 ///
-/// A handle that is leaked leaves its fence to the context, which cancels it
-/// when it goes.
+/// If a handle is leaked, the fence is cancelled when its context is dropped.
 ///
 /// # Examples
 ///
 /// ```
-/// use dma_buf::Status;
+/// use dma_buf::{SignalOutcome, Status};
 /// use kernel::prelude::*;
 /// # use dma_buf::{FenceContext, FenceContextOps};
 /// # struct Ring;
@@ -167,8 +186,8 @@ impl<T: FenceContextOps> Drop for DriverFenceAllocation<T> {
 /// let job = ring.new_fence(ring.new_fence_allocation(())?);
 /// let fence = job.fence();
 ///
-/// // The job failed. The handle is gone then: nobody signals twice.
-/// job.signal(Err(EIO));
+/// // The job failed. Signalling consumes the handle, so it happens once.
+/// assert_eq!(job.signal(Err(EIO)), SignalOutcome::Signaled);
 /// assert_eq!(fence.status(), Status::Error(EIO));
 /// # Ok::<(), Error>(())
 /// ```
@@ -211,19 +230,28 @@ impl<T: FenceContextOps> DriverFence<T> {
         }
     }
 
-    /// The shared side, borrowed.
+    /// Borrows the shared side of the fence.
     ///
-    /// Any context.
+    /// Context: any.
     #[inline]
     pub fn as_fence(&self) -> &Fence {
-        // SAFETY: The fence starts the header, which starts the data, and the
-        // handle has a reference.
+        // SAFETY: The fence starts the header, which starts the data, and the handle has a
+        // reference.
         unsafe { Fence::from_raw(self.inner.as_ptr().cast()) }
     }
 
-    /// A reference to the shared side, to give away.
+    /// Borrows the shared side of the fence, which is no container.
     ///
-    /// Any context.
+    /// Context: any.
+    #[inline]
+    pub fn as_leaf(&self) -> &Leaf {
+        // SAFETY: Its operations are this crate's.
+        unsafe { Leaf::ref_unchecked(self.as_fence()) }
+    }
+
+    /// Returns a new reference to the shared side of the fence.
+    ///
+    /// Context: any.
     ///
     /// C function: `dma_fence_get()`
     #[inline]
@@ -231,67 +259,66 @@ impl<T: FenceContextOps> DriverFence<T> {
         self.as_fence().into()
     }
 
-    /// [`Self::fence`], which is a leaf.
+    /// Returns a new reference to the shared side of the fence, which is no container.
     ///
-    /// Any context.
+    /// Context: any.
+    ///
+    /// C function: `dma_fence_get()`
     #[inline]
     pub fn leaf(&self) -> ARef<Leaf> {
-        // SAFETY: Its operations are this crate's.
-        unsafe { Leaf::from_fence_unchecked(self.fence()) }
+        self.as_leaf().into()
     }
 
     /// The driver's data.
     ///
-    /// Any context.
+    /// Context: any.
     #[inline]
     pub fn data(&self) -> &T::FenceData {
         // SAFETY: The data lives until the handle has gone, at least.
         unsafe { &(*self.inner.as_ptr()).data }
     }
 
-    /// The fence's sequence number.
+    /// The sequence number of the fence.
     ///
-    /// Any context.
+    /// Context: any.
     #[inline]
     pub fn seqno(&self) -> u64 {
         self.as_fence().seqno()
     }
 
-    /// Completes the fence: it signals, with this result, as soon as all before
-    /// it in its context have.
+    /// Completes the fence with this result. It signals as soon as all fences before it in its
+    /// context have, which may be now: then its callbacks run before this returns.
     ///
-    /// Says whether that was the first completion; the context, or one of its
-    /// operations, may have come before, and the result is then theirs.
+    /// Fences that are done and have waited for this one signal with it, up to 256 of them; an
+    /// irq_work signals the rest.
     ///
-    /// Any context. Callbacks registered on the fence run before this returns if
-    /// it signals now. What is done and has waited for it signals with it, but no more
-    /// than 256 fences: the others, and what is published behind them, soon after, from
-    /// an irq_work.
+    /// Context: any; no fence lock held, and no lock that a callback takes.
     ///
     /// C functions: `dma_fence_signal()`, `dma_fence_set_error()`
     #[inline]
-    pub fn signal(self, result: Result) -> bool {
+    pub fn signal(self, result: Result) -> SignalOutcome {
         self.complete(errno(result), 0)
     }
 
-    /// [`Self::signal`] at a time of the driver's, say one that hardware stamped.
+    /// Completes the fence as [`Self::signal`] does, with the time at which the job was done, say
+    /// one that the hardware reports.
     ///
-    /// Any context, as there.
+    /// Context: any; no fence lock held, and no lock that a callback takes.
     ///
     /// C function: `dma_fence_signal_timestamp()`
     #[inline]
-    pub fn signal_timestamp(self, result: Result, timestamp: Instant<Monotonic>) -> bool {
+    pub fn signal_timestamp(self, result: Result, timestamp: Instant<Monotonic>) -> SignalOutcome {
         // 0 stands for none.
         self.complete(errno(result), timestamp.as_nanos().max(1))
     }
 
-    /// Leaves the fence to its context, which completes it: by
-    /// [`FenceContext::signal_up_to`] and its like, or when it goes.
+    /// Gives up the handle, and leaves the fence to its context:
+    /// [`FenceContext::signal_up_to`] and its like complete it, or dropping the context does.
     ///
-    /// Any context.
+    /// Context: any.
     ///
     /// [`FenceContext::signal_up_to`]: crate::FenceContext::signal_up_to
-    pub fn leave(self) -> ARef<Fence> {
+    pub fn detach(self) -> ARef<Fence> {
         let fence = self.fence();
         let this = ManuallyDrop::new(self);
 
@@ -301,18 +328,58 @@ impl<T: FenceContextOps> DriverFence<T> {
     }
 
     #[inline]
-    fn complete(self, error: i32, timestamp: i64) -> bool {
-        let this = ManuallyDrop::new(self);
+    fn complete(self, error: i32, timestamp: i64) -> SignalOutcome {
+        let header: NonNull<Header> = ManuallyDrop::new(self).inner.cast();
 
-        // SAFETY: By the type invariant; the handle ends here.
-        unsafe { Timeline::finish(this.inner.cast(), error, timestamp, Self::DROP_DATA) }
+        // SAFETY: By the type invariant. The handle ends here, and its reference with it, and also
+        // the timeline's if that is left to us.
+        unsafe {
+            let outcome = match Timeline::complete(header, error, timestamp) {
+                Completed::Signaled if Self::DROP_DATA.is_none() => {
+                    fence::put_two(Header::as_fence(header));
+                    return SignalOutcome::Signaled;
+                }
+                Completed::Signaled => {
+                    Header::release(header, Self::DROP_DATA);
+                    SignalOutcome::Signaled
+                }
+                // Another CPU, or a point that shares its number, may have signalled it.
+                Completed::Done
+                    if Fence::from_raw(Header::as_fence(header)).test_signaled_flag() =>
+                {
+                    SignalOutcome::Signaled
+                }
+                Completed::Done => SignalOutcome::InTurn,
+                Completed::Before => SignalOutcome::TooLate,
+            };
+
+            Header::release(header, Self::DROP_DATA);
+            outcome
+        }
+    }
+
+    /// Logs an error, once per context, if the fence is dropped unsignalled.
+    #[cold]
+    fn warn_unsignalled(&self) {
+        let _rcu = rcu::read_lock();
+        // SAFETY: By the type invariant.
+        let header = unsafe { &(*self.inner.as_ptr()).header };
+
+        if header.outcome.load(Relaxed) == PENDING {
+            // SAFETY: By the invariants of `Header`, as the outcome was pending inside this RCU
+            // read-side section.
+            unsafe { header.timeline.as_ref() }.warn_unsignalled(self.seqno());
+        }
     }
 }
 
 impl<T: FenceContextOps> Drop for DriverFence<T> {
     fn drop(&mut self) {
-        // SAFETY: By the type invariant; the handle ends here.
-        unsafe { Timeline::cancel_dropped(self.inner.cast(), Self::DROP_DATA) };
+        self.warn_unsignalled();
+        // SAFETY: By the type invariant, and the handle is not used after this.
+        let handle = unsafe { Self::from_inner(self.inner) };
+
+        handle.complete(ECANCELED.to_errno(), 0);
     }
 }
 

@@ -21,7 +21,7 @@ use crate::{
         IrqWork,
         IrqWorkItem, //
     },
-    lock::irq_lock_class,
+    lock::lock_class,
     section::Section, //
 };
 use kernel::{
@@ -109,13 +109,13 @@ impl<T: FenceContextOps> Forward<T> {
     ///
     /// Process context, may sleep. Fails with `ENOMEM`.
     pub fn new() -> Result<Self> {
-        let class = irq_lock_class!(c"dma_buf_rs::Forward");
+        let (name, key) = lock_class!(c"dma_buf_rs::Forward");
 
         Ok(Self {
             registration: KBox::pin_init(FenceCallbackRegistration::new(), GFP_KERNEL)?,
             work: IrqWork::new(pin_init!(Item {
-                // Not by the macro: see `IrqLockClass`.
-                ends <- SpinLockIrq::new(None, class.name(), class.key()),
+                // Not by the macro: see `lock_class`.
+                ends <- SpinLockIrq::new(None, name, key),
             }))?,
         })
     }

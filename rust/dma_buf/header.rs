@@ -24,6 +24,7 @@ use core::{
     ptr::NonNull, //
 };
 use kernel::{
+    container_of,
     sync::atomic::{
         Atomic,
         Full, //
@@ -82,8 +83,8 @@ pub(crate) struct Header {
     /// When the driver says the fence was done, in ns of CLOCK_MONOTONIC; 0 if
     /// it does not. Protected by the timeline's head lock.
     pub(crate) timestamp: UnsafeCell<i64>,
-    /// When the timeline's watchdog completes the fence, in ns of CLOCK_MONOTONIC.
-    /// Set before the fence is pending, if there is a bound.
+    /// When the timeline's timeout completes the fence, in ns of CLOCK_MONOTONIC.
+    /// Set before the fence is pending, if there is a timeout.
     pub(crate) expires: UnsafeCell<MaybeUninit<i64>>,
 }
 
@@ -114,6 +115,17 @@ impl Header {
     pub(crate) fn as_fence(this: NonNull<Header>) -> *mut bindings::dma_fence {
         // The fence is the first field.
         this.as_ptr().cast()
+    }
+
+    /// The header whose link this is.
+    ///
+    /// # Safety
+    ///
+    /// `link` is the one in a header.
+    #[inline]
+    pub(crate) unsafe fn from_link(link: *mut UnsafeCell<Link>) -> NonNull<Header> {
+        // SAFETY: By the function's contract; a header is not at address 0.
+        unsafe { NonNull::new_unchecked(container_of!(link, Header, link)) }
     }
 
     /// What comes next in a queue.
@@ -229,10 +241,9 @@ pub(crate) struct FenceData<D> {
 /// `rcu` is the head of a fence of this type, queued by [`Header::release`].
 pub(crate) unsafe extern "C" fn drop_data<D>(rcu: *mut bindings::callback_head) {
     // SAFETY: The head is the `link` of a header, which starts a `FenceData<D>`.
-    let this = unsafe {
-        rcu.byte_sub(core::mem::offset_of!(Header, link))
-            .cast::<FenceData<D>>()
-    };
+    let this = unsafe { Header::from_link(rcu.cast()) }
+        .as_ptr()
+        .cast::<FenceData<D>>();
 
     // SAFETY: The handle is gone, so nobody borrows the data through it; the
     // fence signalled a grace period ago, so no operation runs on it. This runs

@@ -193,13 +193,11 @@ pub(crate) mod table {
     //! Where the keys and names are.
 
     use super::*;
-    use crate::lock::{
-        irq_lock_class,
-        IrqLock, //
-    };
+    use crate::lock::new_irq_lock;
     use core::cell::UnsafeCell;
     use kernel::{
         ffi::c_char,
+        sync::SpinLockIrq,
         types::Opaque, //
     };
 
@@ -244,7 +242,7 @@ pub(crate) mod table {
     }
 
     struct Table {
-        lock: Opaque<IrqLock>,
+        lock: Opaque<SpinLockIrq<()>>,
         slots: [Slot; MAX_LOCKDEP_NAMES],
     }
 
@@ -272,12 +270,7 @@ pub(crate) mod table {
     /// Only to be called once, from this module's init.
     pub(crate) unsafe fn init() {
         // SAFETY: By the function's contract nobody uses the table yet.
-        unsafe {
-            pin_init::raw_init(
-                TABLE.lock.get(),
-                IrqLock::new(irq_lock_class!(c"dma_buf_rs::lockdep"), ()),
-            )
-        };
+        unsafe { pin_init::raw_init(TABLE.lock.get(), new_irq_lock!((), c"dma_buf_rs::lockdep")) };
     }
 
     /// The slot of this kind and name, which is taken if there is none.

@@ -26,7 +26,7 @@ pub(crate) const MAX_CHOSEN_SEQNO: u64 = i64::MAX as u64;
 /// let options = ContextOptions::new()
 ///     .domain(Domain::new(c"mygpu")?)
 ///     .lock_class(LockClass::new(c"mygpu fence")?)
-///     .bound(Delta::from_secs(10))?;
+///     .timeout(Delta::from_secs(10))?;
 /// # let _ = options;
 /// # Ok::<(), Error>(())
 /// ```
@@ -34,7 +34,7 @@ pub(crate) const MAX_CHOSEN_SEQNO: u64 = i64::MAX as u64;
 pub struct ContextOptions {
     pub(crate) domain: Option<Domain>,
     pub(crate) lock_class: Option<LockClass>,
-    pub(crate) bound: Option<Delta>,
+    pub(crate) timeout: Option<Delta>,
     /// Not zero.
     pub(crate) first_seqno: u64,
     pub(crate) points: bool,
@@ -52,7 +52,7 @@ impl ContextOptions {
         Self {
             domain: None,
             lock_class: None,
-            bound: None,
+            timeout: None,
             first_seqno: 1,
             points: false,
         }
@@ -89,20 +89,19 @@ impl ContextOptions {
         self
     }
 
-    /// No fence is pending for longer than `bound` from its publication: it, and
-    /// all before it, are then completed with `ETIME`, from the interrupt of a
-    /// timer (a softirq with `PREEMPT_RT`).
+    /// Completes a fence with `ETIME` if it is still pending this long after it was published,
+    /// and all fences before it in the context with it. Later fences have their own time.
     ///
-    /// What comes after is left alone: it has its own time. A driver that resets
-    /// its hardware does so long before. With thousands of pending fences it may come
-    /// some ms late: 256 are looked at, and completed, in a run of the timer.
+    /// A timer does this, in its interrupt (in a softirq with `PREEMPT_RT`), for at most 256
+    /// fences in a run: with thousands of pending fences it may come some ms late. A driver that
+    /// resets its hardware uses a shorter timeout of its own.
     ///
-    /// Fails with `EINVAL` if `bound` is not positive.
-    pub fn bound(mut self, bound: Delta) -> Result<Self> {
-        if bound.is_zero() || bound.is_negative() {
+    /// Fails with `EINVAL` if `timeout` is not positive.
+    pub fn timeout(mut self, timeout: Delta) -> Result<Self> {
+        if timeout.is_zero() || timeout.is_negative() {
             return Err(EINVAL);
         }
-        self.bound = Some(bound);
+        self.timeout = Some(timeout);
         Ok(self)
     }
 }

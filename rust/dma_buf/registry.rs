@@ -34,10 +34,7 @@ pub(crate) use handle::{
 
 use crate::{
     bindings,
-    lock::{
-        irq_lock_class,
-        IrqLock, //
-    }, //
+    lock::new_irq_lock, //
 };
 use core::{
     mem::offset_of,
@@ -51,13 +48,16 @@ use kernel::{
         c_void, //
     },
     prelude::*,
-    sync::rcu,
+    sync::{
+        rcu,
+        SpinLockIrq, //
+    },
     types::Opaque, //
 };
 
 /// All entries of all modules.
 struct Registry {
-    lock: Opaque<IrqLock>,
+    lock: Opaque<SpinLockIrq<()>>,
     entries: Opaque<bindings::list_head>,
 }
 
@@ -74,7 +74,7 @@ static REGISTRY: Registry = Registry {
 
 impl Registry {
     #[inline]
-    fn lock(&self) -> &IrqLock {
+    fn lock(&self) -> &SpinLockIrq<()> {
         // SAFETY: Initialised before any caller, see `REGISTRY`.
         unsafe { &*self.lock.get() }
     }
@@ -144,7 +144,7 @@ impl ModuleWatch {
                     departure::init();
                     pin_init::raw_init(
                         REGISTRY.lock.get(),
-                        IrqLock::new(irq_lock_class!(c"dma_buf_rs::registry"), ()),
+                        new_irq_lock!((), c"dma_buf_rs::registry"),
                     );
                 }
 

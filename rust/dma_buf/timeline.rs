@@ -54,29 +54,28 @@
 //! in order. So the core itself never signals a fence of ours. And `reap` asks the
 //! driver about those before it with no lock held.
 
-mod complete;
-mod drain;
 mod ops;
+mod pending;
 mod points;
 mod publish;
 mod queue;
-mod reap;
-mod walk;
-mod watchdog;
-
-pub(crate) use queue::Next;
+mod signal;
+mod timeout;
 
 pub(crate) use ops::{
     PollFn,
     TimelineOps, //
 };
+pub(crate) use queue::Next;
+pub(crate) use signal::Completed;
 
 use crate::{
     bindings,
     header::Header,
     lock::{
-        irq_lock_class,
-        IrqLock, //
+        lock,
+        new_irq_lock,
+        IrqsOff, //
     },
     options::ContextOptions,
     registry::Entry, //
@@ -89,40 +88,46 @@ use kernel::{
         CStrExt,
         CString, //
     },
-    sync::atomic::Atomic,
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        SpinLockIrq, //
+    },
     types::Opaque, //
 };
 use points::Points;
 use queue::Queue;
-use watchdog::{
-    Patrol,
-    Watchdog, //
+use timeout::{
+    Scan,
+    Timer, //
 };
 
-/// How many fences are looked at, or signalled, with interrupts off in between.
-const PIECE: usize = 256;
+/// How many fences are looked at, or signalled, before interrupts are on again.
+const BATCH: usize = 256;
 
 /// What the tail lock protects.
 struct Tail {
     /// The highest sequence number published.
     last: u64,
-    /// Where the user picks the numbers: up to here, all are taken, or will be at once.
+    /// Where the user picks the numbers: all points up to here have been taken out.
     taken: u64,
-    /// Where the user picks the numbers: up to here, all have signalled.
+    /// Where the user picks the numbers: all points up to here have signalled.
     passed: u64,
-    /// Nothing new comes in.
+    /// Fences are published cancelled.
     closed: bool,
-    /// Publishing takes no more than numbering and adding to the queue.
+    /// Publishing only numbers a fence and adds it to the queue.
     is_plain: bool,
-    /// The watchdog is started, or its function is about to look at what is pending.
-    watched: bool,
+    /// The timer is started, or its function is about to look at what is pending.
+    timer_started: bool,
     /// The pending fences of a timeline whose user picks the numbers.
     points: Points,
 }
 
 /// What the head lock protects.
 struct Head {
-    patrol: Patrol,
+    scan: Scan,
 }
 
 /// See the module.
@@ -136,9 +141,9 @@ struct Head {
 pub(crate) struct Timeline {
     pub(crate) entry: Entry,
     #[pin]
-    head: IrqLock<Head>,
+    head: SpinLockIrq<Head>,
     #[pin]
-    tail: IrqLock<Tail>,
+    tail: SpinLockIrq<Tail>,
     queue: Queue,
     /// Completes what an operation found to be done, where the head lock may
     /// be taken, and signals what is complete, where that is much.
@@ -155,9 +160,9 @@ pub(crate) struct Timeline {
     options: ContextOptions,
     /// Completes what is pending for too long.
     #[pin]
-    watchdog: Watchdog,
-    /// A dropped fence has been complained about.
-    complained: Atomic<bool>,
+    timer: Timer,
+    /// An error was logged, as a fence was dropped unsignalled.
+    warned: Atomic<bool>,
 }
 
 // SAFETY: All that changes is atomic or protected by the locks.
@@ -176,23 +181,18 @@ impl Timeline {
     ) -> impl PinInit<Self> {
         pin_init!(Self {
             entry,
-            head <- IrqLock::new(
-                irq_lock_class!(c"dma_buf_rs::FenceContext"),
-                Head {
-                    patrol: Patrol::DONE,
-                },
-            ),
-            tail <- IrqLock::new(
-                irq_lock_class!(c"dma_buf_rs::FenceContext::tail"),
+            head <- new_irq_lock!(Head { scan: Scan::default() }, c"dma_buf_rs::FenceContext"),
+            tail <- new_irq_lock!(
                 Tail {
                     last: options.first_seqno - 1,
                     taken: options.first_seqno - 1,
                     passed: options.first_seqno - 1,
                     closed: false,
-                    is_plain: !options.points && options.bound.is_none(),
-                    watched: false,
+                    is_plain: !options.points && options.timeout.is_none(),
+                    timer_started: false,
                     points: Points::new(),
                 },
+                c"dma_buf_rs::FenceContext::tail"
             ),
             queue: Queue::new(),
             reap <- Opaque::ffi_init(|slot| {
@@ -205,14 +205,22 @@ impl Timeline {
             driver_name,
             timeline_name,
             options,
-            watchdog <- Watchdog::new(),
-            complained: Atomic::new(false),
+            timer <- Timer::new(),
+            warned: Atomic::new(false),
         })
     }
 
     #[inline]
     pub(crate) fn context(&self) -> u64 {
         self.context
+    }
+
+    /// The highest sequence number that was published.
+    pub(crate) fn last_seqno(&self) -> u64 {
+        let irqs = IrqsOff::begin();
+
+        let last = lock(&self.tail, &irqs).last;
+        last
     }
 
     /// What the timeline knows of the driver's types.
@@ -229,19 +237,35 @@ impl Timeline {
         unsafe { self.ops.as_ref() }
     }
 
-    /// Cancels what is pending, and has everything cancelled that comes.
+    /// Cancels what is pending, and what is published from now on.
     pub(crate) fn close(&self) {
         {
-            let mut tail = self.tail.lock();
+            let irqs = IrqsOff::begin();
+            let mut tail = lock(&self.tail, &irqs);
 
             tail.closed = true;
             tail.is_plain = false;
         }
         self.signal_up_to(u64::MAX, ECANCELED.to_errno());
-        // The timer is not started again: nothing is pending, and nothing comes.
-        let patrol = core::mem::replace(&mut self.head.lock().patrol, Patrol::DONE);
 
-        drop(patrol);
+        // The timer is not started again: nothing is pending any more.
+        let irqs = IrqsOff::begin();
+        let scan = core::mem::take(&mut self.lock_head(&irqs).head.scan);
+
+        drop(irqs);
+        drop(scan);
+    }
+
+    /// Logs that a fence was dropped unsignalled, once.
+    pub(crate) fn warn_unsignalled(&self, seqno: u64) {
+        if !self.warned.xchg(true, Relaxed) {
+            pr_err!(
+                "driver bug: fence {} of {} ({}) was dropped unsignalled; cancelled\n",
+                seqno,
+                &*self.timeline_name,
+                &*self.driver_name,
+            );
+        }
     }
 
     /// The operation `get_driver_name`.

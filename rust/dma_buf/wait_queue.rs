@@ -7,7 +7,7 @@
 
 use crate::{
     bindings,
-    lock::irq_lock_class, //
+    lock::lock_class, //
 };
 use core::ptr;
 use kernel::{
@@ -64,7 +64,7 @@ impl WaitQueue {
     /// C function: `init_waitqueue_head()`
     #[inline(never)]
     pub fn new() -> impl PinInit<Self> {
-        let class = irq_lock_class!(c"dma_buf_rs::WaitQueue");
+        let (name, key) = lock_class!(c"dma_buf_rs::WaitQueue");
 
         pin_init!(Self {
             head <- Opaque::ffi_init(move |slot| {
@@ -72,8 +72,8 @@ impl WaitQueue {
                 unsafe {
                     bindings::__init_waitqueue_head(
                         slot,
-                        class.name().as_char_ptr(),
-                        class.key().as_ptr(),
+                        name.as_char_ptr(),
+                        key.as_ptr(),
                     )
                 }
             }),

@@ -42,6 +42,7 @@ mod tests {
         FenceChain,
         FenceChainAllocation,
         FenceContextOps,
+        SignalOutcome,
         Wait,
         WaitError, //
     };
@@ -210,7 +211,7 @@ mod tests {
 
         assert!(array.same_context(&fence));
         assert_eq!(numbers.data(&array), None);
-        assert!(job.signal(Ok(())));
+        assert_ne!(job.signal(Ok(())), SignalOutcome::TooLate);
         array.wait_timeout(bound()).map_err(|_| ETIME)?;
         assert_eq!(numbers.data(&array), None);
         assert_eq!(numbers.data(&fence), Some(&7));

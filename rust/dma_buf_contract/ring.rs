@@ -128,7 +128,7 @@ impl Ring {
     pub(crate) fn submit(&self, delay: Delta) -> Result<ARef<Fence>> {
         let jobs = &self.jobs;
         let memory = jobs.context.new_fence_allocation(())?;
-        let fence = jobs.context.new_fence(memory).leave();
+        let fence = jobs.context.new_fence(memory).detach();
 
         jobs.last.store(fence.seqno(), Relaxed);
         self.timer.start(delay);

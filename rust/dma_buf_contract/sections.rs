@@ -15,7 +15,8 @@ use crate::{
 use dma_buf::{
     signalling,
     DriverFenceAllocation,
-    FenceContext, //
+    FenceContext,
+    SignalOutcome, //
 };
 use kernel::{
     alloc::{
@@ -116,7 +117,7 @@ impl Sections {
         let fence = self.contexts[this].new_fence(memory);
         let shared = fence.fence();
 
-        ensure!(fence.signal(Ok(())));
+        ensure!(fence.signal(Ok(())) != SignalOutcome::TooLate);
         ensure!(shared.test_signaled_flag());
         Ok(())
     }

@@ -82,7 +82,7 @@ impl Fences {
     }
 
     pub(crate) fn complete(&self, index: usize, result: Result) {
-        self.contexts[index].signal_one(1, result);
+        self.contexts[index].signal_seqno(1, result);
     }
 }
 

@@ -21,6 +21,7 @@ mod tests {
     use dma_buf::{
         ContextOptions,
         FenceContext,
+        SignalOutcome,
         Status, //
     };
     use kernel::time::{
@@ -45,7 +46,7 @@ mod tests {
         }
         assert_eq!(
             next(&other).map(|fence| (fence.seqno(), fence.signal(Ok(()))))?,
-            (1, true)
+            (1, SignalOutcome::Signaled)
         );
         Ok(())
     }
@@ -66,12 +67,12 @@ mod tests {
         let memory = context.new_fence_allocation(())?;
         assert!(context
             .new_fence_at(memory, (1 << 40) - 1)?
-            .leave()
+            .detach()
             .test_signaled_flag());
         let memory = context.new_fence_allocation(())?;
         assert!(!context
             .new_fence_at(memory, 1 << 40)?
-            .leave()
+            .detach()
             .test_signaled_flag());
         Ok(())
     }
@@ -84,13 +85,13 @@ mod tests {
         let _callbacks = trace(&seen, &[&three, &one, &two])?;
         let fences = [one.fence(), two.fence(), three.fence()];
 
-        assert!(three.signal(Err(EIO)));
-        assert!(two.signal(Ok(())));
+        assert_eq!(three.signal(Err(EIO)), SignalOutcome::InTurn);
+        assert_eq!(two.signal(Ok(())), SignalOutcome::InTurn);
         assert!(seen.is(&[]));
         for fence in &fences {
             assert_eq!(fence.status(), Status::Pending);
         }
-        assert!(one.signal(Err(EBUSY)));
+        assert_eq!(one.signal(Err(EBUSY)), SignalOutcome::Signaled);
         assert!(seen.is(&[1, 2, 3]));
         assert_eq!(fences[0].status(), Status::Error(EBUSY));
         assert_eq!(fences[1].status(), Status::Signaled);
@@ -105,7 +106,7 @@ mod tests {
         let (three, four) = (next(&context)?, next(&context)?);
         let fences = [one.fence(), two.fence(), three.fence(), four.fence()];
 
-        assert!(two.signal(Err(EIO)));
+        assert_ne!(two.signal(Err(EIO)), SignalOutcome::TooLate);
         assert_eq!(context.signal_up_to(0), 0);
         assert_eq!(context.signal_up_to(3), 3);
         assert_eq!(context.signal_up_to(3), 0);
@@ -114,10 +115,10 @@ mod tests {
         assert_eq!(fences[2].status(), Status::Signaled);
         assert_eq!(fences[3].status(), Status::Pending);
         // The context came first.
-        assert!(!one.signal(Err(EIO)));
-        assert!(!three.signal(Err(EIO)));
+        assert_eq!(one.signal(Err(EIO)), SignalOutcome::TooLate);
+        assert_eq!(three.signal(Err(EIO)), SignalOutcome::TooLate);
         assert_eq!(fences[2].status(), Status::Signaled);
-        assert!(four.signal(Ok(())));
+        assert_ne!(four.signal(Ok(())), SignalOutcome::TooLate);
         Ok(())
     }
 
@@ -141,14 +142,14 @@ mod tests {
         let (one, two) = (next(&context)?, next(&context)?);
         let fence = two.fence();
 
-        assert!(context.signal_one(2, Err(EIO)));
-        assert!(!context.signal_one(2, Ok(())));
-        assert!(!context.signal_one(3, Ok(())));
+        assert!(context.signal_seqno(2, Err(EIO)));
+        assert!(!context.signal_seqno(2, Ok(())));
+        assert!(!context.signal_seqno(3, Ok(())));
         assert_eq!(fence.status(), Status::Pending);
-        assert!(context.signal_one(1, Ok(())));
+        assert!(context.signal_seqno(1, Ok(())));
         assert_eq!(fence.status(), Status::Error(EIO));
-        assert!(!one.signal(Ok(())));
-        assert!(!two.signal(Ok(())));
+        assert_eq!(one.signal(Ok(())), SignalOutcome::TooLate);
+        assert_eq!(two.signal(Ok(())), SignalOutcome::TooLate);
         Ok(())
     }
 
@@ -158,14 +159,14 @@ mod tests {
         let (one, two) = (next(&context)?, next(&context)?);
         let fences = [one.fence(), two.fence()];
 
-        assert!(two.signal(Ok(())));
+        assert_ne!(two.signal(Ok(())), SignalOutcome::TooLate);
         assert_eq!(context.cancel_all(ENODEV), 2);
         assert_eq!(context.cancel_all(ENODEV), 0);
         assert_eq!(fences[0].status(), Status::Error(ENODEV));
         assert_eq!(fences[1].status(), Status::Signaled);
-        assert!(!one.signal(Ok(())));
+        assert_eq!(one.signal(Ok(())), SignalOutcome::TooLate);
         // The context goes on.
-        assert!(next(&context)?.signal(Ok(())));
+        assert_eq!(next(&context)?.signal(Ok(())), SignalOutcome::Signaled);
         Ok(())
     }
 
@@ -177,14 +178,14 @@ mod tests {
         let _callbacks = trace(&seen, &[&one, &two, &three])?;
         let fences = [one.fence(), two.fence(), three.fence()];
 
-        assert!(two.signal(Ok(())));
+        assert_ne!(two.signal(Ok(())), SignalOutcome::TooLate);
         drop(context);
         assert!(seen.is(&[1, 2, 3]));
         assert_eq!(fences[0].status(), Status::Error(ECANCELED));
         assert_eq!(fences[1].status(), Status::Signaled);
         assert_eq!(fences[2].status(), Status::Error(ECANCELED));
         // Handles outlive their context, and have nothing left to do.
-        assert!(!one.signal(Ok(())));
+        assert_eq!(one.signal(Ok(())), SignalOutcome::TooLate);
         drop(three);
         assert_eq!(fences[0].status(), Status::Error(ECANCELED));
         Ok(())
@@ -211,7 +212,7 @@ mod tests {
         let (fence, later) = (one.fence(), two.fence());
 
         core::mem::forget(one);
-        assert!(two.signal(Ok(())));
+        assert_ne!(two.signal(Ok(())), SignalOutcome::TooLate);
         assert_eq!(later.status(), Status::Pending);
         assert_eq!(context.signal_up_to(1), 2);
         assert_eq!(fence.status(), Status::Signaled);
@@ -231,7 +232,7 @@ mod tests {
         drop(two);
         drop(three);
         assert_eq!(fences[1].status(), Status::Pending);
-        assert!(one.signal(Ok(())));
+        assert_ne!(one.signal(Ok(())), SignalOutcome::TooLate);
         assert_eq!(fences[1].status(), Status::Error(ECANCELED));
         assert_eq!(fences[2].status(), Status::Error(ECANCELED));
         Ok(())
@@ -245,13 +246,13 @@ mod tests {
         let stamp = Instant::now();
 
         assert!(fences[0].timestamp().is_none());
-        assert!(one.signal_timestamp(Ok(()), stamp));
+        assert_ne!(one.signal_timestamp(Ok(()), stamp), SignalOutcome::TooLate);
         assert!(fences[0]
             .timestamp()
             .is_some_and(|time| (time - stamp).is_zero()));
 
         let before = Instant::now();
-        assert!(two.signal(Ok(())));
+        assert_ne!(two.signal(Ok(())), SignalOutcome::TooLate);
         assert!(fences[1]
             .timestamp()
             .is_some_and(|time| !(time - before).is_negative() && !time.elapsed().is_negative()));
@@ -265,9 +266,9 @@ mod tests {
         let fence = two.fence();
         let stamp = Instant::now();
 
-        assert!(two.signal_timestamp(Ok(()), stamp));
+        assert_ne!(two.signal_timestamp(Ok(()), stamp), SignalOutcome::TooLate);
         assert!(fence.timestamp().is_none());
-        assert!(one.signal(Ok(())));
+        assert_ne!(one.signal(Ok(())), SignalOutcome::TooLate);
         assert!(fence
             .timestamp()
             .is_some_and(|time| (time - stamp).is_zero()));
@@ -277,7 +278,7 @@ mod tests {
     #[test]
     fn bound_completes_what_is_late_and_all_before() -> Result {
         let bound = Delta::from_millis(500);
-        let options = ContextOptions::new().bound(bound)?;
+        let options = ContextOptions::new().timeout(bound)?;
 
         // A guest may stand still for that long before `two` is done: once more.
         for _ in 0..20 {
@@ -286,7 +287,7 @@ mod tests {
             let (one, two) = (next(&context)?, next(&context)?);
             let fences = [one.fence(), two.fence()];
 
-            if !two.signal(Ok(())) {
+            if two.signal(Ok(())) == SignalOutcome::TooLate {
                 continue;
             }
             // Done, but not signalled: its time does not count, that of `one` does.
@@ -294,7 +295,7 @@ mod tests {
             assert!(not_before(&fences[0], start + bound));
             assert_eq!(fences[0].status(), Status::Error(ETIME));
             assert_eq!(fences[1].status(), Status::Signaled);
-            assert!(!one.signal(Ok(())));
+            assert_eq!(one.signal(Ok(())), SignalOutcome::TooLate);
 
             // A fence has its own time, from its own publication.
             let start = Instant::<Monotonic>::now();
@@ -308,7 +309,7 @@ mod tests {
 
     #[test]
     fn bound_watches_the_next_after_one_has_signalled() -> Result {
-        let options = ContextOptions::new().bound(Delta::from_millis(200))?;
+        let options = ContextOptions::new().timeout(Delta::from_millis(200))?;
 
         // A guest may stand still until `one` is late: once more.
         for _ in 0..20 {
@@ -319,7 +320,7 @@ mod tests {
             let two = next(&context)?;
             let fence = two.fence();
 
-            if !one.signal(Ok(())) {
+            if one.signal(Ok(())) == SignalOutcome::TooLate {
                 continue;
             }
             assert!(eventually(|| fence.test_signaled_flag()));
@@ -335,24 +336,27 @@ mod tests {
     /// The sum of now and that would lie in the past.
     #[test]
     fn longest_bound_is_long() -> Result {
-        let options = ContextOptions::new().bound(Delta::from_nanos(i64::MAX))?;
+        let options = ContextOptions::new().timeout(Delta::from_nanos(i64::MAX))?;
         let context = FenceContext::with_options(c"mock", c"bound", options, Mock)?;
         let (one, two) = (next(&context)?, next(&context)?);
         let fences = [one.fence(), two.fence()];
 
         fsleep(Delta::from_millis(5));
-        assert!(one.signal(Ok(())));
+        assert_ne!(one.signal(Ok(())), SignalOutcome::TooLate);
         assert_eq!(fences[0].status(), Status::Signaled);
         fsleep(Delta::from_millis(5));
         assert_eq!(fences[1].status(), Status::Pending);
-        assert!(two.signal(Ok(())));
+        assert_ne!(two.signal(Ok(())), SignalOutcome::TooLate);
         Ok(())
     }
 
     #[test]
     fn bound_must_be_positive() -> Result {
         for bound in [Delta::ZERO, Delta::from_nanos(-1)] {
-            assert_eq!(ContextOptions::new().bound(bound).map(|_| ()), Err(EINVAL));
+            assert_eq!(
+                ContextOptions::new().timeout(bound).map(|_| ()),
+                Err(EINVAL)
+            );
         }
         Ok(())
     }

@@ -26,7 +26,8 @@ mod tests {
         DriverFence,
         Fence,
         FenceContext,
-        FenceContextOps, //
+        FenceContextOps,
+        SignalOutcome, //
     };
     use kernel::{
         sync::rcu,
@@ -237,7 +238,10 @@ mod tests {
         assert_eq!(unsafe { DriverFence::<Ring>::borrow(pointer) }.seqno(), 1);
         assert!(!fence.test_signaled_flag());
         // SAFETY: As above; taken back once.
-        assert!(unsafe { DriverFence::<Ring>::from_foreign(pointer) }.signal(Ok(())));
+        assert_ne!(
+            unsafe { DriverFence::<Ring>::from_foreign(pointer) }.signal(Ok(())),
+            SignalOutcome::TooLate
+        );
         assert!(once(&data));
         Ok(())
     }

@@ -18,6 +18,7 @@ mod tests {
         ContextOptions,
         FenceContext,
         FenceContextOps,
+        SignalOutcome,
         Status, //
     };
     use kernel::{
@@ -31,8 +32,8 @@ mod tests {
     #[test]
     fn fence_left_to_its_context_is_completed_by_it() -> Result {
         let context = fixture::context()?;
-        let one = next(&context)?.leave();
-        let two = next(&context)?.leave();
+        let one = next(&context)?.detach();
+        let two = next(&context)?.detach();
 
         assert_eq!(one.status(), Status::Pending);
         assert_eq!(context.signal_up_to(1), 1);
@@ -54,7 +55,7 @@ mod tests {
         let drops = Counter::new()?;
         let context = FenceContext::new(c"mock", c"data", Data)?;
         let memory = context.new_fence_allocation(Droppable(drops.clone()))?;
-        let fence = context.new_fence(memory).leave();
+        let fence = context.new_fence(memory).detach();
 
         assert_eq!(context.signal_up_to(1), 1);
         drop(fence);
@@ -69,33 +70,33 @@ mod tests {
         type Go = fn(&FenceContext<fixture::Mock>) -> bool;
         let ways: [Go; 4] = [
             |context| context.signal_up_to(1) == 2,
-            |context| context.signal_one(1, Ok(())),
+            |context| context.signal_seqno(1, Ok(())),
             |context| context.cancel_up_to(1, EIO) == 2,
             |context| context.cancel_all(EIO) == 2,
         ];
 
         for go in ways {
             let context = fixture::context()?;
-            drop(next(&context)?.leave());
+            drop(next(&context)?.detach());
             let done = next(&context)?;
             let fence = done.fence();
 
-            assert!(done.signal(Ok(())));
+            assert_ne!(done.signal(Ok(())), SignalOutcome::TooLate);
             assert!(!fence.test_signaled_flag());
             assert!(go(&context));
             assert_eq!(fence.status(), Status::Signaled);
         }
 
-        let options = ContextOptions::new().bound(Delta::from_millis(20))?;
+        let options = ContextOptions::new().timeout(Delta::from_millis(20))?;
         let context = FenceContext::with_options(c"mock", c"bound", options, fixture::Mock)?;
-        drop(next(&context)?.leave());
+        drop(next(&context)?.detach());
         let done = next(&context)?;
         let fence = done.fence();
         done.signal(Ok(()));
         assert!(eventually(|| fence.test_signaled_flag()));
 
         let context = fixture::context()?;
-        drop(next(&context)?.leave());
+        drop(next(&context)?.detach());
         let done = next(&context)?;
         let fence = done.fence();
         done.signal(Ok(()));
@@ -122,19 +123,19 @@ mod tests {
 
     #[test]
     fn driver_is_told_of_the_bound() -> Result {
-        let options = ContextOptions::new().bound(Delta::from_millis(20))?;
+        let options = ContextOptions::new().timeout(Delta::from_millis(20))?;
         let told = Told {
             seqno: Atomic::new(0),
             count: Atomic::new(0),
         };
         let context = FenceContext::with_options(c"mock", c"bound", options, told)?;
-        let one = next(&context)?.leave();
+        let one = next(&context)?.detach();
         let two = next(&context)?;
 
         assert!(eventually(|| context.seqno.load(Relaxed) == 2));
         assert_eq!(context.count.load(Relaxed), 2);
         assert_eq!(one.status(), Status::Error(ETIME));
-        assert!(!two.signal(Ok(())));
+        assert_eq!(two.signal(Ok(())), SignalOutcome::TooLate);
         Ok(())
     }
 }

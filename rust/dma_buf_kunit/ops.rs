@@ -19,7 +19,10 @@ mod tests {
             spin_until, //
         },
     };
-    use dma_buf::Status;
+    use dma_buf::{
+        SignalOutcome,
+        Status, //
+    };
     use kernel::{
         sync::atomic::{
             Relaxed,
@@ -41,8 +44,8 @@ mod tests {
         two.as_fence().enable_signaling();
         assert_eq!(seen.enabled.load(Relaxed), 1);
         assert_eq!(seen.seqno.load(Relaxed), 2);
-        assert!(one.signal(Ok(())));
-        assert!(two.signal(Ok(())));
+        assert_ne!(one.signal(Ok(())), SignalOutcome::TooLate);
+        assert_ne!(two.signal(Ok(())), SignalOutcome::TooLate);
         assert_eq!(seen.enabled.load(Relaxed), 1);
         Ok(())
     }
@@ -56,7 +59,7 @@ mod tests {
         seen.on_enable.store(EIO.to_errno(), Relaxed);
         fences[1].enable_signaling();
         // Fixed by the operation, so the handle comes too late.
-        assert!(!two.signal(Ok(())));
+        assert_eq!(two.signal(Ok(())), SignalOutcome::TooLate);
         assert_eq!(fences[1].error(), None);
         assert!(!fences[1].test_signaled_flag());
 
@@ -65,7 +68,7 @@ mod tests {
         assert!(eventually(|| fences[1].test_signaled_flag()));
         assert_eq!(fences[0].status(), Status::Signaled);
         assert_eq!(fences[1].status(), Status::Error(EIO));
-        assert!(!one.signal(Ok(())));
+        assert_eq!(one.signal(Ok(())), SignalOutcome::TooLate);
         Ok(())
     }
 
@@ -89,8 +92,8 @@ mod tests {
         assert_eq!(seen.polled.load(Relaxed), 3);
         assert_eq!(fences[0].status(), Status::Error(EIO));
         assert_eq!(fences[1].status(), Status::Error(EIO));
-        assert!(!two.signal(Ok(())));
-        assert!(!one.signal(Ok(())));
+        assert_eq!(two.signal(Ok(())), SignalOutcome::TooLate);
+        assert_eq!(one.signal(Ok(())), SignalOutcome::TooLate);
         Ok(())
     }
 
@@ -103,7 +106,7 @@ mod tests {
         seen.complete.store(1, Release);
         fence.status();
         assert!(eventually(|| fence.status() == Status::Error(EIO)));
-        assert!(!one.signal(Ok(())));
+        assert_eq!(one.signal(Ok(())), SignalOutcome::TooLate);
         Ok(())
     }
 
@@ -199,7 +202,7 @@ mod tests {
                     spin_until(|| seen.enabled.load(Relaxed) != 0);
                 }
                 drop(context);
-                ensure!(!driver.signal(Ok(())));
+                ensure!(driver.signal(Ok(())) == SignalOutcome::TooLate);
                 Ok(seen)
             },
             |fence| {

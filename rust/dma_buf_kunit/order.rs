@@ -19,7 +19,10 @@ mod tests {
             race, //
         },
     };
-    use dma_buf::Later;
+    use dma_buf::{
+        Later,
+        SignalOutcome, //
+    };
 
     #[test]
     fn later_is_by_seqno_within_a_context() -> Result {
@@ -80,7 +83,7 @@ mod tests {
             |(context, callbacks, seen, two)| (two.signal(Ok(())), context, callbacks, seen),
             |one| one.signal(Err(EIO)),
             |(first, _context, _callbacks, seen), second| {
-                ensure!(first && second);
+                ensure!(first != SignalOutcome::TooLate && second != SignalOutcome::TooLate);
                 ensure!(seen.is(&[1, 2]));
                 Ok(())
             },
@@ -99,7 +102,7 @@ mod tests {
                 Ok(((context, fence), driver))
             },
             |(context, fence)| (context.cancel_all(ENODEV), fence),
-            |driver| driver.signal(Ok(())),
+            |driver| driver.signal(Ok(())) != SignalOutcome::TooLate,
             |(cancelled, fence), signalled| {
                 ensure!(fence.test_signaled_flag());
                 // Exactly one of them set the result.
@@ -138,7 +141,10 @@ mod tests {
                 ensure!(two.as_fence().test_signaled_flag() == (early == 1));
                 ensure!(!three.as_fence().test_signaled_flag());
                 ensure!(context.signal_up_to(3) == 2 - early);
-                ensure!(!two.signal(Ok(())) && !three.signal(Ok(())));
+                ensure!(
+                    two.signal(Ok(())) == SignalOutcome::TooLate
+                        && three.signal(Ok(())) == SignalOutcome::TooLate
+                );
                 Ok(())
             },
         )

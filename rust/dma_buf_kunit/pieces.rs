@@ -23,6 +23,7 @@ mod tests {
         DriverFence,
         Fence,
         FenceContext,
+        SignalOutcome,
         Status, //
     };
     use kernel::{
@@ -49,7 +50,7 @@ mod tests {
     fn left(context: &FenceContext<Mock>, seqno: u64) -> Result<ARef<Fence>> {
         let memory = context.new_fence_allocation(())?;
 
-        Ok(context.new_fence_at(memory, seqno)?.leave())
+        Ok(context.new_fence_at(memory, seqno)?.detach())
     }
 
     /// Publishes `count` fences with the even numbers from 2 on, the last one first.
@@ -70,7 +71,7 @@ mod tests {
     fn is_in_order(context: &FenceContext<Mock>, count: u64) -> Result<bool> {
         let mut pending = KVec::with_capacity(2 * MANY as usize, GFP_KERNEL)?;
 
-        context.first_pending(&mut pending);
+        context.pending(&mut pending);
         Ok(pending.len() as u64 == count
             && pending
                 .windows(2)
@@ -102,20 +103,20 @@ mod tests {
         let fences = downwards(&context)?;
 
         for n in [1, MANY / 2, MANY] {
-            let fence = context.pending_at(2 * n).ok_or(EINVAL)?;
+            let fence = context.find_pending(2 * n).ok_or(EINVAL)?;
 
             assert!(core::ptr::eq(&*fence, &*fences[(MANY - n) as usize]));
-            assert!(context.pending_at(2 * n - 1).is_none());
+            assert!(context.find_pending(2 * n - 1).is_none());
         }
-        assert!(context.pending_at(0).is_none());
-        assert!(context.pending_at(u64::MAX).is_none());
+        assert!(context.find_pending(0).is_none());
+        assert!(context.find_pending(u64::MAX).is_none());
 
         let last = left(&context, 4)?;
-        let found = context.pending_at(4).ok_or(EINVAL)?;
+        let found = context.find_pending(4).ok_or(EINVAL)?;
         assert!(core::ptr::eq(&*found, &*last));
         context.signal_up_to(4);
-        assert!(context.pending_at(4).is_none());
-        assert!(context.pending_at(6).is_some());
+        assert!(context.find_pending(4).is_none());
+        assert!(context.find_pending(6).is_some());
         context.cancel_all(ECANCELED);
         Ok(())
     }
@@ -168,10 +169,10 @@ mod tests {
             let done = fixture::next(&context)?;
 
             fences.push(done.fence(), GFP_KERNEL)?;
-            assert!(done.signal(Err(EIO)));
+            assert_ne!(done.signal(Err(EIO)), SignalOutcome::TooLate);
         }
         assert!(!fences[0].test_signaled_flag());
-        assert!(first.signal(Ok(())));
+        assert_ne!(first.signal(Ok(())), SignalOutcome::TooLate);
         assert!(fences[0].test_signaled_flag());
         // The others do soon.
         assert!(eventually(|| fences[MANY as usize - 1].test_signaled_flag()));
@@ -196,10 +197,10 @@ mod tests {
         for fence in done {
             fence.signal(Ok(()));
         }
-        assert!(first.signal(Ok(())));
+        assert_ne!(first.signal(Ok(())), SignalOutcome::TooLate);
         assert!(eventually(|| last.test_signaled_flag()));
         assert_eq!(pending.as_fence().status(), Status::Pending);
-        assert!(pending.signal(Ok(())));
+        assert_ne!(pending.signal(Ok(())), SignalOutcome::TooLate);
         Ok(())
     }
 
@@ -210,7 +211,7 @@ mod tests {
         publish: impl Fn(&FenceContext<Mock>) -> Result<Fences>,
     ) -> Result<(FenceContext<Mock>, Fences)> {
         for ms in [100, 500, 2500, 12500] {
-            let options = options.bound(Delta::from_millis(ms))?;
+            let options = options.timeout(Delta::from_millis(ms))?;
             let context = FenceContext::with_options(c"mock", c"bound", options, Mock)?;
             let fences = publish(&context)?;
 
@@ -242,7 +243,7 @@ mod tests {
             for _ in 0..MANY {
                 let memory = context.new_fence_allocation(())?;
 
-                fences.push(context.new_fence(memory).leave(), GFP_KERNEL)?;
+                fences.push(context.new_fence(memory).detach(), GFP_KERNEL)?;
             }
             Ok(fences)
         })?;
@@ -262,17 +263,17 @@ mod tests {
 
         // A guest may stand still meanwhile: once more.
         for _ in 0..20 {
-            let options = ContextOptions::new().bound(bound)?;
+            let options = ContextOptions::new().timeout(bound)?;
             let context = FenceContext::with_options(c"mock", c"bound", options, Mock)?;
 
             for _ in 0..256 {
-                drop(fixture::next(&context)?.leave());
+                drop(fixture::next(&context)?.detach());
             }
             fsleep(Delta::from_millis(250));
             let last = fixture::next(&context)?;
             let (done, end) = (last.fence(), Instant::<Monotonic>::now() + bound);
 
-            assert!(last.signal(Ok(())));
+            assert_ne!(last.signal(Ok(())), SignalOutcome::TooLate);
             assert!(eventually(|| done.test_signaled_flag()));
             if done.status() == Status::Signaled && (end - Instant::now()).as_nanos() > 0 {
                 return Ok(());
@@ -335,7 +336,7 @@ mod tests {
             |(context, memory, fences)| {
                 let late = context.new_fence_at(memory, 3);
 
-                (late.map(|late| late.leave()), fences)
+                (late.map(|late| late.detach()), fences)
             },
             |context| context.signal_up_to(2 * FEW),
             |(late, fences), count| {

@@ -22,11 +22,13 @@ mod tests {
         FenceContext,
         Section,
         SeqnoError,
+        SignalOutcome,
         Status,
         Timer,
         TimerItem, //
     };
     use kernel::{
+        interrupt::local_interrupt_disable,
         sync::aref::ARef,
         time::{
             delay::fsleep,
@@ -46,7 +48,7 @@ mod tests {
         let _callbacks = trace(&seen, &[&seven, &three, &five])?;
 
         assert_eq!(seven.seqno(), 7);
-        assert!(seven.signal(Ok(())));
+        assert_eq!(seven.signal(Ok(())), SignalOutcome::InTurn);
         assert!(seen.is(&[]));
         assert_eq!(context.signal_up_to(4), 1);
         assert!(seen.is(&[3]));
@@ -61,16 +63,21 @@ mod tests {
         let context = fixture::points()?;
         let ten = at(&context, 10)?;
 
-        assert!(ten.signal(Ok(())));
+        assert_ne!(ten.signal(Ok(())), SignalOutcome::TooLate);
         for seqno in [4, 10] {
-            let late = at(&context, seqno)?;
+            let memory = context.new_fence_allocation(())?;
+            // Nothing that is left to an interrupt.
+            let irqs = local_interrupt_disable();
+            let late = context.new_fence_at(memory, seqno)?;
 
+            assert!(late.as_fence().test_signaled_flag());
+            drop(irqs);
             assert_eq!(late.as_fence().status(), Status::Signaled);
-            assert!(!late.signal(Err(EIO)));
+            assert_eq!(late.signal(Err(EIO)), SignalOutcome::TooLate);
         }
         let eleven = at(&context, 11)?;
         assert_eq!(eleven.as_fence().status(), Status::Pending);
-        assert!(eleven.signal(Ok(())));
+        assert_ne!(eleven.signal(Ok(())), SignalOutcome::TooLate);
         Ok(())
     }
 
@@ -94,14 +101,14 @@ mod tests {
         let (a, b) = (at(&context, 5)?, at(&context, 5)?);
         let fences = [a.fence(), b.fence()];
 
-        assert!(b.signal(Err(EIO)));
+        assert_eq!(b.signal(Err(EIO)), SignalOutcome::InTurn);
         assert_eq!(fences[1].status(), Status::Pending);
         // One that comes late is waited for, too, and completes nobody.
         let late = at(&context, 5)?;
-        assert!(a.signal(Ok(())));
+        assert_eq!(a.signal(Ok(())), SignalOutcome::InTurn);
         assert_eq!(fences[0].status(), Status::Pending);
         let fence = late.fence();
-        assert!(late.signal(Err(EBUSY)));
+        assert_eq!(late.signal(Err(EBUSY)), SignalOutcome::Signaled);
         assert_eq!(fences[0].status(), Status::Signaled);
         assert_eq!(fences[1].status(), Status::Error(EIO));
         assert_eq!(fence.status(), Status::Error(EBUSY));
@@ -118,10 +125,10 @@ mod tests {
         let (one, a, b) = (at(&context, 1)?, at(&context, 7)?, at(&context, 7)?);
         let fences = [a.fence(), b.fence()];
 
-        assert!(a.signal(Ok(())));
+        assert_eq!(a.signal(Ok(())), SignalOutcome::InTurn);
         assert_eq!(context.signal_up_to(1), 1);
         assert_eq!(fences[0].status(), Status::Pending);
-        assert!(b.signal(Err(EIO)));
+        assert_eq!(b.signal(Err(EIO)), SignalOutcome::Signaled);
         assert_eq!(fences[0].status(), Status::Signaled);
         assert_eq!(fences[1].status(), Status::Error(EIO));
         drop(one);
@@ -135,12 +142,12 @@ mod tests {
         let six = fixture::next(&context)?;
         let fences = [a.fence(), b.fence()];
 
-        assert!(a.signal(Ok(())));
+        assert_eq!(a.signal(Ok(())), SignalOutcome::InTurn);
         assert_eq!(fences[0].status(), Status::Pending);
-        assert!(b.signal(Err(EIO)));
+        assert_eq!(b.signal(Err(EIO)), SignalOutcome::Signaled);
         assert_eq!(fences[0].status(), Status::Signaled);
         assert_eq!(fences[1].status(), Status::Error(EIO));
-        assert!(six.signal(Ok(())));
+        assert_ne!(six.signal(Ok(())), SignalOutcome::TooLate);
         Ok(())
     }
 
@@ -153,9 +160,9 @@ mod tests {
         let fences = [last.fence(), after.fence()];
 
         assert_eq!(after.seqno(), u64::MAX);
-        assert!(after.signal(Err(EIO)));
+        assert_ne!(after.signal(Err(EIO)), SignalOutcome::TooLate);
         assert_eq!(fences[1].status(), Status::Pending);
-        assert!(last.signal(Ok(())));
+        assert_ne!(last.signal(Ok(())), SignalOutcome::TooLate);
         assert!(seen.is(&[u64::MAX, u64::MAX]));
         assert_eq!(fences[1].status(), Status::Error(EIO));
         Ok(())
@@ -172,16 +179,16 @@ mod tests {
             let after = fixture::next(&context)?;
             let fences = [last.fence(), after.fence()];
 
-            assert!(last.signal(Ok(())));
+            assert_ne!(last.signal(Ok(())), SignalOutcome::TooLate);
             assert_eq!(fences[0].status(), Status::Pending);
-            assert!(after.signal(Err(EIO)));
+            assert_ne!(after.signal(Err(EIO)), SignalOutcome::TooLate);
             assert_eq!(fences[0].status(), Status::Signaled);
             assert_eq!(fences[1].status(), Status::Error(EIO));
             // It has passed, but one that comes now is waited for.
             last = fixture::next(&context)?;
             assert_eq!(last.as_fence().status(), Status::Pending);
         }
-        assert!(last.signal(Ok(())));
+        assert_ne!(last.signal(Ok(())), SignalOutcome::TooLate);
         Ok(())
     }
 
@@ -202,7 +209,11 @@ mod tests {
         let nine = at(&context, 9)?;
         let ten = fixture::next(&context)?;
         assert_eq!((nine.seqno(), ten.seqno()), (9, 10));
-        assert!(one.signal(Ok(())) && nine.signal(Ok(())) && ten.signal(Ok(())));
+        assert!(
+            one.signal(Ok(())) != SignalOutcome::TooLate
+                && nine.signal(Ok(())) != SignalOutcome::TooLate
+                && ten.signal(Ok(())) != SignalOutcome::TooLate
+        );
         Ok(())
     }
 
@@ -228,7 +239,7 @@ mod tests {
     fn bound_of_an_earlier_point_is_not_that_of_a_later_one() -> Result {
         let options = ContextOptions::new()
             .points()
-            .bound(Delta::from_millis(1000))?;
+            .timeout(Delta::from_millis(1000))?;
 
         // A guest may stand still until `nine` is late: once more.
         for _ in 0..20 {

@@ -29,6 +29,7 @@ mod tests {
     use dma_buf::{
         ContextOptions,
         DriverFence,
+        SignalOutcome,
         Status, //
     };
     use kernel::sync::atomic::{
@@ -44,7 +45,7 @@ mod tests {
         let fences = [one.fence(), two.fence(), three.fence(), four.fence()];
 
         // Whoever found it complete, those before it are asked about.
-        assert!(four.signal(Ok(())));
+        assert_ne!(four.signal(Ok(())), SignalOutcome::TooLate);
         seen.complete.store(2, Release);
         fences[3].is_signaled();
         assert!(eventually(|| fences[1].test_signaled_flag()));
@@ -61,7 +62,11 @@ mod tests {
         assert_eq!(fences[3].status(), Status::Signaled);
         assert_eq!(seen.polled.load(Relaxed), 4);
         // The operation came first.
-        assert!(!one.signal(Ok(())) && !two.signal(Ok(())) && !three.signal(Ok(())));
+        assert!(
+            one.signal(Ok(())) == SignalOutcome::TooLate
+                && two.signal(Ok(())) == SignalOutcome::TooLate
+                && three.signal(Ok(())) == SignalOutcome::TooLate
+        );
         Ok(())
     }
 
@@ -81,7 +86,10 @@ mod tests {
         assert!(eventually(|| fences[1].is_signaled()));
         assert_eq!(fences[0].status(), Status::Error(EIO));
         assert_eq!(fences[1].status(), Status::Signaled);
-        assert!(!one.signal(Ok(())) && !two.signal(Ok(())));
+        assert!(
+            one.signal(Ok(())) == SignalOutcome::TooLate
+                && two.signal(Ok(())) == SignalOutcome::TooLate
+        );
         Ok(())
     }
 
@@ -97,7 +105,10 @@ mod tests {
         assert!(eventually(|| fences[1].test_signaled_flag()));
         assert_eq!(fences[0].status(), Status::Error(EIO));
         assert_eq!(fences[1].status(), Status::Signaled);
-        assert!(!one.signal(Ok(())) && !two.signal(Ok(())));
+        assert!(
+            one.signal(Ok(())) == SignalOutcome::TooLate
+                && two.signal(Ok(())) == SignalOutcome::TooLate
+        );
         Ok(())
     }
 
@@ -115,13 +126,16 @@ mod tests {
         let fences = [one.fence(), same.fence(), two.fence()];
 
         // Complete, but waits for its equal.
-        assert!(one.signal(Ok(())));
+        assert_ne!(one.signal(Ok(())), SignalOutcome::TooLate);
         seen.complete.store(6, Release);
         fences[2].is_signaled();
         assert!(eventually(|| fences[2].test_signaled_flag()));
         assert_eq!(fences[0].status(), Status::Signaled);
         assert_eq!(fences[1].status(), Status::Error(EIO));
-        assert!(!same.signal(Ok(())) && !two.signal(Ok(())));
+        assert!(
+            same.signal(Ok(())) == SignalOutcome::TooLate
+                && two.signal(Ok(())) == SignalOutcome::TooLate
+        );
         Ok(())
     }
 

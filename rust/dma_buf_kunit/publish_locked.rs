@@ -24,6 +24,7 @@ mod tests {
         FenceCallback,
         FenceCallbackRegistration,
         FenceContext,
+        SignalOutcome,
         Status, //
     };
     use kernel::{
@@ -89,7 +90,7 @@ mod tests {
             let memory = self.1.lock().take();
 
             if let Some(memory) = memory {
-                let _ = self.0.context.new_fence(memory).leave();
+                let _ = self.0.context.new_fence(memory).detach();
             }
         }
     }
@@ -106,7 +107,7 @@ mod tests {
             .as_mut()
             .register(job.as_fence(), Locks(driver.clone()))
             .map_err(|_| EBUSY)?;
-        ensure!(job.signal(Ok(())));
+        ensure!(job.signal(Ok(())) != SignalOutcome::TooLate);
         ensure!(driver.seen() == 1);
         Ok(())
     }
@@ -116,7 +117,10 @@ mod tests {
         let driver = Driver::new()?;
         let other = fixture::context()?;
 
-        assert!(driver.submit(&other)?.signal(Ok(())));
+        assert_eq!(
+            driver.submit(&other)?.signal(Ok(())),
+            SignalOutcome::Signaled
+        );
         signal_with_callback(&driver, next(&driver.context)?)
     }
 
@@ -153,7 +157,7 @@ mod tests {
             let memory = self.1.lock().take();
 
             if let Some(Ok(late)) = memory.map(|memory| self.0.new_fence_at(memory, 1)) {
-                let _ = late.leave();
+                let _ = late.detach();
             }
         }
     }
@@ -176,7 +180,7 @@ mod tests {
             .as_mut()
             .register(other.as_fence(), PublishesPassed(points.clone(), memory))
             .map_err(|_| EBUSY)?;
-        assert!(other.signal(Ok(())));
+        assert_ne!(other.signal(Ok(())), SignalOutcome::TooLate);
         assert_eq!(points.first_pending_seqno(), None);
         Ok(())
     }
@@ -209,9 +213,9 @@ mod tests {
                 let fence = published.fence();
 
                 rounds += 1;
-                ensure!(done);
+                ensure!(done == SignalOutcome::Signaled);
                 ensure!(driver.seen() == rounds);
-                ensure!(published.signal(Ok(())));
+                ensure!(published.signal(Ok(())) != SignalOutcome::TooLate);
                 ensure!(fence.status() == Status::Signaled);
                 Ok(())
             },
@@ -230,8 +234,8 @@ mod tests {
             .as_mut()
             .register(job.as_fence(), Publishes(driver.clone(), memory))
             .map_err(|_| EBUSY)?;
-        assert!(job.signal(Ok(())));
-        let published = driver.context.pending_at(2).ok_or(EINVAL)?;
+        assert_ne!(job.signal(Ok(())), SignalOutcome::TooLate);
+        let published = driver.context.find_pending(2).ok_or(EINVAL)?;
         assert_eq!(driver.context.signal_up_to(2), 1);
         assert_eq!(published.status(), Status::Signaled);
         Ok(())

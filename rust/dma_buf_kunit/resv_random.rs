@@ -22,6 +22,7 @@ use dma_buf::{
     Resv,
     ResvGuard,
     ResvLocked,
+    SignalOutcome,
     Usage,
     MAX_RESV_FENCES, //
 };
@@ -63,7 +64,7 @@ impl Line {
             let driver = self.pending.remove(0).map_err(|_| EINVAL)?;
 
             self.signaled = driver.as_fence().seqno();
-            ensure!(driver.signal(Ok(())));
+            ensure!(driver.signal(Ok(())) != SignalOutcome::TooLate);
         }
         Ok(())
     }

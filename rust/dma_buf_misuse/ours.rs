@@ -53,7 +53,7 @@ fn fences_dropped() -> Result {
 fn last_reference_dropped() -> Result {
     let done = Arc::pin_init(Completion::new(), GFP_KERNEL)?;
     let context = context()?;
-    let fence = next(&context)?.leave();
+    let fence = next(&context)?.detach();
     let mut callback = KBox::pin_init(FenceCallbackRegistration::new(), GFP_KERNEL)?;
 
     callback.as_mut().register(&fence, Complete(done.clone()))?;

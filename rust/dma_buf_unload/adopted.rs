@@ -7,6 +7,7 @@ use crate::hand_out;
 use dma_buf::{
     FenceContext,
     FenceContextOps,
+    SignalOutcome,
     Status, //
 };
 use kernel::{
@@ -63,13 +64,13 @@ pub(crate) fn use_up() -> Result {
     let last = context.new_fence(new(2)?);
     let fence = last.fence();
 
-    if context.signal_one(8, Ok(()))
+    if context.signal_seqno(8, Ok(()))
         || context.signal_up_to(7) != 0
         || context.cancel_all(EIO) != 0
         || fence.downcast::<Adopted>(&rcu::read_lock()).is_some()
         || chosen.as_fence().status() != Status::Error(ECANCELED)
         || **last.data() != 2
-        || last.signal(Ok(()))
+        || last.signal(Ok(())) != SignalOutcome::TooLate
     {
         return Err(EINVAL);
     }

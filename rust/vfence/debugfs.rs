@@ -251,7 +251,7 @@ fn collect_points(listed: &Listed, fences: &mut KVec<Row>) {
     let timeline = &listed.timeline;
 
     if let Some(context) = &listed.fences {
-        context.first_pending(&mut pending);
+        context.pending(&mut pending);
     }
     for fence in &pending {
         if let Some(data) = timeline.device.numbers.data(fence) {

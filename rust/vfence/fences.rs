@@ -108,7 +108,7 @@ impl Fences {
     pub(crate) fn context(timeline: &Arc<Timeline>, first: u64) -> Result<FenceContext<Self>> {
         let device = &timeline.device;
         let options = ContextOptions::new()
-            .bound(device.bound)?
+            .timeout(device.bound)?
             .first_seqno(first)?;
 
         device.numbers.context(

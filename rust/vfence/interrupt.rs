@@ -18,6 +18,7 @@ use dma_buf::{
     IrqWorkItem,
     IrqWorkQueuer,
     Section,
+    SignalOutcome,
     Timer,
     TimerItem, //
 };
@@ -108,7 +109,7 @@ impl Interrupt {
                     result,
                     in_fences,
                 } => {
-                    if fence.signal(result) {
+                    if fence.signal(result) != SignalOutcome::TooLate {
                         self.signalled(since, 1);
                     }
                     drop(in_fences);

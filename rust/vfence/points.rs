@@ -38,7 +38,7 @@ pub(crate) fn create(ring: &Ring, argument: Argument) -> Result {
 
     args.fence = output.number();
     // As with sw_sync, equal points are one fence while it is pending and somebody has it.
-    if let Some(fence) = fences.pending_at(point) {
+    if let Some(fence) = fences.find_pending(point) {
         // One reference is ours, and the other is the context's.
         let is_unused = fence.refcount() == 2;
 
@@ -58,7 +58,7 @@ pub(crate) fn create(ring: &Ring, argument: Argument) -> Result {
     }
 
     // From here on, nothing fails: this context gives out no numbers by itself.
-    let fence = fences.new_fence_at(memory, point)?.leave();
+    let fence = fences.new_fence_at(memory, point)?.detach();
 
     timeline.device.stats.submitted.add(1);
     // Also if the bound is just completing a later one: this one signals then.

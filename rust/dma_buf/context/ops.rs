@@ -115,14 +115,13 @@ pub trait FenceContextOps: Send + Sync + Sized + 'static {
         build_error!(kernel::error::VTABLE_DEFAULT_ERROR)
     }
 
-    /// The bound of the context ([`ContextOptions::bound`]) was over for the fence with
-    /// this sequence number: it and what was pending before it have signalled, `count`
-    /// fences.
+    /// Called when the timeout of the context ([`ContextOptions::timeout`]) has completed fences:
+    /// all up to `seqno` have signalled now, and `count` of them have in this run.
     ///
-    /// In the interrupt of a timer (a softirq with `PREEMPT_RT`), with no lock held. It
-    /// may use the context.
+    /// Context: the interrupt of a timer (a softirq with `PREEMPT_RT`), with no lock held. The
+    /// context may be used.
     ///
-    /// [`ContextOptions::bound`]: crate::ContextOptions::bound
+    /// [`ContextOptions::timeout`]: crate::ContextOptions::timeout
     fn expired(&self, _seqno: u64, _count: usize) {
         build_error!(kernel::error::VTABLE_DEFAULT_ERROR)
     }

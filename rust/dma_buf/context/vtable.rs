@@ -113,10 +113,7 @@ impl<T: FenceContextOps> FenceContext<T> {
         unsafe {
             Self::with(fence, |this, data, header| {
                 if let Some(result) = this.enable_signaling(data, (*fence).seqno) {
-                    header
-                        .timeline
-                        .as_ref()
-                        .note_complete(header, errno(result));
+                    header.timeline.as_ref().note_done(header, errno(result));
                 }
             })
         }
@@ -138,7 +135,7 @@ impl<T: FenceContextOps> FenceContext<T> {
                     // It waits for those before it, which may be complete by now.
                     timeline.queue_reap();
                 } else if let Some(result) = this.signaled(data, (*fence).seqno) {
-                    timeline.note_complete(header, errno(result));
+                    timeline.note_done(header, errno(result));
                 }
             });
             Fence::from_raw(fence).test_signaled_flag()

@@ -4,7 +4,7 @@
 
 use crate::{
     bindings,
-    lock::irq_lock_class,
+    lock::lock_class,
     reader::PreemptReader,
     registry::{
         Entry,
@@ -47,12 +47,12 @@ impl RawIrqWork {
         ops: &'static EntryOps,
         body: unsafe fn(NonNull<RawIrqWork>),
     ) -> impl PinInit<Self> {
-        let class = irq_lock_class!(c"dma_buf_rs::IrqWork::sync");
+        let (name, key) = lock_class!(c"dma_buf_rs::IrqWork::sync");
 
         pin_init!(Self {
             entry: Entry::new(ops),
-            // Not by the macro: see `IrqLockClass`.
-            waiter <- Mutex::new((), class.name(), class.key()),
+            // Not by the macro: see `lock_class`.
+            waiter <- Mutex::new((), name, key),
             work <- Opaque::ffi_init(|slot| {
                 // SAFETY: `slot` is valid for writes.
                 unsafe { bindings::dma_buf_rs_init_irq_work(slot, Some(Self::run)) }

@@ -35,11 +35,11 @@ pub(crate) struct TimelineOps {
     /// Asks the driver whether a fence is complete, and with what result, 0 or an
     /// error code; `None` if the driver cannot tell.
     pub(crate) poll: Option<PollFn>,
-    /// The watchdog has completed fences, up to a sequence number; so many have
-    /// signalled.
+    /// Tells the driver that the timeout has completed fences: the sequence number up to which all
+    /// have signalled, and how many have.
     ///
-    /// Called with no lock held, on a timeline that was not closed when they did, by
-    /// what [`Timeline::sync`] waits for.
+    /// Called by the timer's function, which [`Timeline::sync`] waits for, with no lock held, on a
+    /// timeline that was not closed when they signalled.
     pub(crate) expired: Option<unsafe fn(NonNull<Timeline>, u64, usize)>,
     /// Together, these tell for whose types the operations are. A type's id is
     /// unique among crates of different names, which those that one module is

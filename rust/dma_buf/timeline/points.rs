@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The pending fences of a timeline whose user picks the numbers: a tree, as sw_sync has it.
+//! The pending fences of a timeline whose user picks the numbers: a tree, as in sw_sync.
 //!
-//! Fences with the same number signal together, once all of them are complete: a merge may
-//! keep any one of them for all.
+//! Fences with the same number signal together, once all of them are done: a merge may keep any
+//! one of them for all.
 
 use crate::{
     bindings,
@@ -12,24 +12,24 @@ use crate::{
         PENDING, //
     }, //
 };
-use core::{
-    mem::offset_of,
-    ptr::{
-        self,
-        NonNull, //
-    }, //
+use core::ptr::{
+    self,
+    NonNull, //
 };
 use kernel::sync::atomic::Acquire;
 
-/// Protected by the tail lock; fences are only taken with the head lock held as well.
+/// A tree of fences, protected by the tail lock. Fences are only taken with the head lock held as
+/// well.
 ///
 /// # Invariants
 ///
-/// - The nodes are those of headers that are valid, ordered by number, and those with the same
-///   number by age. The tree owns a reference to each.
-/// - All before `unfinished`, or all if it is null, are complete.
+/// - The nodes are those of valid headers, ordered by number, and those with the same number by
+///   age. The tree owns a reference to each.
+/// - `leftmost` is the first node, or null.
+/// - All fences before `unfinished`, or all if it is null, are done.
 pub(super) struct Points {
     root: bindings::rb_root,
+    leftmost: *mut bindings::rb_node,
     unfinished: *mut bindings::rb_node,
 }
 
@@ -40,13 +40,8 @@ unsafe impl Send for Points {}
 ///
 /// `node` is that of a header, or null.
 unsafe fn header_of(node: *mut bindings::rb_node) -> Option<NonNull<Header>> {
-    if node.is_null() {
-        return None;
-    }
-    // SAFETY: By the function's contract; a header is not at address 0.
-    Some(unsafe {
-        NonNull::new_unchecked(node.byte_sub(offset_of!(Header, link)).cast::<Header>())
-    })
+    // SAFETY: By the function's contract.
+    (!node.is_null()).then(|| unsafe { Header::from_link(node.cast()) })
 }
 
 /// # Safety
@@ -64,6 +59,7 @@ impl Points {
             root: bindings::rb_root {
                 rb_node: ptr::null_mut(),
             },
+            leftmost: ptr::null_mut(),
             unfinished: ptr::null_mut(),
         }
     }
@@ -80,14 +76,19 @@ impl Points {
             let seqno = Header::seqno(header);
             let mut link = &raw mut self.root.rb_node;
             let mut parent = ptr::null_mut();
+            let mut leftmost = true;
 
             while !(*link).is_null() {
                 parent = *link;
                 link = if seqno < number(parent) {
                     &raw mut (*parent).rb_left
                 } else {
+                    leftmost = false;
                     &raw mut (*parent).rb_right
                 };
+            }
+            if leftmost {
+                self.leftmost = node;
             }
             bindings::rb_link_node(node, parent, link);
             bindings::rb_insert_color(node, &mut self.root);
@@ -97,22 +98,18 @@ impl Points {
         }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.root.rb_node.is_null()
-    }
-
     pub(super) fn first(&self) -> Option<NonNull<Header>> {
-        // SAFETY: The tree is valid, by the type invariants.
-        unsafe { header_of(bindings::rb_first(&self.root)) }
+        // SAFETY: By the type invariants.
+        unsafe { header_of(self.leftmost) }
     }
 
-    /// The first one that was not complete when [`Self::due`] looked.
+    /// The first fence that was not done when [`Self::due`] looked.
     pub(super) fn unfinished(&self) -> Option<NonNull<Header>> {
         // SAFETY: By the type invariants.
         unsafe { header_of(self.unfinished) }
     }
 
-    /// The one behind this.
+    /// The fence behind this one.
     ///
     /// # Safety
     ///
@@ -122,7 +119,7 @@ impl Points {
         unsafe { header_of(bindings::rb_next(Header::node(header))) }
     }
 
-    /// The last one whose number is not above `seqno`.
+    /// The last fence whose number is not above `seqno`.
     pub(super) fn last_up_to(&self, seqno: u64) -> Option<NonNull<Header>> {
         let mut node = self.root.rb_node;
         let mut found = ptr::null_mut();
@@ -141,7 +138,7 @@ impl Points {
         }
     }
 
-    /// The first one whose number is not below `seqno`.
+    /// The first fence whose number is not below `seqno`.
     pub(super) fn first_from(&self, seqno: u64) -> Option<NonNull<Header>> {
         let mut node = self.root.rb_node;
         let mut found = ptr::null_mut();
@@ -160,11 +157,18 @@ impl Points {
         }
     }
 
-    /// The first fence, if it may signal: it is complete, and so are all that share its number.
+    /// Returns the first fence if it is due: its number is not above `up_to`, or it is done and so
+    /// are all that share its number.
+    ///
     /// Looks at `steps` fences at most, and subtracts how many it has looked at.
-    pub(super) fn due(&mut self, steps: &mut usize) -> Option<NonNull<Header>> {
+    pub(super) fn due(&mut self, up_to: u64, steps: &mut usize) -> Option<NonNull<Header>> {
+        let first = self.first()?;
+
         // SAFETY: By the type invariants.
         unsafe {
+            if Header::seqno(first) <= up_to {
+                return Some(first);
+            }
             while let Some(header) = header_of(self.unfinished) {
                 if *steps == 0 || header.as_ref().outcome.load(Acquire) == PENDING {
                     break;
@@ -172,9 +176,8 @@ impl Points {
                 *steps -= 1;
                 self.unfinished = bindings::rb_next(self.unfinished);
             }
-            self.first().filter(|first| {
-                self.unfinished.is_null() || Header::seqno(*first) < number(self.unfinished)
-            })
+            (self.unfinished.is_null() || Header::seqno(first) < number(self.unfinished))
+                .then_some(first)
         }
     }
 
@@ -190,6 +193,9 @@ impl Points {
 
             if self.unfinished == node {
                 self.unfinished = bindings::rb_next(node);
+            }
+            if self.leftmost == node {
+                self.leftmost = bindings::rb_next(node);
             }
             bindings::rb_erase(node, &mut self.root);
         }

@@ -11,7 +11,10 @@ use crate::{
     bindings,
     fence,
     header::Header,
-    lock::IrqGuard,
+    lock::{
+        lock,
+        IrqsOff, //
+    },
     options::MAX_CHOSEN_SEQNO, //
 };
 use core::ptr::NonNull;
@@ -30,19 +33,6 @@ impl Tail {
         }
         self.last.saturating_add(1)
     }
-
-    /// To be called with the head lock held as well, when all that was taken has signalled.
-    pub(super) fn settle(&mut self) {
-        // SAFETY: What is pending is valid.
-        let first = self
-            .points
-            .first()
-            .map(|first| unsafe { Header::seqno(first) });
-
-        if first.is_none_or(|first| first > self.taken) {
-            self.passed = self.taken;
-        }
-    }
 }
 
 impl Timeline {
@@ -55,14 +45,15 @@ impl Timeline {
     /// `header` starts a fence of the type that `self.ops` is for, which the
     /// caller owns. Afterwards the caller owns a reference to it.
     pub(crate) unsafe fn publish(&self, header: NonNull<Header>) {
-        let mut tail = self.tail.lock();
+        let irqs = IrqsOff::begin();
+        let mut tail = lock(&self.tail, &irqs);
 
         // SAFETY: By the function's contract.
         unsafe {
             if !tail.is_plain {
                 let seqno = tail.next_point();
 
-                self.add_rarely(tail, header, seqno);
+                self.add_rarely(&mut tail, header, seqno);
                 return;
             }
             // It does not come to an end, see `MAX_CHOSEN_SEQNO`.
@@ -74,22 +65,23 @@ impl Timeline {
         }
     }
 
-    /// Publishes a fence with the sequence number `seqno`, unless the timeline numbers its
-    /// fences and this number will not do; says whether it did.
+    /// Publishes a fence with the sequence number `seqno`. Returns `false`, and does nothing, if
+    /// the timeline numbers its fences and has passed this number.
     ///
-    /// If it, or a higher one, has signalled, so has this one, with success.
+    /// If a fence with this number or a higher one has signalled, this one signals with success.
     ///
     /// # Safety
     ///
-    /// As for [`Self::publish`]; nothing changes if it returns false.
+    /// As for [`Self::publish`].
     pub(crate) unsafe fn publish_at(&self, header: NonNull<Header>, seqno: u64) -> bool {
-        let tail = self.tail.lock();
+        let irqs = IrqsOff::begin();
+        let mut tail = lock(&self.tail, &irqs);
 
         if !self.options.points && (seqno <= tail.last || seqno > MAX_CHOSEN_SEQNO) {
             return false;
         }
         // SAFETY: By the function's contract.
-        unsafe { self.add_rarely(tail, header, seqno) };
+        unsafe { self.add_rarely(&mut tail, header, seqno) };
         true
     }
 
@@ -100,7 +92,7 @@ impl Timeline {
     /// As for [`Self::publish`]; where the timeline numbers its fences, the number is above
     /// the last.
     #[inline(never)]
-    unsafe fn add_rarely(&self, mut tail: IrqGuard<'_, Tail>, header: NonNull<Header>, seqno: u64) {
+    unsafe fn add_rarely(&self, tail: &mut Tail, header: NonNull<Header>, seqno: u64) {
         tail.last = tail.last.max(seqno);
         // SAFETY: By the function's contract. The operations are only used after the test that
         // the timeline is not closed, with the tail lock held. What is published at once is on
@@ -108,17 +100,17 @@ impl Timeline {
         unsafe {
             if tail.closed {
                 self.init(header, seqno, &CLOSED_OPS.fence);
-                self.signal_at_once(tail, header, ECANCELED.to_errno());
+                self.signal_at_once(header, ECANCELED.to_errno());
                 return;
             }
             self.init(header, seqno, &self.ops().fence);
             if !self.options.points {
-                self.watch(&mut tail, header, self.options.bound);
+                self.start_timeout(tail, header);
                 self.queue.push(header);
             } else if seqno <= tail.passed {
-                self.signal_at_once(tail, header, 0);
+                self.signal_at_once(header, 0);
             } else {
-                self.watch(&mut tail, header, self.options.bound);
+                self.start_timeout(tail, header);
                 if seqno > tail.taken {
                     tail.points.insert(header);
                     return;
@@ -132,18 +124,14 @@ impl Timeline {
         }
     }
 
-    /// Signals a fence that has just been initialised: nobody has got it yet, and it is neither
+    /// Signals a fence that has just been initialised: nothing refers to it yet, and it is neither
     /// in the queue nor in the tree.
     ///
     /// # Safety
     ///
-    /// The fence is initialised, on a timeline that has signalled all before it, or is closed.
-    unsafe fn signal_at_once(
-        &self,
-        _tail: IrqGuard<'_, Tail>,
-        header: NonNull<Header>,
-        error: i32,
-    ) {
+    /// The fence is initialised, on a timeline that has signalled all before it, or is closed. The
+    /// tail lock is held.
+    unsafe fn signal_at_once(&self, header: NonNull<Header>, error: i32) {
         // SAFETY: By the function's contract; interrupts are off, or the lock sleeps. The
         // handle is still there, so nothing is called to drop the data, which the module of a
         // closed timeline may have taken along.

@@ -2,36 +2,43 @@
 
 //! The pending fences of a timeline that numbers them: a queue.
 //!
-//! Who adds to it holds the tail lock and who takes from it the head lock, and mostly neither
-//! needs the other's. They meet where the last fence is taken.
+//! Adding takes the tail lock, and taking the head lock. Only where the last fence is taken while
+//! another is being added does one wait for the other.
 
 use super::Tail;
 use crate::{
     header::Header,
-    lock::IrqLock, //
+    lock::{
+        lock,
+        IrqsOff, //
+    }, //
 };
 use core::ptr::{
     self,
     NonNull, //
 };
-use kernel::sync::atomic::{
-    Acquire,
-    Atomic,
-    Full,
-    Relaxed,
-    Release, //
+use kernel::sync::{
+    atomic::{
+        Acquire,
+        Atomic,
+        Full,
+        Relaxed,
+        Release, //
+    },
+    SpinLockIrq, //
 };
 
 /// The next fence of a queue, or null.
 pub(crate) type Next = Atomic<*mut Header>;
 
+/// A queue of fences.
+///
 /// # Invariants
 ///
-/// - From `first` on each fence leads to the next, and the last to null; `last` is the last
-///   one, or null. What is being added is `last` before it can be reached.
-/// - What is in the queue is valid, and the queue owns a reference to it. While who has the head
-///   lock signals fences before he takes them, that is only so from the first on that is left;
-///   the last fence is taken before.
+/// - From `first` on each fence leads to the next, and the last to null. `last` is the last fence,
+///   or null. A fence that is being added is `last` before it can be reached.
+/// - The fences in the queue are valid, and the queue owns a reference to each. While the head lock
+///   is held, those at the front may have been signalled before they are taken all at once.
 pub(super) struct Queue {
     first: Next,
     last: Next,
@@ -57,8 +64,8 @@ impl Queue {
         unsafe { Header::set_next(header) };
         let before = self.last.xchg(header.as_ptr(), Full);
 
-        // INVARIANT: Now it can be reached. One that has been the last is not taken before
-        // what comes after it can be.
+        // INVARIANT: Now it can be reached. `take_last` waits for that before it takes the fence
+        // that was the last.
         match NonNull::new(before) {
             None => self.first.store(header.as_ptr(), Release),
             // SAFETY: By the type invariants.
@@ -68,7 +75,7 @@ impl Queue {
 
     /// The first fence.
     ///
-    /// It stays there as long as the head lock is held.
+    /// It stays in the queue for as long as the head lock is held.
     #[inline]
     pub(super) fn first(&self) -> Option<NonNull<Header>> {
         NonNull::new(self.first.load(Acquire))
@@ -78,14 +85,19 @@ impl Queue {
     ///
     /// # Safety
     ///
-    /// The head lock is held, and `tail` is the tail lock; this is the first fence.
+    /// The head lock is held, and `tail` is the tail lock. `header` is the first fence.
     #[inline]
-    pub(super) unsafe fn take(&self, header: NonNull<Header>, tail: &IrqLock<Tail>) {
+    pub(super) unsafe fn take(
+        &self,
+        header: NonNull<Header>,
+        tail: &SpinLockIrq<Tail>,
+        irqs: &IrqsOff,
+    ) {
         // SAFETY: By the function's contract.
         unsafe {
             match Self::after(header) {
                 Some(next) => self.take_before(next),
-                None => self.take_last(header, tail),
+                None => self.take_last(header, tail, irqs),
             }
         }
     }
@@ -100,14 +112,18 @@ impl Queue {
         self.first.store(next.as_ptr(), Relaxed);
     }
 
-    /// Takes a fence behind which nothing was, and all before it.
+    /// Takes a fence behind which nothing was when [`Self::after`] looked, and all before it.
     ///
     /// # Safety
     ///
-    /// The head lock is held, and `tail` is the tail lock. The fence is in the queue, and when
-    /// this was looked at last, nothing was behind it.
+    /// The head lock is held, and `tail` is the tail lock. `header` is in the queue.
     #[inline]
-    pub(super) unsafe fn take_last(&self, header: NonNull<Header>, tail: &IrqLock<Tail>) {
+    pub(super) unsafe fn take_last(
+        &self,
+        header: NonNull<Header>,
+        tail: &SpinLockIrq<Tail>,
+        irqs: &IrqsOff,
+    ) {
         self.first.store(ptr::null_mut(), Relaxed);
         if self
             .last
@@ -116,15 +132,15 @@ impl Queue {
         {
             return;
         }
-        // Another is just being added behind it.
-        drop(tail.lock());
+        // Another fence is being added behind it, with the tail lock held.
+        drop(lock(tail, irqs));
         // SAFETY: By the function's contract and the type invariants.
         if let Some(next) = unsafe { Self::after(header) } {
             self.first.store(next.as_ptr(), Relaxed);
         }
     }
 
-    /// The one behind this.
+    /// The fence behind this one.
     ///
     /// # Safety
     ///

@@ -1,0 +1,499 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! How the fences of a timeline signal: in order, and at most [`BATCH`] of them before interrupts
+//! are on again.
+//!
+//! A driver's operation may be called with the fence's lock held, so it cannot signal: what it has
+//! found to be done is noted in the fence, and the `reap` irq_work signals it. That operation may
+//! be the only one that is ever called: a reservation object keeps only the latest fence of a
+//! context, so nobody asks about the fences before it, for which it waits. So the irq_work asks.
+
+use super::{
+    Head,
+    PollFn,
+    Queue,
+    Tail,
+    Timeline,
+    BATCH, //
+};
+use crate::{
+    bindings,
+    fence,
+    header::{
+        Header,
+        PENDING, //
+    },
+    lock::{
+        lock,
+        IrqGuard,
+        IrqsOff, //
+    },
+    lockdep::DomainSection,
+    section::Annotation, //
+};
+use core::ptr::NonNull;
+use kernel::{
+    container_of,
+    sync::{
+        atomic::{
+            Acquire,
+            Full,
+            Relaxed, //
+        },
+        rcu, //
+    },
+    types::Opaque, //
+};
+
+/// What came of an attempt to complete a fence.
+pub(crate) enum Completed {
+    /// It had been completed before.
+    Before,
+    /// It is done, and signals when all before it have.
+    Done,
+    /// It has signalled, and the timeline's reference is the caller's.
+    Signaled,
+}
+
+/// A timeline whose head lock is held.
+pub(super) struct LockedHead<'a> {
+    timeline: &'a Timeline,
+    irqs: &'a IrqsOff,
+    pub(super) head: IrqGuard<'a, Head>,
+}
+
+impl<'a> LockedHead<'a> {
+    #[inline]
+    pub(super) fn timeline(&self) -> &'a Timeline {
+        self.timeline
+    }
+
+    #[inline]
+    pub(super) fn lock_tail(&self) -> IrqGuard<'a, Tail> {
+        lock(&self.timeline.tail, self.irqs)
+    }
+
+    /// Signals fences from the front on: those with numbers up to `up_to`, with `result`, 0 or an
+    /// error code, unless they are done with another; and those that are done. Returns their
+    /// number, and whether there may be more to signal.
+    ///
+    /// Signals `most` at most. The caller goes on after the lock was let go.
+    pub(super) fn signal(&mut self, up_to: u64, result: i32, most: usize) -> (usize, bool) {
+        // SAFETY: Any context.
+        let now = unsafe { bindings::ktime_get() };
+
+        if self.timeline.options.points {
+            return self.signal_points(up_to, result, now, most);
+        }
+        let left = if self.timeline.drop_data.is_some() {
+            self.signal_queue::<true>(up_to, result, now, most)
+        } else {
+            self.signal_queue::<false>(up_to, result, now, most)
+        };
+
+        (most - left, left == 0)
+    }
+
+    /// [`Self::signal`], of a queue. `DROPS` tells whether fences have data that is to be dropped.
+    /// Returns what is left of `most`.
+    #[inline(never)]
+    fn signal_queue<const DROPS: bool>(
+        &self,
+        up_to: u64,
+        result: i32,
+        now: i64,
+        most: usize,
+    ) -> usize {
+        let Timeline { queue, tail, .. } = self.timeline;
+        let drop_data = if DROPS { self.timeline.drop_data } else { None };
+        let mut left = most;
+        let Some(mut header) = queue.first() else {
+            return left;
+        };
+
+        // SAFETY: What is in the queue is valid, and the head lock is held until all that were
+        // signalled are taken. The last one is taken first.
+        unsafe {
+            while Header::seqno(header) <= up_to || header.as_ref().outcome.load(Acquire) != PENDING
+            {
+                let Some(next) = Queue::after(header) else {
+                    queue.take_last(header, tail, self.irqs);
+                    self.signal_taken(header, result, now, drop_data);
+                    return left - 1;
+                };
+
+                self.signal_taken(header, result, now, drop_data);
+                header = next;
+                left -= 1;
+                if left == 0 {
+                    break;
+                }
+            }
+            queue.take_before(header);
+        }
+        left
+    }
+
+    /// [`Self::signal`], of points.
+    fn signal_points(&self, up_to: u64, result: i32, now: i64, most: usize) -> (usize, bool) {
+        let mut steps = BATCH;
+
+        for count in 0..most {
+            let Some(header) = self.lock_tail().take_due(up_to, &mut steps) else {
+                return (count, steps == 0);
+            };
+
+            // SAFETY: It was just taken.
+            unsafe { self.signal_taken(header, result, now, self.timeline.drop_data) };
+        }
+        (most, true)
+    }
+
+    /// Signals a fence, with its own result if it is done, and drops the timeline's reference.
+    ///
+    /// # Safety
+    ///
+    /// The fence was pending, and has been taken out, or is before the lock is let go. `drop_data`
+    /// is for its type.
+    #[inline(always)]
+    unsafe fn signal_taken(
+        &self,
+        header: NonNull<Header>,
+        result: i32,
+        now: i64,
+        drop_data: bindings::rcu_callback_t,
+    ) {
+        // SAFETY: By the function's contract, the timeline's reference keeps the fence valid. The
+        // head lock is held.
+        unsafe {
+            match header.as_ref().outcome.cmpxchg(PENDING, result, Full) {
+                Ok(_) => fence::signal_own(Header::as_fence(header), result, now),
+                Err(error) => Self::signal_with_its_result(header, error, now),
+            }
+            Header::release(header, drop_data);
+        }
+    }
+
+    /// Signals a fence that is done, which few are where all are signalled.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Self::signal_taken`], with the head lock held.
+    #[cold]
+    #[inline(never)]
+    unsafe fn signal_with_its_result(header: NonNull<Header>, error: i32, now: i64) {
+        // SAFETY: By the function's contract.
+        unsafe {
+            fence::signal_own(
+                Header::as_fence(header),
+                error,
+                header.as_ref().timestamp_or(now),
+            )
+        }
+    }
+
+    /// Signals what is done from the front on, `most` fences at most. The `reap` irq_work goes on
+    /// if there may be more.
+    #[inline(never)]
+    fn signal_done(mut self, most: usize) {
+        let (_, more) = self.signal(0, 0, most);
+
+        if more {
+            self.queue_reap();
+        }
+    }
+
+    /// Queues the `reap` irq_work.
+    fn queue_reap(&self) {
+        // SAFETY: The work is initialised. The timeline is there: closing it takes the head lock
+        // after this.
+        unsafe { bindings::irq_work_queue(self.timeline.reap.get()) };
+    }
+
+    /// Returns `true` if the first fence of the queue is done.
+    #[inline]
+    fn is_first_done(&self) -> bool {
+        self.timeline.queue.first().is_some_and(|first| {
+            // SAFETY: What is in the queue is valid.
+            unsafe { first.as_ref() }.outcome.load(Acquire) != PENDING
+        })
+    }
+
+    /// The number of the first pending fence.
+    pub(super) fn first_seqno(&self) -> Option<u64> {
+        let first = if self.timeline.options.points {
+            self.lock_tail().points.first()
+        } else {
+            self.timeline.queue.first()
+        };
+
+        // SAFETY: What is pending is valid, and stays while the head lock is held.
+        first.map(|first| unsafe { Header::seqno(first) })
+    }
+
+    /// The first fence that was not done when [`Self::signal`] looked.
+    fn first_unfinished(&self) -> Option<NonNull<Header>> {
+        if self.timeline.options.points {
+            return self.lock_tail().points.unfinished();
+        }
+        self.timeline.queue.first()
+    }
+}
+
+impl Tail {
+    /// Takes the first point if it is due.
+    ///
+    /// To be called with the head lock held as well.
+    fn take_due(&mut self, up_to: u64, steps: &mut usize) -> Option<NonNull<Header>> {
+        let Some(header) = self.points.due(up_to, steps) else {
+            self.taken = self.taken.max(up_to.min(self.last));
+            // All that was taken has signalled, but for points that were added meanwhile.
+            // SAFETY: What is in the tree is valid.
+            let first = self.points.first().map(|it| unsafe { Header::seqno(it) });
+
+            if first.is_none_or(|first| first > self.taken) {
+                self.passed = self.taken;
+            }
+            return None;
+        };
+
+        // SAFETY: It is in the tree, and the head lock is held.
+        unsafe {
+            self.points.take(header);
+            self.taken = self.taken.max(Header::seqno(header));
+        }
+        Some(header)
+    }
+}
+
+impl Timeline {
+    #[inline]
+    pub(super) fn lock_head<'a>(&'a self, irqs: &'a IrqsOff) -> LockedHead<'a> {
+        LockedHead {
+            timeline: self,
+            irqs,
+            head: lock(&self.head, irqs),
+        }
+    }
+
+    /// Completes a fence with `error`, 0 or an error code, unless it was completed before, and
+    /// signals it if all before it have signalled.
+    ///
+    /// `timestamp` is in ns of CLOCK_MONOTONIC; 0 takes the time at which the fence signals.
+    ///
+    /// # Safety
+    ///
+    /// `header` is published, and the caller has a reference to it.
+    #[inline(never)]
+    pub(crate) unsafe fn complete(
+        header: NonNull<Header>,
+        error: i32,
+        timestamp: i64,
+    ) -> Completed {
+        // SAFETY: The caller's reference keeps the fence valid.
+        let this = unsafe { header.as_ref() };
+
+        // Before RCU is read-locked, which may make this atomic context, where the annotations are
+        // void; and the domain's first, so that a report names it.
+        #[cfg(CONFIG_LOCKDEP)]
+        let _domain = DomainSection::begin({
+            let _rcu = rcu::read_lock();
+            if this.outcome.load(Relaxed) != PENDING {
+                return Completed::Before;
+            }
+            // SAFETY: As below.
+            unsafe { this.timeline.as_ref() }.options.domain
+        });
+        let _section = Annotation::begin();
+        let irqs = IrqsOff::begin();
+
+        if this.outcome.load(Relaxed) != PENDING {
+            return Completed::Before;
+        }
+        // SAFETY: By the invariants of `Header`, as the outcome was pending inside this RCU
+        // read-side section.
+        let timeline = unsafe { this.timeline.as_ref() };
+        let head = timeline.lock_head(&irqs);
+
+        if this.outcome.cmpxchg(PENDING, error, Full).is_err() {
+            return Completed::Before;
+        }
+        // A point is in no queue.
+        if timeline.queue.first() != Some(header) {
+            // SAFETY: The head lock is held, and the fence has not signalled.
+            unsafe { this.timestamp.get().write(timestamp) };
+            if timeline.options.points {
+                head.signal_done(BATCH);
+            }
+            return Completed::Done;
+        }
+        // Not by `signal`: this is what a driver does for each job.
+        // SAFETY: The head lock is held, and this is the first fence, so it may signal.
+        unsafe {
+            timeline.queue.take(header, &timeline.tail, &irqs);
+            fence::signal_own(
+                Header::as_fence(header),
+                error,
+                match timestamp {
+                    0 => bindings::ktime_get(),
+                    timestamp => timestamp,
+                },
+            );
+        }
+        if head.is_first_done() {
+            head.signal_done(BATCH - 1);
+        }
+        Completed::Signaled
+    }
+
+    /// Signals all fences up to a sequence number, with this result, 0 or an error code, unless
+    /// they are done with another; and what is done behind them. Returns their number.
+    pub(crate) fn signal_up_to(&self, seqno: u64, result: i32) -> usize {
+        let _domain = DomainSection::begin(self.options.domain);
+        let _section = Annotation::begin();
+        let mut count = 0;
+
+        loop {
+            let irqs = IrqsOff::begin();
+            let (some, more) = self.lock_head(&irqs).signal(seqno, result, BATCH);
+
+            count += some;
+            if !more {
+                return count;
+            }
+        }
+    }
+
+    /// Completes the pending fences with this sequence number. Returns `true` if there was one
+    /// that was not done.
+    pub(crate) fn complete_seqno(&self, seqno: u64, error: i32) -> bool {
+        let mut found = false;
+
+        self.for_each_pending(seqno, |header| {
+            // SAFETY: What is pending is valid.
+            let (number, this) = unsafe { (Header::seqno(header), header.as_ref()) };
+
+            if number == seqno {
+                found |= this.outcome.cmpxchg(PENDING, error, Full).is_ok();
+            }
+            number <= seqno
+        });
+        self.signal_up_to(0, 0);
+        found
+    }
+
+    /// Notes that an operation of the driver has found the fence to be done, and queues `reap`.
+    ///
+    /// Callable with the fence's lock held.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Self::queue_reap`], by an operation.
+    pub(crate) unsafe fn note_done(&self, header: &Header, error: i32) {
+        // If another result came first, that one counts.
+        let _ = header.outcome.cmpxchg(PENDING, error, Full);
+        // SAFETY: By the function's contract.
+        unsafe { self.queue_reap() };
+    }
+
+    /// Queues `reap`, which looks for what is done and signals it.
+    ///
+    /// # Safety
+    ///
+    /// One of:
+    ///
+    /// - the caller is an operation of a fence of this timeline, inside an RCU read-side section in
+    ///   which the fence's operations were set;
+    /// - the tail lock is held, and the timeline is not closed;
+    /// - RCU is read-locked, and the timeline was not closed inside that section.
+    pub(crate) unsafe fn queue_reap(&self) {
+        // SAFETY: The work is initialised. By the function's contract this happens before the
+        // grace period after which the timeline is freed, unless the work is still busy.
+        unsafe { bindings::irq_work_queue(self.reap.get()) };
+    }
+
+    /// The function of the `reap` irq_work.
+    ///
+    /// # Safety
+    ///
+    /// `work` is the one in a timeline.
+    #[inline(never)]
+    pub(super) unsafe extern "C" fn reap(work: *mut bindings::irq_work) {
+        let work: *mut Opaque<bindings::irq_work> = work.cast();
+        // SAFETY: By the function's contract; a timeline is not freed while its work is busy.
+        let this = unsafe { &*container_of!(work, Timeline, reap) };
+
+        // Before RCU is read-locked, see `complete`.
+        let _domain = DomainSection::begin(this.options.domain);
+        let _section = Annotation::begin();
+        let _rcu = rcu::read_lock();
+
+        // Interrupts are off. If more is left, there is another run.
+        let mut left = BATCH;
+
+        while let Some((header, poll)) = this.next_to_poll(&mut left) {
+            // SAFETY: It was pending inside this RCU read-side section, and the timeline not
+            // closed, so the driver's text stays as well.
+            let Some(error) = (unsafe { poll(header) }) else {
+                return;
+            };
+            // SAFETY: As above, it is valid: it is freed a grace period after it has signalled. If
+            // it has by now, it was completed before.
+            let _ = unsafe { header.as_ref() }
+                .outcome
+                .cmpxchg(PENDING, error, Full);
+        }
+    }
+
+    /// Signals what is done, and returns the next fence to ask the driver about, if it can be
+    /// asked: the first that is not done, as all others wait for that. Subtracts what it does from
+    /// `left`, and queues another run when that is used up.
+    ///
+    /// To be called inside an RCU read-side section.
+    fn next_to_poll(&self, left: &mut usize) -> Option<(NonNull<Header>, PollFn)> {
+        let irqs = IrqsOff::begin();
+        let mut head = self.lock_head(&irqs);
+        let (count, more) = head.signal(0, 0, (*left).max(1));
+
+        if more {
+            head.queue_reap();
+            return None;
+        }
+        let poll = {
+            let tail = head.lock_tail();
+
+            if tail.closed {
+                return None;
+            }
+            // SAFETY: The tail lock is held, and the timeline is not closed.
+            unsafe { self.ops() }.poll?
+        };
+
+        *left = left.saturating_sub(count + 1);
+        if *left == 0 {
+            // SAFETY: RCU is read-locked, and inside this section the timeline was not closed.
+            unsafe { self.queue_reap() };
+            return None;
+        }
+        head.first_unfinished().map(|header| (header, poll))
+    }
+
+    /// Returns `true` if the kernel still uses the timeline: its irq_work is queued or running, or
+    /// its timer's function runs.
+    pub(crate) fn is_busy(&self) -> bool {
+        // SAFETY: The work is initialised.
+        let reaping = unsafe { bindings::dma_buf_rs_irq_work_is_busy(self.reap.get()) };
+
+        reaping || !self.timer.try_cancel()
+    }
+
+    /// Waits until neither the irq_work nor the timer's function runs.
+    ///
+    /// Context: process; may sleep. Only the registry calls it, one call at a time.
+    pub(crate) fn sync(&self) {
+        // SAFETY: The work is initialised; the context is right; and nobody else waits for the
+        // work.
+        unsafe { bindings::irq_work_sync(self.reap.get()) };
+        self.timer.cancel();
+    }
+}
