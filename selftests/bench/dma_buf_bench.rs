@@ -11,6 +11,7 @@ mod fence;
 mod irq_work;
 mod life;
 mod merge;
+mod points;
 mod resv;
 mod side;
 

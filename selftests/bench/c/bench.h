@@ -53,6 +53,10 @@ extern const struct bench_side bench_c_signal, bench_rust_signal;
 extern const struct bench_side bench_c_up_to_loop, bench_c_up_to_batch;
 extern const struct bench_side bench_rust_up_to;
 
+/* points.c, points.rs; arg: how many others are there? */
+extern const struct bench_side bench_c_point_below, bench_rust_point_below;
+extern const struct bench_side bench_c_point_equal, bench_rust_point_equal;
+
 /* irq_work.c, irq_work.rs */
 extern const struct bench_side bench_c_irq_work, bench_rust_irq_work;
 
