@@ -10,6 +10,7 @@ mod chain;
 mod fence;
 mod irq_work;
 mod life;
+mod many;
 mod merge;
 mod points;
 mod resv;
