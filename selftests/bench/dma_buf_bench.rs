@@ -15,6 +15,7 @@ mod merge;
 mod points;
 mod resv;
 mod side;
+mod unload;
 
 use kernel::{
     error::to_result,

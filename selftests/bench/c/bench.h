@@ -112,6 +112,12 @@ struct seq_file;
 /* many.c */
 int bench_many_show(struct seq_file *seq);
 
+/* unload.rs; arg: how many contexts? */
+extern const struct bench_side bench_rust_contexts;
+
+/* unload.c */
+int bench_unload_show(struct seq_file *seq);
+
 /* harness.c */
 int bench_init(void);
 void bench_exit(void);

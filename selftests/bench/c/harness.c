@@ -254,7 +254,7 @@ static int bench_show(struct seq_file *seq, void *unused)
 		seq_printf(seq, "%s\t%u\t%llu.%02llu\t%llu.%02llu\n", row->name,
 			   row->n, c / 100, c % 100, rust / 100, rust % 100);
 	}
-	return bench_many_show(seq);
+	return bench_unload_show(seq) ?: bench_many_show(seq);
 }
 DEFINE_SHOW_ATTRIBUTE(bench);
 
