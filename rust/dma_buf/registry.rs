@@ -6,7 +6,7 @@
 //! still points at its operations, an irq_work at its closure. So each such object is
 //! listed here, and [`unload`] stops those of a module that goes.
 //!
-//! An object belongs to the module that its [`EntryOps`] lie in. They are made by generic
+//! An object belongs to the module that its [`TrackedOps`] lie in. They are made by generic
 //! code, so they lie where the driver's type was put to use: no driver has to say which
 //! module it is, and none can say it wrongly.
 //!
@@ -51,49 +51,49 @@ use kernel::{
 
 type ListHead = Opaque<bindings::list_head>;
 
-/// What the registry asks of the object that an [`Entry`] starts.
-pub(crate) struct EntryOps {
+/// What the registry asks of the object that a [`TrackedEntry`] starts.
+pub(crate) struct TrackedOps {
     /// Has the object start nothing more, and call nothing of the driver's, except for
     /// what already runs.
     ///
     /// Process context. Called once at most, with a reference held, after the entry has
-    /// been marked dead.
-    pub(crate) stop: unsafe fn(NonNull<Entry>),
+    /// been marked as stopped.
+    pub(crate) stop: unsafe fn(NonNull<TrackedEntry>),
     /// Waits for what runs.
     ///
     /// Process context, may sleep. Called a grace period after `stop`, with a reference
     /// held.
-    pub(crate) quiesce: unsafe fn(NonNull<Entry>),
+    pub(crate) quiesce: unsafe fn(NonNull<TrackedEntry>),
     /// Returns `true` if the kernel still uses the object, although no reference is left
     /// and a grace period has passed. It is asked again after another. Stops what can be
     /// stopped without waiting.
     ///
     /// Softirq.
-    pub(crate) is_busy: unsafe fn(NonNull<Entry>) -> bool,
+    pub(crate) is_busy: unsafe fn(NonNull<TrackedEntry>) -> bool,
     /// Frees the object, a grace period after its last reference went.
     ///
     /// Softirq.
-    pub(crate) free: unsafe fn(NonNull<Entry>),
+    pub(crate) free: unsafe fn(NonNull<TrackedEntry>),
 }
 
 /// The start of an object, by which it is listed and its references are counted.
 ///
 /// # Invariants
 ///
-/// - From [`Entry::register`] until it is freed, an entry is pinned.
+/// - From [`TrackedEntry::register`] until it is freed, an entry is pinned.
 /// - `ops` is valid until the entry is abandoned and a grace period has passed.
 #[repr(C)]
-pub(crate) struct Entry {
+pub(crate) struct TrackedEntry {
     /// Links the entry in [`Entries`], under its lock.
     link: ListHead,
     /// Links the first of a ring in [`Entries::rings`].
     ring: ListHead,
     rcu: Opaque<bindings::callback_head>,
-    ops: NonNull<EntryOps>,
+    ops: NonNull<TrackedOps>,
     /// Handles, and users who must find the object there when they are done.
     refs: Refcount,
     /// The module goes: the object must not call the driver any more.
-    dead: Atomic<bool>,
+    stopped: Atomic<bool>,
     /// The object was idle the last time that it was to be freed.
     idle: Atomic<bool>,
     /// The module is gone, and `ops` with it.
@@ -102,9 +102,9 @@ pub(crate) struct Entry {
 
 // SAFETY: `link` and `ring` are only used with the registry's lock held, `rcu` only by the
 // one who dropped the last reference, and the rest is atomic or never written.
-unsafe impl Send for Entry {}
+unsafe impl Send for TrackedEntry {}
 // SAFETY: As above.
-unsafe impl Sync for Entry {}
+unsafe impl Sync for TrackedEntry {}
 
 /// The entries of all modules. One that is abandoned is in none of the lists.
 ///
@@ -177,14 +177,14 @@ unsafe fn is_empty(list: &ListHead) -> bool {
 /// # Safety
 ///
 /// `link` is that of an entry.
-unsafe fn entry_of(link: *mut bindings::list_head) -> NonNull<Entry> {
+unsafe fn entry_of(link: *mut bindings::list_head) -> NonNull<TrackedEntry> {
     // SAFETY: By the function's contract. An entry is not at address 0.
-    unsafe { NonNull::new_unchecked(container_of!(link.cast::<ListHead>(), Entry, link)) }
+    unsafe { NonNull::new_unchecked(container_of!(link.cast::<ListHead>(), TrackedEntry, link)) }
 }
 
 impl Entries {
     /// The entry in `rings` for which `f` returns `true`.
-    fn find(&self, f: impl Fn(&Entry) -> bool) -> Option<NonNull<Entry>> {
+    fn find(&self, f: impl Fn(&TrackedEntry) -> bool) -> Option<NonNull<TrackedEntry>> {
         let head = self.rings.get();
 
         // SAFETY: By the type invariants; what is listed is valid.
@@ -192,7 +192,7 @@ impl Entries {
             let mut ring = (*head).next;
 
             while ring != head {
-                let entry = container_of!(ring.cast::<ListHead>(), Entry, ring);
+                let entry = container_of!(ring.cast::<ListHead>(), TrackedEntry, ring);
 
                 if f(&*entry) {
                     return NonNull::new(entry);
@@ -208,7 +208,7 @@ impl Entries {
     /// # Safety
     ///
     /// `entry` is valid and pinned, and stays so until it is removed. It is in no list.
-    unsafe fn add(&mut self, entry: &Entry) {
+    unsafe fn add(&mut self, entry: &TrackedEntry) {
         // SAFETY: By the function's contract and the type invariants.
         unsafe {
             bindings::INIT_LIST_HEAD(entry.link.get());
@@ -225,7 +225,7 @@ impl Entries {
     /// # Safety
     ///
     /// `entry` was added.
-    unsafe fn remove(&mut self, entry: &Entry) {
+    unsafe fn remove(&mut self, entry: &TrackedEntry) {
         // SAFETY: By the function's contract and the type invariants. Only a live entry can be
         // in `rings`.
         unsafe {
@@ -240,9 +240,9 @@ impl Entries {
     }
 }
 
-impl Entry {
+impl TrackedEntry {
     /// Makes an entry with one reference that is not registered.
-    pub(crate) fn new(ops: &'static EntryOps) -> Self {
+    pub(crate) fn new(ops: &'static TrackedOps) -> Self {
         // INVARIANT: As long as the module is there, its operations are.
         Self {
             link: Opaque::uninit(),
@@ -250,7 +250,7 @@ impl Entry {
             rcu: Opaque::zeroed(),
             ops: NonNull::from(ops),
             refs: Refcount::new(1),
-            dead: Atomic::new(false),
+            stopped: Atomic::new(false),
             idle: Atomic::new(false),
             abandoned: Atomic::new(false),
         }
@@ -262,7 +262,7 @@ impl Entry {
     ///
     /// `entry` is at the start of an object of the type that its operations are for. The
     /// object is pinned, not registered yet, and freed by nothing but these operations.
-    pub(crate) unsafe fn register(entry: NonNull<Entry>) {
+    pub(crate) unsafe fn register(entry: NonNull<TrackedEntry>) {
         // SAFETY: By the function's contract; it is removed before it is freed.
         unsafe { entries().add(entry.as_ref()) };
     }
@@ -276,7 +276,7 @@ impl Entry {
     ///
     /// For `'a`, the module that the object belongs to has not gone: the caller is its
     /// notifier, or `abandoned` was clear when the notifier had yet to wait for the caller.
-    unsafe fn ops<'a>(&self) -> &'a EntryOps {
+    unsafe fn ops<'a>(&self) -> &'a TrackedOps {
         // SAFETY: They lie in that module, by the function's contract.
         unsafe { self.ops.as_ref() }
     }
@@ -286,8 +286,8 @@ impl Entry {
     /// If this returns `false` inside an RCU read-side section, the module's text stays
     /// until the section ends.
     #[inline]
-    pub(crate) fn is_dead(&self) -> bool {
-        self.dead.load(Acquire)
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stopped.load(Acquire)
     }
 
     /// Takes a reference, besides one that the caller has.
@@ -322,7 +322,7 @@ impl Entry {
     ///
     /// The caller owns a reference and gives it up.
     #[inline]
-    pub(crate) unsafe fn put(entry: NonNull<Entry>) {
+    pub(crate) unsafe fn put(entry: NonNull<TrackedEntry>) {
         // SAFETY: The caller's reference keeps the entry valid.
         let this = unsafe { entry.as_ref() };
 
@@ -359,7 +359,7 @@ impl Entry {
         let entry = unsafe {
             NonNull::new_unchecked(container_of!(
                 rcu.cast::<Opaque<bindings::callback_head>>(),
-                Entry,
+                TrackedEntry,
                 rcu
             ))
         };
@@ -398,20 +398,20 @@ impl Entry {
     }
 }
 
-/// An object that a [`Handle`] can own.
+/// An object that a [`TrackedBox`] can own.
 ///
 /// # Safety
 ///
-/// The object starts with its [`Entry`], which was made with [`Handle::ENTRY_OPS`] of its
+/// The object starts with its [`TrackedEntry`], which was made with [`TrackedBox::OPS`] of its
 /// type.
-pub(crate) unsafe trait Registered: Send + Sync + Sized + 'static {
-    /// See [`EntryOps::stop`].
+pub(crate) unsafe trait Tracked: Send + Sync + Sized + 'static {
+    /// See [`TrackedOps::stop`].
     fn stop(&self) {}
 
-    /// See [`EntryOps::quiesce`].
+    /// See [`TrackedOps::quiesce`].
     fn quiesce(&self);
 
-    /// See [`EntryOps::is_busy`].
+    /// See [`TrackedOps::is_busy`].
     fn is_busy(&self) -> bool;
 }
 
@@ -421,23 +421,23 @@ pub(crate) unsafe trait Registered: Send + Sync + Sized + 'static {
 /// # Invariants
 ///
 /// `object` is valid, pinned and registered, and this owns a reference to its entry.
-pub(crate) struct Handle<T: Registered> {
+pub(crate) struct TrackedBox<T: Tracked> {
     object: NonNull<T>,
     _owns: PhantomData<T>,
 }
 
 // SAFETY: The object is `Send` and `Sync`, and its entry may be put anywhere.
-unsafe impl<T: Registered> Send for Handle<T> {}
+unsafe impl<T: Tracked> Send for TrackedBox<T> {}
 // SAFETY: As above.
-unsafe impl<T: Registered> Sync for Handle<T> {}
+unsafe impl<T: Tracked> Sync for TrackedBox<T> {}
 
 // A handle is a pointer; what it points to stays where it is.
-impl<T: Registered> Unpin for Handle<T> {}
+impl<T: Tracked> Unpin for TrackedBox<T> {}
 
-impl<T: Registered> Handle<T> {
+impl<T: Tracked> TrackedBox<T> {
     /// The operations of an object's entry. The object belongs to the module that these lie
     /// in, which is the one that puts the type to use.
-    pub(crate) const ENTRY_OPS: &'static EntryOps = &EntryOps {
+    pub(crate) const OPS: &'static TrackedOps = &TrackedOps {
         // SAFETY: By the trait's contract, here and below, the entry starts a `T`, which the
         // callers of these operations know to be valid.
         stop: |entry| unsafe { entry.cast::<T>().as_ref() }.stop(),
@@ -459,7 +459,7 @@ impl<T: Registered> Handle<T> {
             unsafe { NonNull::new_unchecked(KBox::into_raw(Pin::into_inner_unchecked(object))) };
 
         // SAFETY: The object starts with its entry, by the trait's contract, and is pinned.
-        unsafe { Entry::register(object.cast()) };
+        unsafe { TrackedEntry::register(object.cast()) };
         // INVARIANT: Just made and registered; the entry's first reference.
         Ok(Self {
             object,
@@ -480,20 +480,20 @@ impl<T: Registered> Handle<T> {
         self.object
     }
 
-    /// [`EntryOps::free`].
+    /// [`TrackedOps::free`].
     ///
     /// # Safety
     ///
     /// `entry` starts a valid `T` that came from [`Self::new`], and nobody uses it any more.
-    pub(crate) unsafe fn free(entry: NonNull<Entry>) {
+    pub(crate) unsafe fn free(entry: NonNull<TrackedEntry>) {
         // SAFETY: It came from `KBox::into_raw` in `new`, and nobody uses it.
         drop(unsafe { KBox::from_raw(entry.cast::<T>().as_ptr()) });
     }
 }
 
-impl<T: Registered> Drop for Handle<T> {
+impl<T: Tracked> Drop for TrackedBox<T> {
     fn drop(&mut self) {
         // SAFETY: By the type invariant the reference is ours.
-        unsafe { Entry::put(self.object.cast()) };
+        unsafe { TrackedEntry::put(self.object.cast()) };
     }
 }

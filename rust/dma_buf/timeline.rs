@@ -79,7 +79,7 @@ use crate::{
         IrqLock, //
     },
     options::ContextOptions,
-    registry::Entry, //
+    registry::TrackedEntry, //
 };
 use core::ptr::NonNull;
 use kernel::{
@@ -134,7 +134,7 @@ struct Head {
 #[pin_data]
 #[repr(C)]
 pub(crate) struct Timeline {
-    pub(crate) entry: Entry,
+    pub(crate) entry: TrackedEntry,
     #[pin]
     head: IrqLock<Head>,
     #[pin]
@@ -167,7 +167,7 @@ unsafe impl Sync for Timeline {}
 
 impl Timeline {
     pub(crate) fn new(
-        entry: Entry,
+        entry: TrackedEntry,
         ops: &'static TimelineOps,
         context: u64,
         driver_name: CString,

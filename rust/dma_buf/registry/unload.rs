@@ -16,7 +16,7 @@ use super::{
     entries,
     entry_of,
     is_empty,
-    Entry, //
+    TrackedEntry, //
 };
 use crate::{
     bindings,
@@ -181,7 +181,7 @@ unsafe fn stop_one(module: *mut bindings::module) -> bool {
     let mut entries = entries();
     // SAFETY: By the function's contract.
     let is_its =
-        |entry: &Entry| unsafe { bindings::dma_buf_rs_within_module(entry.owner(), module) };
+        |entry: &TrackedEntry| unsafe { bindings::dma_buf_rs_within_module(entry.owner(), module) };
     let Some(entry) = entries.find(is_its) else {
         return false;
     };
@@ -191,7 +191,7 @@ unsafe fn stop_one(module: *mut bindings::module) -> bool {
     // waited for before that.
     let is_kept = this.try_get();
 
-    this.dead.store(true, Release);
+    this.stopped.store(true, Release);
     // SAFETY: The entry was added, and is in no list when it has been removed.
     unsafe {
         entries.remove(this);
@@ -246,7 +246,7 @@ unsafe fn wait_for_one() -> bool {
     // a grace period ago, by the function's contract.
     unsafe {
         (this.ops().quiesce)(entry);
-        Entry::put(entry);
+        TrackedEntry::put(entry);
     }
     true
 }
