@@ -27,7 +27,7 @@ file == "figures" {
 
 FNR == 1 {
 	if (!ktap)
-		printf "%-36s %5s %10s %10s %6s %5s %7s\n", $1, $2, $3, $4, $5, "goal", "change"
+		printf "%-48s %5s %10s %10s %6s %5s %7s\n", $1, $2, $3, $4, $5, "goal", "change"
 	next
 }
 
@@ -48,7 +48,7 @@ FNR == 1 {
 	if (ktap)
 		result($1)
 	else
-		printf "%-36s %5d %10.2f %10.2f %6.3f %5s %7s %s\n", \
+		printf "%-48s %5d %10.2f %10.2f %6.3f %5s %7s %s\n", \
 			$1, $2, $3, $4, $5, goal[$1], change, wrong != "" ? wrong : reason[$1]
 }
 

@@ -21,9 +21,9 @@ use crate::{
     },
     options::ContextOptions,
     registry::{
-        Entry,
-        Handle,
-        Registered, //
+        Tracked,
+        TrackedBox,
+        TrackedEntry, //
     },
     timeline::Timeline, //
 };
@@ -47,7 +47,7 @@ struct Inner<T: FenceContextOps> {
 
 // SAFETY: The timeline, which starts it, starts with the entry, which
 // `FenceContext::with_options` makes.
-unsafe impl<T: FenceContextOps> Registered for Inner<T> {
+unsafe impl<T: FenceContextOps> Tracked for Inner<T> {
     fn stop(&self) {
         self.timeline.close();
     }
@@ -98,7 +98,7 @@ unsafe impl<T: FenceContextOps> Registered for Inner<T> {
 /// ```
 ///
 pub struct FenceContext<T: FenceContextOps> {
-    inner: Handle<Inner<T>>,
+    inner: TrackedBox<Inner<T>>,
 }
 
 impl<T: FenceContextOps> FenceContext<T> {
@@ -153,9 +153,9 @@ impl<T: FenceContextOps> FenceContext<T> {
         // That of the driver, too: its module may go first.
         let driver_name = CString::try_from(driver_name)?;
         let timeline_name = CString::try_from(timeline_name)?;
-        let inner = Handle::new(try_pin_init!(Inner {
+        let inner = TrackedBox::new(try_pin_init!(Inner {
             timeline <- Timeline::new(
-                Entry::new(Handle::<Inner<T>>::ENTRY_OPS),
+                TrackedEntry::new(TrackedBox::<Inner<T>>::OPS),
                 Self::TIMELINE_OPS,
                 number,
                 driver_name,

@@ -16,8 +16,8 @@ pub use raw::IrqWorkQueuer;
 
 use crate::{
     registry::{
-        Handle,
-        Registered, //
+        Tracked,
+        TrackedBox, //
     },
     section::{
         signalling,
@@ -51,7 +51,7 @@ struct Inner<T: IrqWorkItem> {
 
 // SAFETY: The raw part, which starts it, starts with the entry, which
 // `IrqWork::new` makes.
-unsafe impl<T: IrqWorkItem> Registered for Inner<T> {
+unsafe impl<T: IrqWorkItem> Tracked for Inner<T> {
     fn quiesce(&self) {
         self.raw.sync();
     }
@@ -89,7 +89,7 @@ unsafe impl<T: IrqWorkItem> Registered for Inner<T> {
 /// ```
 ///
 pub struct IrqWork<T: IrqWorkItem> {
-    inner: Handle<Inner<T>>,
+    inner: TrackedBox<Inner<T>>,
 }
 
 impl<T: IrqWorkItem> IrqWork<T> {
@@ -102,8 +102,8 @@ impl<T: IrqWorkItem> IrqWork<T> {
     where
         Error: From<E>,
     {
-        let inner = Handle::new(try_pin_init!(Inner {
-            raw <- RawIrqWork::new(Handle::<Inner<T>>::ENTRY_OPS, Self::body),
+        let inner = TrackedBox::new(try_pin_init!(Inner {
+            raw <- RawIrqWork::new(TrackedBox::<Inner<T>>::OPS, Self::body),
             item <- item,
         }? Error))?;
 

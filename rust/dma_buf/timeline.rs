@@ -78,7 +78,7 @@ use crate::{
         IrqsOff, //
     },
     options::ContextOptions,
-    registry::Entry, //
+    registry::TrackedEntry, //
 };
 use core::ptr::NonNull;
 use kernel::{
@@ -139,7 +139,7 @@ struct Head {
 #[pin_data]
 #[repr(C)]
 pub(crate) struct Timeline {
-    pub(crate) entry: Entry,
+    pub(crate) entry: TrackedEntry,
     #[pin]
     head: SpinLockIrq<Head>,
     #[pin]
@@ -172,7 +172,7 @@ unsafe impl Sync for Timeline {}
 
 impl Timeline {
     pub(crate) fn new(
-        entry: Entry,
+        entry: TrackedEntry,
         ops: &'static TimelineOps,
         context: u64,
         driver_name: CString,

@@ -7,10 +7,10 @@
 use crate::{
     bindings,
     registry::{
-        Entry,
-        EntryOps,
-        Handle,
-        Registered, //
+        Tracked,
+        TrackedBox,
+        TrackedEntry,
+        TrackedOps, //
     },
     section::{
         signalling,
@@ -47,7 +47,7 @@ pub trait TimerItem: Send + Sync + Sized + 'static {
 #[repr(C)]
 struct RawTimer {
     /// At the start, as the registry relies on it.
-    entry: Entry,
+    entry: TrackedEntry,
     #[pin]
     timer: Opaque<bindings::hrtimer>,
     /// The handle has been dropped. A body that runs meanwhile may have started the
@@ -63,9 +63,9 @@ unsafe impl Send for RawTimer {}
 unsafe impl Sync for RawTimer {}
 
 impl RawTimer {
-    fn new(ops: &'static EntryOps, body: unsafe fn(NonNull<RawTimer>)) -> impl PinInit<Self> {
+    fn new(ops: &'static TrackedOps, body: unsafe fn(NonNull<RawTimer>)) -> impl PinInit<Self> {
         pin_init!(Self {
-            entry: Entry::new(ops),
+            entry: TrackedEntry::new(ops),
             timer <- Opaque::ffi_init(|slot| {
                 // SAFETY: `slot` is valid for writes.
                 unsafe {
@@ -99,7 +99,7 @@ impl RawTimer {
         let raw = unsafe { this.as_ref() };
         let _rcu = rcu::read_lock();
 
-        if !raw.entry.is_dead() && !raw.dropped.load(Relaxed) {
+        if !raw.entry.is_stopped() && !raw.dropped.load(Relaxed) {
             // SAFETY: It is what the body was made for, and the driver's text
             // stays until RCU is read-unlocked.
             unsafe { (raw.body)(this) };
@@ -132,7 +132,7 @@ struct Inner<T: TimerItem> {
 
 // SAFETY: The raw part, which starts it, starts with the entry, which
 // `Timer::new` makes.
-unsafe impl<T: TimerItem> Registered for Inner<T> {
+unsafe impl<T: TimerItem> Tracked for Inner<T> {
     fn quiesce(&self) {
         self.raw.cancel();
     }
@@ -169,7 +169,7 @@ unsafe impl<T: TimerItem> Registered for Inner<T> {
 /// # Ok::<(), Error>(())
 /// ```
 pub struct Timer<T: TimerItem> {
-    inner: Handle<Inner<T>>,
+    inner: TrackedBox<Inner<T>>,
 }
 
 impl<T: TimerItem> Timer<T> {
@@ -183,8 +183,8 @@ impl<T: TimerItem> Timer<T> {
         Error: From<E>,
     {
         Ok(Self {
-            inner: Handle::new(try_pin_init!(Inner {
-                raw <- RawTimer::new(Handle::<Inner<T>>::ENTRY_OPS, Self::body),
+            inner: TrackedBox::new(try_pin_init!(Inner {
+                raw <- RawTimer::new(TrackedBox::<Inner<T>>::OPS, Self::body),
                 item <- item,
             }? Error))?,
         })
@@ -199,7 +199,7 @@ impl<T: TimerItem> Timer<T> {
     pub fn start(&self, delay: Delta) {
         // Once the module goes, and a grace period has passed, nothing is started.
         let _rcu = rcu::read_lock();
-        if self.inner.get().raw.entry.is_dead() {
+        if self.inner.get().raw.entry.is_stopped() {
             return;
         }
         // SAFETY: The timer is initialised, and the handle keeps it.

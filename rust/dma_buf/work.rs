@@ -16,8 +16,8 @@ pub use raw::WorkQueuer;
 
 use crate::{
     registry::{
-        Handle,
-        Registered, //
+        Tracked,
+        TrackedBox, //
     },
     section::{
         signalling,
@@ -54,7 +54,7 @@ struct Inner<T: WorkItem> {
 
 // SAFETY: The raw part, which starts it, starts with the entry, which `Work::new`
 // makes.
-unsafe impl<T: WorkItem> Registered for Inner<T> {
+unsafe impl<T: WorkItem> Tracked for Inner<T> {
     fn quiesce(&self) {
         // SAFETY: The registry holds a reference meanwhile.
         unsafe { RawWork::cancel(NonNull::from(self).cast()) };
@@ -95,7 +95,7 @@ unsafe impl<T: WorkItem> Registered for Inner<T> {
 /// # Ok::<(), Error>(())
 /// ```
 pub struct Work<T: WorkItem> {
-    inner: Handle<Inner<T>>,
+    inner: TrackedBox<Inner<T>>,
 }
 
 impl<T: WorkItem> Work<T> {
@@ -107,8 +107,8 @@ impl<T: WorkItem> Work<T> {
         Error: From<E>,
     {
         Ok(Self {
-            inner: Handle::new(try_pin_init!(Inner {
-                raw <- RawWork::new(Handle::<Inner<T>>::ENTRY_OPS, Self::body),
+            inner: TrackedBox::new(try_pin_init!(Inner {
+                raw <- RawWork::new(TrackedBox::<Inner<T>>::OPS, Self::body),
                 item <- item,
             }? Error))?,
         })

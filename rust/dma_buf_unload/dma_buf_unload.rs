@@ -127,6 +127,7 @@ impl kernel::Module for Unload {
             // Nothing, but what another module leaves here.
             6 => {}
             7 => leave::lock_class()?,
+            8 => leave::contexts()?,
             _ => return Err(EINVAL),
         }
         Ok(Self(None))

@@ -73,6 +73,23 @@ pub(crate) fn context() -> Result {
     forget((first, ring))
 }
 
+/// Contexts, more than are dealt with at a time, of which the last has a pending fence. The
+/// first one is dropped.
+pub(crate) fn contexts() -> Result {
+    let first = ring()?;
+    let mut rings = KVec::new();
+
+    for _ in 0..300 {
+        rings.push(ring()?, GFP_KERNEL)?;
+    }
+    let last = ring()?;
+    let fence = last.new_fence(last.new_fence_allocation(1)?);
+
+    drop(first);
+    hand_out(fence.as_fence())?;
+    forget((fence, last, rings))
+}
+
 /// A context whose fences' locks are of a class of its own, with one that is pending.
 pub(crate) fn lock_class() -> Result {
     // The name, too, is this module's.

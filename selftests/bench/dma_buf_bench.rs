@@ -10,9 +10,12 @@ mod chain;
 mod fence;
 mod irq_work;
 mod life;
+mod many;
 mod merge;
+mod points;
 mod resv;
 mod side;
+mod unload;
 
 use kernel::{
     error::to_result,

@@ -33,6 +33,7 @@ enum leave {
 	LEAVE_CHAIN,
 	LEAVE_NOTHING,
 	LEAVE_CLASS,
+	LEAVE_CONTEXTS,
 };
 
 /* A bound on a hang, and no measure. */

@@ -48,6 +48,18 @@ TEST_F(unload, leaked_context_completes_its_fences)
 	EXPECT_TRUE(stays_well());
 }
 
+TEST_F(unload, leaked_contexts_are_all_found)
+{
+	int last = next_fd();
+
+	ASSERT_EQ(0, load(LEAVE_CONTEXTS, -1));
+	EXPECT_EQ(0, status(last, NULL));
+	ASSERT_EQ(0, unload());
+	EXPECT_EQ(-ECANCELED, status(last, NULL));
+	close(last);
+	EXPECT_TRUE(stays_well());
+}
+
 TEST_F(unload, leaked_handle_keeps_nothing_of_the_module)
 {
 	int fence = next_fd(), before = kept();

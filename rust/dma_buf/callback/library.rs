@@ -39,8 +39,9 @@ pub(super) fn end() {
 /// Keeps this module loaded if there are registrations, until there are none when
 /// this is called again.
 ///
-/// To be called by the module notifier, when any module goes, after its exit, and by
-/// one at a time: of two, the one that looks first must not have the last word.
+/// To be called by the module notifier, when a module goes that depends on this one, after
+/// its exit, and by one at a time: of two, the one that looks first must not have the last
+/// word.
 pub(crate) fn keep_library() {
     // What the module that goes has registered happened before its exit returned.
     let keep = REGISTRATIONS.load(Relaxed) != 0;

@@ -20,7 +20,7 @@ use crate::{
         Header,
         PENDING, //
     },
-    registry::Handle,
+    registry::TrackedBox,
     timeline::{
         PollFn,
         Timeline,
@@ -78,7 +78,7 @@ impl<T: FenceContextOps> FenceContext<T> {
             None
         },
         type_id: TypeId::of::<T>,
-        anchor: Handle::<Inner<T>>::free,
+        anchor: TrackedBox::<Inner<T>>::free,
     };
 
     /// Runs an operation on a fence of this context's type.

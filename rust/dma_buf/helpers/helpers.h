@@ -56,7 +56,6 @@ void dma_buf_rs_local_irq_restore(unsigned long flags);
 void dma_buf_rs_kmemleak_not_leak(const void *ptr);
 
 /* list.c */
-void dma_buf_rs_list_add_tail(struct list_head *new, struct list_head *head);
 void dma_buf_rs_list_del_init(struct list_head *entry);
 
 /* lockdep.c */
@@ -70,6 +69,7 @@ void dma_buf_rs_set_lock_class(struct dma_fence *fence,
 
 /* module.c */
 bool dma_buf_rs_within_module(unsigned long addr, const struct module *mod);
+bool dma_buf_rs_module_uses(const struct module *mod, const struct module *used);
 
 /* preempt.c */
 void dma_buf_rs_preempt_disable(void);

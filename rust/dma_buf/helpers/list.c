@@ -4,12 +4,6 @@
 
 #include "helpers.h"
 
-void dma_buf_rs_list_add_tail(struct list_head *new, struct list_head *head)
-{
-	list_add_tail(new, head);
-}
-EXPORT_SYMBOL_GPL(dma_buf_rs_list_add_tail);
-
 void dma_buf_rs_list_del_init(struct list_head *entry)
 {
 	list_del_init(entry);

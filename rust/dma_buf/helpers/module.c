@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
 #include <linux/module.h>
+#include <linux/sysfs.h>
 
 #include "helpers.h"
 
@@ -9,3 +10,20 @@ bool dma_buf_rs_within_module(unsigned long addr, const struct module *mod)
 	return within_module(addr, mod);
 }
 EXPORT_SYMBOL_GPL(dma_buf_rs_within_module);
+
+/*
+ * Does mod use what used exports? If so, sysfs lists it among the holders from before its
+ * init until its memory is freed. The list that it is made from is private to the kernel.
+ */
+bool dma_buf_rs_module_uses(const struct module *mod, const struct module *used)
+{
+#if defined(CONFIG_MODULE_UNLOAD) && defined(CONFIG_SYSFS)
+	struct kernfs_node *holder = sysfs_get_dirent(used->holders_dir->sd, mod->name);
+
+	sysfs_put(holder);
+	return holder;
+#else
+	return true;
+#endif
+}
+EXPORT_SYMBOL_GPL(dma_buf_rs_module_uses);

@@ -7,8 +7,8 @@ use crate::{
     lock::lock_class,
     reader::PreemptReader,
     registry::{
-        Entry,
-        EntryOps, //
+        TrackedEntry,
+        TrackedOps, //
     }, //
 };
 use core::{
@@ -26,7 +26,7 @@ use kernel::{
 #[repr(C)]
 pub(crate) struct RawIrqWork {
     /// At the start, as the registry relies on it.
-    entry: Entry,
+    entry: TrackedEntry,
     #[pin]
     work: Opaque<bindings::irq_work>,
     /// Held by who waits for the work: where that sleeps, it is woken by a pointer
@@ -44,13 +44,13 @@ unsafe impl Sync for RawIrqWork {}
 
 impl RawIrqWork {
     pub(super) fn new(
-        ops: &'static EntryOps,
+        ops: &'static TrackedOps,
         body: unsafe fn(NonNull<RawIrqWork>),
     ) -> impl PinInit<Self> {
         let (name, key) = lock_class!(c"dma_buf_rs::IrqWork::sync");
 
         pin_init!(Self {
-            entry: Entry::new(ops),
+            entry: TrackedEntry::new(ops),
             // Not by the macro: see `lock_class`.
             waiter <- Mutex::new((), name, key),
             work <- Opaque::ffi_init(|slot| {
@@ -73,7 +73,7 @@ impl RawIrqWork {
 
         // Once the module goes, and a grace period has passed, nothing is queued.
         let _reader = PreemptReader::begin();
-        if raw.entry.is_dead() {
+        if raw.entry.is_stopped() {
             return false;
         }
         // SAFETY: The work is initialised. From here on until it runs it is busy, and
@@ -96,7 +96,7 @@ impl RawIrqWork {
         // SAFETY: The core calls this inside an RCU read-side section: interrupts are
         // off, or, with PREEMPT_RT, its thread is in one. The work was busy when that
         // began, and it is freed a grace period after it has been found idle.
-        if !unsafe { this.as_ref() }.entry.is_dead() {
+        if !unsafe { this.as_ref() }.entry.is_stopped() {
             // SAFETY: It is what the body was made for, and the driver's text stays
             // until that read-side section ends.
             unsafe { (this.as_ref().body)(this) };
@@ -194,6 +194,6 @@ impl IrqWorkQueuer {
 impl Drop for IrqWorkQueuer {
     fn drop(&mut self) {
         // SAFETY: By the type invariant.
-        unsafe { Entry::put(self.raw.cast()) };
+        unsafe { TrackedEntry::put(self.raw.cast()) };
     }
 }

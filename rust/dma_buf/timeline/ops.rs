@@ -6,7 +6,7 @@ use super::Timeline;
 use crate::{
     bindings,
     header::Header,
-    registry::Entry, //
+    registry::TrackedEntry, //
 };
 use core::{
     any::TypeId,
@@ -48,7 +48,7 @@ pub(crate) struct TimelineOps {
     /// alone: another module may have a crate of the same name, and functions that
     /// come out the same may be merged.
     pub(crate) type_id: fn() -> TypeId,
-    pub(crate) anchor: unsafe fn(NonNull<Entry>),
+    pub(crate) anchor: unsafe fn(NonNull<TrackedEntry>),
 }
 
 /// The operations of fences that are published on a closed timeline.
@@ -99,5 +99,5 @@ impl TimelineOps {
     /// # Safety
     ///
     /// None.
-    unsafe fn no_anchor(_: NonNull<Entry>) {}
+    unsafe fn no_anchor(_: NonNull<TrackedEntry>) {}
 }

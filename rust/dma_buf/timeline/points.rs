@@ -76,18 +76,16 @@ impl Points {
             let seqno = Header::seqno(header);
             let mut link = &raw mut self.root.rb_node;
             let mut parent = ptr::null_mut();
-            let mut leftmost = true;
 
             while !(*link).is_null() {
                 parent = *link;
                 link = if seqno < number(parent) {
                     &raw mut (*parent).rb_left
                 } else {
-                    leftmost = false;
                     &raw mut (*parent).rb_right
                 };
             }
-            if leftmost {
+            if self.leftmost.is_null() || seqno < number(self.leftmost) {
                 self.leftmost = node;
             }
             bindings::rb_link_node(node, parent, link);

@@ -6,8 +6,8 @@ use super::queue::queue;
 use crate::{
     bindings,
     registry::{
-        Entry,
-        EntryOps, //
+        TrackedEntry,
+        TrackedOps, //
     }, //
 };
 use core::{
@@ -29,7 +29,7 @@ const MAX_DELAY: Jiffies = (isize::MAX as Jiffies >> 1) - 1;
 #[repr(C)]
 pub(super) struct RawWork {
     /// At the start, as the registry relies on it.
-    entry: Entry,
+    entry: TrackedEntry,
     #[pin]
     work: Opaque<bindings::delayed_work>,
     /// Runs the item's body.
@@ -43,11 +43,11 @@ unsafe impl Sync for RawWork {}
 
 impl RawWork {
     pub(super) fn new(
-        ops: &'static EntryOps,
+        ops: &'static TrackedOps,
         body: unsafe fn(NonNull<RawWork>),
     ) -> impl PinInit<Self> {
         pin_init!(Self {
-            entry: Entry::new(ops),
+            entry: TrackedEntry::new(ops),
             work <- Opaque::ffi_init(|slot| {
                 // SAFETY: `slot` is valid for writes.
                 unsafe { Self::init(slot) }
@@ -79,7 +79,7 @@ impl RawWork {
 
         // Once the module goes, and a grace period has passed, nothing is queued.
         let _rcu = rcu::read_lock();
-        if raw.entry.is_dead() {
+        if raw.entry.is_stopped() {
             return false;
         }
         // The reference is taken before, as the body may have run by the time
@@ -93,7 +93,7 @@ impl RawWork {
         };
         if !queued {
             // SAFETY: The reference just taken; the caller has another.
-            unsafe { Entry::put(this.cast()) };
+            unsafe { TrackedEntry::put(this.cast()) };
         }
         queued
     }
@@ -116,15 +116,15 @@ impl RawWork {
         // SAFETY: As above.
         let raw = unsafe { this.as_ref() };
 
-        if !raw.entry.is_dead() {
+        if !raw.entry.is_stopped() {
             // SAFETY: It is what the body was made for. The driver's text stays
             // until this returns, as its module, in going, first marks the entry
-            // dead and then waits for the work.
+            // stopped and then waits for the work.
             unsafe { (raw.body)(this) };
         }
         // SAFETY: The reference that the queued work owns. The workqueue does not
         // touch the work after this.
-        unsafe { Entry::put(this.cast()) };
+        unsafe { TrackedEntry::put(this.cast()) };
     }
 
     /// Takes the work off the queue, and waits for the body; says whether it was
@@ -140,7 +140,7 @@ impl RawWork {
         if cancelled {
             // SAFETY: The reference that the queued work owned; the caller has
             // another.
-            unsafe { Entry::put(this.cast()) };
+            unsafe { TrackedEntry::put(this.cast()) };
         }
         cancelled
     }
@@ -221,6 +221,6 @@ impl WorkQueuer {
 impl Drop for WorkQueuer {
     fn drop(&mut self) {
         // SAFETY: By the type invariant.
-        unsafe { Entry::put(self.raw.cast()) };
+        unsafe { TrackedEntry::put(self.raw.cast()) };
     }
 }

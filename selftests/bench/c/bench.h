@@ -53,6 +53,19 @@ extern const struct bench_side bench_c_signal, bench_rust_signal;
 extern const struct bench_side bench_c_up_to_loop, bench_c_up_to_batch;
 extern const struct bench_side bench_rust_up_to;
 
+/* points.c, points.rs; arg: how many others are there? */
+extern const struct bench_side bench_c_point_below, bench_rust_point_below;
+extern const struct bench_side bench_c_point_equal, bench_rust_point_equal;
+
+/* many.rs; n: how many fences? arg: how do they signal? */
+enum bench_many {
+	BENCH_DROP,
+	BENCH_CANCEL_ALL,
+	BENCH_UP_TO,
+};
+
+extern const struct bench_side bench_rust_many_fences, bench_rust_many_points;
+
 /* irq_work.c, irq_work.rs */
 extern const struct bench_side bench_c_irq_work, bench_rust_irq_work;
 
@@ -93,6 +106,17 @@ extern const struct bench_side bench_c_resv_test, bench_rust_resv_test;
 extern const struct bench_side bench_c_resv_wait, bench_rust_resv_wait;
 extern const struct bench_side bench_c_resv_set, bench_rust_resv_set;
 extern const struct bench_side bench_c_sync_file, bench_rust_sync_file;
+
+struct seq_file;
+
+/* many.c */
+int bench_many_show(struct seq_file *seq);
+
+/* unload.rs; arg: how many contexts? */
+extern const struct bench_side bench_rust_contexts;
+
+/* unload.c */
+int bench_unload_show(struct seq_file *seq);
 
 /* harness.c */
 int bench_init(void);

@@ -33,6 +33,8 @@ struct bench_row {
 	const struct bench_side *c, *rust;
 	u32 n;
 	u32 arg;
+	/* Where it is not C that Rust is compared to, but Rust with this for arg. */
+	u32 less;
 	bool irqs_on;
 };
 
@@ -81,6 +83,22 @@ static const struct bench_row rows[] = {
 	  &bench_rust_up_to, .n = 1, .arg = 4096 },
 	{ "irq_work, queue to run", &bench_c_irq_work, &bench_rust_irq_work,
 	  .n = 200, .irqs_on = true },
+	{ "point below 1000 others", &bench_c_point_below,
+	  &bench_rust_point_below, .n = 200, .arg = 1000 },
+	{ "point below 10000 others", &bench_c_point_below,
+	  &bench_rust_point_below, .n = 200, .arg = 10000 },
+	{ "point below 100000 others", &bench_c_point_below,
+	  &bench_rust_point_below, .n = 200, .arg = 100000 },
+	{ "point equal to 1000 others", &bench_c_point_equal,
+	  &bench_rust_point_equal, .n = 200, .arg = 1000 },
+	{ "point equal to 10000 others", &bench_c_point_equal,
+	  &bench_rust_point_equal, .n = 200, .arg = 10000 },
+	{ "point equal to 100000 others", &bench_c_point_equal,
+	  &bench_rust_point_equal, .n = 200, .arg = 100000 },
+	{ "point below 100000 others, to 1000", &bench_rust_point_below,
+	  &bench_rust_point_below, .n = 200, .arg = 100000, .less = 1000 },
+	{ "point equal to 100000 others, to 1000", &bench_rust_point_equal,
+	  &bench_rust_point_equal, .n = 200, .arg = 100000, .less = 1000 },
 	{ "merge, 2 leaves", &bench_c_merge, &bench_rust_merge,
 	  .n = 500, .arg = 2, .irqs_on = true },
 	{ "merge, 8 leaves", &bench_c_merge, &bench_rust_merge,
@@ -190,12 +208,13 @@ static int compare(const void *a, const void *b)
 static int measure(const struct bench_side *const sides[2],
 		   const struct bench_row *row, u64 medians[2])
 {
+	const u32 args[] = { row->less ?: row->arg, row->arg };
 	u64 took[2][BATCHES];
 	int i, s, ret;
 
 	for (i = 0; i < BATCHES; i++) {
 		for (s = 0; s < 2; s++) {
-			ret = batch(sides[s], row->n, row->arg, row->irqs_on,
+			ret = batch(sides[s], row->n, args[s], row->irqs_on,
 				    &took[s][i]);
 			if (ret)
 				return ret;
@@ -235,7 +254,7 @@ static int bench_show(struct seq_file *seq, void *unused)
 		seq_printf(seq, "%s\t%u\t%llu.%02llu\t%llu.%02llu\n", row->name,
 			   row->n, c / 100, c % 100, rust / 100, rust % 100);
 	}
-	return 0;
+	return bench_unload_show(seq) ?: bench_many_show(seq);
 }
 DEFINE_SHOW_ATTRIBUTE(bench);
 
