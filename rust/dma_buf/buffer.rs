@@ -32,7 +32,10 @@ use kernel::{
 /// # Examples
 ///
 /// ```
-/// use dma_buf::{DmaBuf, Fence, ResvGuard, ResvLocked, Usage};
+/// use dma_buf::{
+///     resv::{ResvGuard, ResvUsage},
+///     DmaBuf, Fence,
+/// };
 /// use kernel::prelude::*;
 ///
 /// /// Has whoever uses the buffer, by implicit synchronisation, wait for a job.
@@ -41,7 +44,7 @@ use kernel::{
 ///     let job = job.flatten()?;
 ///
 ///     let mut guard = ResvGuard::lock_interruptible(buffer)?;
-///     guard.reserve(job.leaf_count())?.add_leaves(&job, Usage::Write)
+///     guard.add_leaves(&job, ResvUsage::Write)
 /// }
 /// assert_eq!(attach(-1, &Fence::stub()), Err(EBADF));
 /// ```

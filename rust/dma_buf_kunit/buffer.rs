@@ -19,13 +19,15 @@ mod tests {
         }, //
     };
     use dma_buf::{
+        resv::{
+            HasResv,
+            ResvGuard,
+            ResvSet,
+            ResvUsage, //
+        },
         DmaBuf,
         Fence,
-        HasResv,
-        ResvGuard,
-        ResvSet,
-        SyncFile,
-        Usage, //
+        SyncFile, //
     };
     use kernel::{
         bindings,
@@ -124,15 +126,15 @@ mod tests {
         assert!(core::ptr::eq(same.resv(), buffer.resv()));
         let mut guard = ResvGuard::lock(buffer.clone());
         assert!(buffer.resv().is_locked());
-        add(&mut guard, &f.leaf(0), Usage::Write)?;
-        assert!(holds(&guard, &[(f.fence(0), Usage::Write)]));
+        add(&mut guard, &f.leaf(0), ResvUsage::Write)?;
+        assert!(holds(&guard, &[(f.fence(0), ResvUsage::Write)]));
         // The guard keeps it.
         drop(buffer);
         assert_eq!(RELEASED.load(Relaxed), 0);
         let buffer = guard.unlock();
-        assert!(!buffer.resv().test_signaled(Usage::Read));
+        assert!(!buffer.resv().test_signaled(ResvUsage::Read));
         f.signal(0);
-        assert!(buffer.resv().test_signaled(Usage::Bookkeep));
+        assert!(buffer.resv().test_signaled(ResvUsage::Bookkeep));
         drop(buffer);
         assert!(has_gone());
         assert!(references(f.fence(0)) <= before);
@@ -142,17 +144,16 @@ mod tests {
     #[test]
     fn set_keeps_the_buffers_in_it() -> Result {
         let mut set = ResvSet::new()?;
+        let buffer = export()?;
 
-        set.push(export()?)?;
         // Two handles, one buffer.
-        set.push(set.get(0).ok_or(ENOENT)?.clone())?;
-        let locked = set.lock()?;
-        assert!(locked
-            .handle(1)
-            .is_some_and(|buffer| buffer.resv().is_locked()));
-        drop(locked);
+        set.push(buffer.clone())?;
+        set.push(buffer)?;
+        let locked = set.lock();
+        assert!(locked.iter().all(|(buffer, _)| buffer.resv().is_locked()));
+        let mut set = locked.unlock();
         assert_eq!(RELEASED.load(Relaxed), 0);
-        set.clear()?;
+        set.clear();
         assert!(has_gone());
         Ok(())
     }

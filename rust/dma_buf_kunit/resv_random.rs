@@ -15,15 +15,15 @@ use crate::{
 };
 use core::mem::ManuallyDrop;
 use dma_buf::{
+    resv::{
+        Resv,
+        ResvGuard,
+        ResvUsage, //
+    },
     DriverFence,
     Fence,
     FenceContext,
-    Leaf,
-    Resv,
-    ResvGuard,
-    ResvLocked,
-    Usage,
-    MAX_RESV_FENCES, //
+    Leaf, //
 };
 use kernel::{
     prelude::*,
@@ -70,7 +70,7 @@ impl Line {
 }
 
 /// What was added: which context's fence, its number, and as what.
-type Entry = (usize, u64, Usage);
+type Entry = (usize, u64, ResvUsage);
 
 struct World {
     random: Random,
@@ -97,8 +97,8 @@ impl World {
         })
     }
 
-    fn usage(&mut self) -> Usage {
-        Usage::ALL[self.random.below(4)]
+    fn usage(&mut self) -> ResvUsage {
+        ResvUsage::ALL[self.random.below(4)]
     }
 
     fn some_fence(&mut self) -> Result<(usize, ARef<Leaf>)> {
@@ -147,10 +147,10 @@ impl World {
         let context = self.lines[line].context.context();
         let (other, fence) = self.some_fence()?;
         let usage = self.usage();
-        let theirs = |(fence, _): &(&Fence, Usage)| fence.context() == context;
-        let count = guard.fences(Usage::Bookkeep).filter(theirs).count();
+        let theirs = |(fence, _): &(&Fence, ResvUsage)| fence.context() == context;
+        let count = guard.fences(ResvUsage::Bookkeep).filter(theirs).count();
         let is_refused = guard
-            .fences(Usage::Bookkeep)
+            .fences(ResvUsage::Bookkeep)
             .filter(theirs)
             .any(|(_, old)| old < usage);
 
@@ -168,7 +168,7 @@ impl World {
     }
 
     fn copy(&mut self, to: usize, from: usize, guard: &mut ResvGuard<Arc<Resv>>) -> Result {
-        guard.copy_fences(&self.objects[from])?;
+        guard.add_fences_from(&self.objects[from])?;
         for i in 0..self.added[from].len() {
             let entry = self.added[from][i];
 
@@ -194,7 +194,7 @@ impl World {
     /// Whether who waits for a usage is made to wait for what he must, and nothing else.
     fn check(&self) -> Result {
         for (resv, added) in self.objects.iter().zip(&self.added) {
-            for usage in Usage::ALL {
+            for usage in ResvUsage::ALL {
                 let mut latest = [0; LINES];
                 let mut expected = [0; LINES];
                 let mut walk = resv.fences_unlocked(usage);
@@ -250,7 +250,7 @@ impl World {
                 }
                 _ => {
                     ensure!(guard.reserve(0).is_err());
-                    ensure!(guard.reserve(MAX_RESV_FENCES + 1).is_err());
+                    ensure!(guard.reserve(4097).is_err());
                     let usage = self.usage();
                     let found = guard.get_fences(usage)?.len();
                     ensure!(guard.fences(usage).count() >= found);

@@ -13,6 +13,11 @@ use crate::{
     race::ensure, //
 };
 use dma_buf::{
+    resv::{
+        Resv,
+        ResvGuard,
+        ResvUsage, //
+    },
     ContextOptions,
     DriverFence,
     Fence,
@@ -20,13 +25,9 @@ use dma_buf::{
     IrqWork,
     IrqWorkItem,
     LockClass,
-    Resv,
-    ResvGuard,
-    ResvLocked,
     Section,
     Timer,
     TimerItem,
-    Usage,
     Wait, //
 };
 use kernel::{
@@ -103,7 +104,7 @@ impl Job {
 
         ResvGuard::lock(resv.clone())
             .reserve_one()?
-            .add(&driver.leaf(), Usage::Bookkeep);
+            .add(&driver.leaf(), ResvUsage::Bookkeep);
         Ok(Self {
             fence,
             wait,
@@ -164,7 +165,7 @@ impl Way {
     pub(crate) fn wait_for(self, job: &Job) -> Result {
         let plain = job.wait;
         let wait = plain.interruptible().timeout(long());
-        let resv = |wait: Wait| wait.on_resv(&job.resv, Usage::Bookkeep).map(|_| ());
+        let resv = |wait: Wait| wait.wait_resv(&job.resv, ResvUsage::Bookkeep).map(|_| ());
 
         match self {
             Way::Fence => job.run(|fence| plain.on(fence).map(|_| ())),

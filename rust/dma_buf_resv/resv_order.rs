@@ -14,9 +14,11 @@ mod tests {
         reclaim::Page, //
     };
     use dma_buf::{
-        signalling,
-        Resv,
-        ResvGuard, //
+        resv::{
+            Resv,
+            ResvGuard, //
+        },
+        signalling, //
     };
     use kernel::{
         new_mutex,

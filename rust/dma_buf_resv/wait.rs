@@ -29,11 +29,11 @@ mod tests {
             Shrinker, //
         }, //
     };
-    use dma_buf::{
+    use dma_buf::resv::{
         Resv,
         ResvGuard,
         ResvSet,
-        Usage, //
+        ResvUsage, //
     };
     use kernel::{
         sync::{
@@ -68,10 +68,10 @@ mod tests {
             let guard = ResvGuard::lock(job.resv().clone());
             let good = job.run(|_| {
                 if timeout {
-                    guard.wait_timeout(Usage::Bookkeep, crate::fixture::long())?;
+                    guard.wait_timeout(ResvUsage::Bookkeep, crate::fixture::long())?;
                     return Ok(());
                 }
-                guard.wait(Usage::Bookkeep)
+                guard.wait(ResvUsage::Bookkeep)
             });
 
             drop(guard);
@@ -89,14 +89,13 @@ mod tests {
         for job in &jobs {
             set.push(job.resv().clone())?;
         }
-        let mut locked = set.lock()?;
+        let locked = set.lock();
         let mut good = 0;
 
         waits.run(&[RESV]);
-        for (index, job) in jobs.iter().enumerate() {
-            let member = locked.get(index).ok_or(EINVAL)?;
+        for (index, (job, (_, member))) in jobs.iter().zip(locked.iter()).enumerate() {
             let result = if index % 2 == 0 {
-                job.run(|_| member.wait(Usage::Bookkeep))
+                job.run(|_| member.wait(ResvUsage::Bookkeep))
             } else {
                 job.run(|fence| fence.wait())
             };
@@ -190,13 +189,14 @@ mod tests {
         let shrinking = Shrinking::new()?;
         let mut set = ResvSet::new()?;
 
-        for _ in 0..4 {
+        let object = Arc::pin_init(Resv::new(), GFP_KERNEL)?;
+        set.push(object.clone())?;
+        for _ in 0..3 {
             set.push(Arc::pin_init(Resv::new(), GFP_KERNEL)?)?;
         }
-        let object = set.get(0).ok_or(EINVAL)?.clone();
         let denied = Arc::new(Atomic::new(false), GFP_KERNEL)?;
         let theirs = (object, denied.clone());
-        let locked = set.lock()?;
+        let locked = set.lock();
         let shrinker = Shrinker::new(move || {
             let (object, denied) = &theirs;
 

@@ -4,17 +4,16 @@
 
 mod fixture;
 
-use dma_buf::{
+use dma_buf::resv::{
     Resv,
     ResvGuard,
-    ResvLocked,
-    Usage, //
+    ResvUsage, //
 };
 use fixture::*;
 use kernel::sync::Arc;
 
 fn case(guard: &ResvGuard<Arc<Resv>>) {
-    let mut fences = guard.fences(Usage::Read);
+    let mut fences = guard.fences(ResvUsage::Read);
 
     require_send(fences.next());
     #[cfg(fault)]

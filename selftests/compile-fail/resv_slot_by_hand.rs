@@ -3,12 +3,13 @@
 //! A slot comes from a reservation, and from nothing else.
 
 use dma_buf::{
-    Leaf,
-    Resv,
-    ResvGuard,
-    ResvLocked,
-    Slot,
-    Usage, //
+    resv::{
+        Resv,
+        ResvGuard,
+        ResvSlot,
+        ResvUsage, //
+    },
+    Leaf, //
 };
 use kernel::{
     prelude::*,
@@ -19,10 +20,10 @@ fn case<'a>(guard: &'a mut ResvGuard<Arc<Resv>>, fence: &Leaf, slot: Slot<'a>) -
     #[cfg(fault)]
     {
         let slot = Slot { ..slot }; //~ E0451 field
-        slot.add(fence, Usage::Read);
+        slot.add(fence, ResvUsage::Read);
     }
     #[cfg(not(fault))]
-    slot.add(fence, Usage::Read);
+    slot.add(fence, ResvUsage::Read);
     let _ = guard.reserve_one()?;
     Ok(())
 }
