@@ -51,7 +51,7 @@ mod tests {
 
     /// # Safety
     ///
-    /// None: it does not use what it is given.
+    /// None: it does not use its arguments.
     unsafe extern "C" fn map(
         _: *mut bindings::dma_buf_attachment,
         _: bindings::dma_data_direction,
@@ -89,8 +89,8 @@ mod tests {
         ..unsafe { core::mem::zeroed() }
     });
 
-    /// A buffer of a driver that does nothing with it. It has gone when [`RELEASED`] says
-    /// so, before this module may go.
+    /// Exports a buffer of a foreign driver. [`RELEASED`] counts its release, which comes before
+    /// this module is unloaded.
     fn export() -> Result<ARef<DmaBuf>> {
         let info = bindings::dma_buf_export_info {
             exp_name: c"foreign".as_char_ptr(),
@@ -103,9 +103,9 @@ mod tests {
         };
 
         RELEASED.store(0, Relaxed);
-        // SAFETY: All is there that must be.
+        // SAFETY: All required fields are set.
         let buffer = from_err_ptr(unsafe { bindings::dma_buf_export(&info) })?;
-        // SAFETY: The reference is ours. Not null, as it is no error.
+        // SAFETY: The callee took a reference for us. The pointer is not null, as it is no error.
         Ok(unsafe { ARef::from_raw(core::ptr::NonNull::new_unchecked(buffer.cast())) })
     }
 
@@ -128,7 +128,7 @@ mod tests {
         assert!(buffer.resv().is_locked());
         add(&mut guard, &f.leaf(0), ResvUsage::Write)?;
         assert!(holds(&guard, &[(f.fence(0), ResvUsage::Write)]));
-        // The guard keeps it.
+        // The guard keeps the buffer.
         drop(buffer);
         assert_eq!(RELEASED.load(Relaxed), 0);
         let buffer = guard.unlock();

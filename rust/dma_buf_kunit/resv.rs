@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Reservation objects to try things with.
+//! Reservation objects for the suites.
 
 use crate::{
     containers::is_same,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Sets of objects that several tasks want, and sets that stay locked.
+//! Sets that several tasks contend for, and a leaked one.
 
 use kernel::prelude::*;
 

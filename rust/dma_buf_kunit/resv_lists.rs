@@ -76,7 +76,7 @@ mod tests {
         ));
         assert_eq!(references(one.as_fence()), before.0 - 1);
         assert_eq!(references(&new), before.1 + 2);
-        // It has gone in by two entries, and can be replaced in its turn, also by itself.
+        // The new fence has two entries. It can be replaced in turn, also by itself.
         assert_eq!(
             guard.replace_fences(new.context(), &new, ResvUsage::Read),
             Ok(2)
@@ -153,7 +153,7 @@ mod tests {
             (f.fence(2), ResvUsage::Read),
             (f.fence(3), ResvUsage::Bookkeep),
         ];
-        // Twice is no more than once.
+        // A second copy changes nothing.
         for _ in 0..2 {
             guard.add_fences_from(&from)?;
             assert!(holds(&guard, &expected));
@@ -162,7 +162,7 @@ mod tests {
         Ok(())
     }
 
-    /// In C, what was there is gone then, and readers without the lock never end.
+    /// In C, the fences that were there are gone, and readers without the lock never end.
     #[test]
     fn copy_of_nothing_changes_nothing() -> Result {
         let f = Fences::new(2)?;
@@ -235,7 +235,7 @@ mod tests {
         guard.add_fences_from(&earlier)?;
         guard.add_fences_from(&later)?;
         assert!(holds(&guard, &[(two.as_fence(), ResvUsage::Write)]));
-        // What is copied may be earlier than what is there: both stay.
+        // The copied fence is earlier than the one that is there: both stay.
         guard.add_fences_from(&earlier)?;
         assert!(!guard.test_signaled(ResvUsage::Write));
         context.signal_up_to(1);
@@ -245,13 +245,13 @@ mod tests {
         Ok(())
     }
 
-    /// Puts a fence of any kind into a locked object, as a driver can that does not look.
+    /// Puts a fence of any kind into a locked object, as a careless C driver can.
     fn put_in(guard: &mut ResvGuard<Arc<Resv>>, fence: &Fence, usage: ResvUsage) -> Result {
         let place = Fences::new(1)?;
 
         add(guard, &place.leaf(0), ResvUsage::Bookkeep)?;
-        // SAFETY: The lock is held, and there are no slots; the fence is valid. That
-        // containers are there is what is to be tried.
+        // SAFETY: The lock is held, and there are no slots. The fence is valid. The function does
+        // not look whether it is a container.
         unsafe {
             bindings::dma_resv_replace_fences(
                 guard.as_raw(),
@@ -298,7 +298,7 @@ mod tests {
         ));
         drop(guard);
 
-        // As it is, it is given to who only looks.
+        // Queries return the container itself.
         let fences = from.get_fences(ResvUsage::Read)?;
         assert_eq!(fences.len(), 3);
         assert!(is_same(&fences[1], &pair) && is_same(&fences[2], &link));
@@ -309,9 +309,33 @@ mod tests {
         Ok(())
     }
 
-    /// It is in one place of many, each of which has room for a fence.
     #[test]
-    fn container_that_a_foreign_driver_added_hurts_nobody_else() -> Result {
+    fn copy_of_too_many_leaves_changes_nothing() -> Result {
+        let f = Fences::new(1)?;
+        let mut leaves = KVec::new();
+
+        for _ in 0..=4096 {
+            leaves.push(f.leaf(0), GFP_KERNEL)?;
+        }
+        let from = object()?;
+        put_in(
+            &mut ResvGuard::lock(from.clone()),
+            &*FenceArray::new(leaves)?,
+            ResvUsage::Read,
+        )?;
+        let mut guard = ResvGuard::lock(object()?);
+
+        assert_eq!(guard.add_fences_from(&from), Err(E2BIG));
+        assert!(holds(&guard, &[]));
+        f.signal(0);
+        assert_eq!(guard.add_fences_from(&from), Ok(()));
+        assert!(holds(&guard, &[]));
+        Ok(())
+    }
+
+    /// A container takes one place, as any fence.
+    #[test]
+    fn container_that_a_foreign_driver_added_takes_one_place() -> Result {
         let f = Fences::new(6)?;
         let array = Fences::new(3)?;
         let resv = object()?;

@@ -80,7 +80,7 @@ mod tests {
         assert!(ResvGuard::try_lock(resv.clone()).is_err());
         drop(holder);
         assert!(ResvGuard::try_lock(resv.clone()).is_ok());
-        // A guard that was not wanted has unlocked.
+        // The temporary guard has unlocked it.
         assert!(!resv.is_locked());
         Ok(())
     }
@@ -97,7 +97,7 @@ mod tests {
         Ok(())
     }
 
-    /// Fences go with the object, and that with the last handle: a guard has one.
+    /// The fences are dropped with the object, and the object with the last handle.
     #[test]
     fn guard_keeps_the_object_and_that_its_fences() -> Result {
         let f = Fences::new(2)?;
@@ -151,7 +151,7 @@ mod tests {
             guard.handle().resv();
             guard.unlock();
             assert!(!fickle.is_locked());
-            // So that it is the other one's turn.
+            // Now it is the other one's turn.
             fickle.resv();
         }
         Ok(())

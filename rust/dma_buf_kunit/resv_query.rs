@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What can be asked of an object whose lock others may hold.
+//! Queries that do not need the lock.
 
 use kernel::prelude::*;
 
@@ -52,7 +52,7 @@ mod tests {
         Ok(())
     }
 
-    /// The lock says nothing to who asks.
+    /// Queries ignore the lock.
     #[test]
     fn asked_while_another_has_it_locked() -> Result {
         let f = Fences::new(1)?;
@@ -89,7 +89,7 @@ mod tests {
         assert!(is_same(&one, f.fence(0)));
         let two = resv.get_singleton(ResvUsage::Read)?.ok_or(ENOENT)?;
         assert!(two.is_array() && has_leaves(&two, &[f.fence(0), f.fence(1)]));
-        // So it can be added: by its leaves.
+        // It can be added by its leaves.
         let mut guard = ResvGuard::lock(object()?);
         guard.add_leaves(&two, ResvUsage::Kernel)?;
         assert_eq!(guard.fences(ResvUsage::Kernel).count(), 2);
@@ -117,11 +117,11 @@ mod tests {
             f.fence(2)
         ))?;
         let mut buffer = KVec::<u8>::from_elem(0, 512, GFP_KERNEL)?;
-        // SAFETY: All of it may be zero; only what is set is used by printing.
+        // SAFETY: A zeroed `seq_file` is valid. Printing uses only the fields set below.
         let mut file: bindings::seq_file = unsafe { core::mem::zeroed() };
         file.buf = buffer.as_mut_ptr().cast();
         file.size = buffer.len();
-        // SAFETY: The file is valid, and nobody else uses it.
+        // SAFETY: The file is valid, and only this task uses it.
         guard.describe(unsafe { SeqFile::from_raw(&raw mut file) });
         assert_eq!(&buffer[..file.count], expected.to_bytes());
         Ok(())

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Whatever is done to objects, in whatever order, beside a model of what must come
-//! of it.
+//! Random operations on objects, compared with a model of the result.
 
 use crate::{
     containers::Random,
@@ -33,7 +32,7 @@ use kernel::{
     }, //
 };
 
-/// A context, and those of its fences that are pending.
+/// A context and its pending fences.
 struct Line {
     context: FenceContext<Mock>,
     pending: KVec<DriverFence<Mock>>,
@@ -69,14 +68,14 @@ impl Line {
     }
 }
 
-/// What was added: which context's fence, its number, and as what.
+/// A fence that was added: the index of its context, its seqno, and its usage.
 type Entry = (usize, u64, ResvUsage);
 
 struct World {
     random: Random,
     lines: KVec<Line>,
     objects: [Arc<Resv>; 2],
-    /// What has been added to each, as long as it is pending.
+    /// The pending fences that have been added to each object.
     added: [KVec<Entry>; 2],
 }
 
@@ -177,7 +176,7 @@ impl World {
         Ok(())
     }
 
-    /// Forgets what has signalled, and what is there twice.
+    /// Removes signalled and duplicate entries.
     fn tidy(&mut self) {
         for added in &mut self.added {
             let lines = &self.lines;
@@ -191,7 +190,7 @@ impl World {
         }
     }
 
-    /// Whether who waits for a usage is made to wait for what he must, and nothing else.
+    /// Checks that a query for each usage finds the right fences and no others.
     fn check(&self) -> Result {
         for (resv, added) in self.objects.iter().zip(&self.added) {
             for usage in ResvUsage::ALL {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Slots: room for fences that is reserved, and used up.
+//! Slots: reserved room for fences.
 
 use kernel::prelude::*;
 
@@ -111,7 +111,7 @@ mod tests {
         Ok(())
     }
 
-    /// The core takes back what is reserved, on kernels that debug mutexes.
+    /// With CONFIG_DEBUG_MUTEXES, unlocking takes the room back.
     #[test]
     fn reservations_end_when_it_is_unlocked() -> Result {
         let f = Fences::new(9)?;

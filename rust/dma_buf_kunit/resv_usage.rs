@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a usage means between drivers that know nothing of each other.
+//! The usages between drivers that know nothing of each other.
 
 use kernel::prelude::*;
 
@@ -51,7 +51,7 @@ mod tests {
     struct Job {
         _context: FenceContext<Mock>,
         fence: DriverFence<Mock>,
-        /// What it must wait for before it may begin.
+        /// The fences that it waits for before it may begin.
         before: KVec<ARef<Fence>>,
     }
 
@@ -65,7 +65,7 @@ mod tests {
         }
     }
 
-    /// Submits a job as any driver does: it waits for `after`, and is `usage` to others.
+    /// Submits a job as any driver does: it waits for `after`, and adds its fence as `usage`.
     fn submit(buffer: &Arc<Buffer>, after: ResvUsage, usage: ResvUsage) -> Result<Job> {
         let (context, fence) = fixture::fence()?;
         let mut guard = ResvGuard::lock_interruptible(buffer.clone())?;
@@ -131,7 +131,7 @@ mod tests {
         Ok(())
     }
 
-    /// A move waits for all that use the memory, and all that come after wait for it.
+    /// A move waits for all earlier users of the memory, and all later ones wait for it.
     #[test]
     fn kernel_move_waits_for_all_and_all_wait_for_it() -> Result {
         let buffer = buffer()?;
@@ -148,7 +148,7 @@ mod tests {
         assert!(!moved.may_begin());
         binding.complete();
         assert!(moved.may_begin());
-        // Whatever there is to wait for otherwise, it is the move, too.
+        // Each waits for the move, whatever else it waits for.
         let [reader, writer, binding] = &after;
         for job in [reader, writer, binding] {
             assert!(!job.may_begin());
@@ -177,7 +177,7 @@ mod tests {
         assert!(writer.may_begin());
         writer.complete();
         assert!(buffer.resv().test_signaled(ResvUsage::Read));
-        // Who takes the memory away does not.
+        // An eviction waits for it.
         let evicted = submit(&buffer, ResvUsage::Bookkeep, ResvUsage::Kernel)?;
         assert!(!evicted.may_begin());
         explicit.complete();
@@ -186,8 +186,8 @@ mod tests {
         Ok(())
     }
 
-    /// An explicitly synchronised job takes part after all, as DMA_BUF_IOCTL_IMPORT_SYNC_FILE
-    /// has it.
+    /// An explicitly synchronised job takes part after all, as with
+    /// DMA_BUF_IOCTL_IMPORT_SYNC_FILE.
     #[test]
     fn bookkeeping_that_is_promoted_is_waited_for() -> Result {
         let buffer = buffer()?;

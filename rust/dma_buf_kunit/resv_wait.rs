@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Waiting for what is in an object, and telling drivers when it is wanted.
+//! Waiting for the fences of an object, and deadlines.
 
 use kernel::prelude::*;
 
@@ -81,8 +81,8 @@ mod tests {
         );
         assert!(jiffies().wrapping_sub(start) >= timeout);
 
-        // The time that one has taken is not there for the next. If both have signalled
-        // before the wait begins, all of it is left: once more.
+        // The time for the second fence is what the first one has left. If both have signalled
+        // before the wait begins, all of it is left: try again.
         for _ in 0..100 {
             let fences = Arc::new(Fences::new(2)?, GFP_KERNEL)?;
             let both = with(&[
@@ -159,7 +159,7 @@ mod tests {
         Ok(())
     }
 
-    /// Some say that it is done when it is not.
+    /// Some drivers return success though the fence has not signalled.
     #[test]
     fn foreign_wait_that_ends_too_early_is_an_error() -> Result {
         let (fence, signal) = foreign_hasty()?;
@@ -182,7 +182,7 @@ mod tests {
         let resv = with(&[
             (&jobs.2.leaf(), ResvUsage::Kernel),
             (&jobs.0.leaf(), ResvUsage::Write),
-            // Of a driver that does not want to know.
+            // Its driver has no operation for deadlines.
             (&theirs, ResvUsage::Write),
             (&jobs.1.leaf(), ResvUsage::Read),
         ])?;

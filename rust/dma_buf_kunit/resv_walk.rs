@@ -67,7 +67,7 @@ mod tests {
         }
         f.signal(1);
         for (i, usage) in ResvUsage::ALL.into_iter().enumerate() {
-            // With it, also what has signalled.
+            // With the lock, signalled fences are found, too.
             assert_eq!(guard.fences(usage).count(), i + 1);
             let mut found = KVec::with_capacity(8, GFP_KERNEL)?;
             let mut walk = resv.fences_unlocked(usage);
@@ -85,7 +85,7 @@ mod tests {
         Ok(())
     }
 
-    /// A walk keeps its fence; that it ends early is no leak.
+    /// A walk keeps the fence that it is at. Ending it early leaks nothing.
     #[test]
     fn walk_without_the_lock_keeps_the_fence_that_it_is_at() -> Result {
         let f = Fences::new(2)?;

@@ -71,7 +71,7 @@ fn contend(threads: usize) -> Result {
         if idle == PATIENCE {
             pr_err!("no progress after {} rounds\n", done);
             stay();
-            // They may never end.
+            // The threads may never end.
             core::mem::forget(running);
             return Err(EDEADLK);
         }

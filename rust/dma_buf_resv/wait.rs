@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Waiting where others may have to wait: with reservation objects locked, while the
-//! kernel reclaims memory, and while user memory is taken away. All of it is allowed,
-//! and lockdep must not say a word.
+//! Waiting with reservation objects locked, in memory reclaim, and in MMU notifiers. All of it is
+//! allowed, and lockdep must not report anything.
 
 use kernel::prelude::*;
 
@@ -108,8 +107,8 @@ mod tests {
         Ok(())
     }
 
-    /// What a shrinker does: whoever comes first, of those that need memory, and of
-    /// the kernel's own threads that see to it that there is some, waits.
+    /// The state of a shrinker that waits: once in the task that needs memory, and once in a thread
+    /// of the kernel that reclaims some.
     struct Shrinking {
         task: usize,
         needy: Waits,
@@ -171,7 +170,7 @@ mod tests {
         Ok(())
     }
 
-    /// Memory is needed with a reservation object locked, for another fence in it, say.
+    /// Memory is needed with a reservation object locked, for example for another fence in it.
     #[test]
     fn in_a_shrinker_with_a_guard() -> Result {
         let shrinking = Shrinking::new()?;
@@ -183,7 +182,7 @@ mod tests {
         Ok(())
     }
 
-    /// What the needy one has locked, its own shrinker leaves alone.
+    /// The shrinker cannot lock what the task that needs memory has locked.
     #[test]
     fn in_a_shrinker_with_a_locked_set() -> Result {
         let shrinking = Shrinking::new()?;

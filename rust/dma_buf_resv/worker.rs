@@ -43,10 +43,10 @@ use kernel::{
     }, //
 };
 
-/// How many objects there are.
+/// The number of objects.
 pub(crate) const OBJECTS: usize = 16;
 
-/// The most threads.
+/// The largest number of threads.
 pub(crate) const THREADS: usize = 4;
 
 /// A buffer. The other fields are guarded by the lock.
@@ -102,7 +102,7 @@ impl Object {
 pub(crate) struct Progress {
     pub(crate) rounds: Atomic<u64>,
     pub(crate) interrupted: Atomic<u64>,
-    /// How often it had the lock of each object.
+    /// How often the thread has locked each object.
     visits: [Atomic<u64>; OBJECTS],
 }
 
@@ -163,7 +163,7 @@ impl Shared {
         let task = self.tasks.lock()[index].clone();
 
         if let Some(task) = task {
-            // SAFETY: There is a reference to the task.
+            // SAFETY: `task` is a reference.
             unsafe { bindings::send_sig(SIGNAL, task.as_ptr(), 1) };
         }
     }
@@ -189,7 +189,7 @@ impl Shared {
 
 const SIGNAL: i32 = bindings::SIGINT as i32;
 
-/// The body of the thread of this number.
+/// The body of a thread.
 pub(crate) fn work(shared: &Shared, index: usize) {
     // SAFETY: 2 stands for SIG_KTHREAD: this is a kernel thread, and it takes the
     // signal.
@@ -201,7 +201,7 @@ pub(crate) fn work(shared: &Shared, index: usize) {
     };
     shared.tasks.lock()[index] = Some(ARef::from(&**kernel::current!()));
     let result = Worker::new(shared, index).and_then(|mut worker| {
-        // Once, however late it comes.
+        // At least one round, however late the thread starts.
         loop {
             worker.round()?;
             if shared.stop.load(Relaxed) {
@@ -241,7 +241,7 @@ impl<'a> Worker<'a> {
         })
     }
 
-    /// A number below `n`.
+    /// Returns a random number below `n`.
     fn below(&mut self, n: usize) -> usize {
         self.random ^= self.random << 13;
         self.random ^= self.random >> 17;
@@ -249,8 +249,8 @@ impl<'a> Worker<'a> {
         self.random as usize % n
     }
 
-    /// Makes a set of the objects in a random order, mostly of all, and of some more than once.
-    /// Returns the number of different objects, and how many of the set's members to push at once.
+    /// Picks the members of a set: mostly all objects, in a random order, some more than once.
+    /// Returns the number of different objects, and how many members to push before locking.
     fn fill(&mut self) -> Result<(usize, usize, KVec<Arc<Object>>)> {
         for last in (1..OBJECTS).rev() {
             let other = self.below(last + 1);
@@ -281,7 +281,7 @@ impl<'a> Worker<'a> {
         Ok((count, known, members))
     }
 
-    /// Locks a set, and adds a fence to each object in it, which is signalled soon.
+    /// Locks a set, and adds a fence to each object in it, which signals soon.
     fn round(&mut self) -> Result {
         let mut memory = Some(self.context.new_fence_allocation(())?);
         let (count, known, members) = self.fill()?;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Whoever shares a guard would take the lock for held by himself.
+//! A guard is not shared with a task that does not hold the lock.
 
 mod fixture;
 

@@ -16,10 +16,10 @@ use kernel::{
     sync::Arc, //
 };
 
-fn case<'a>(guard: &'a mut ResvGuard<Arc<Resv>>, fence: &Leaf, slot: Slot<'a>) -> Result {
+fn case<'a>(guard: &'a mut ResvGuard<Arc<Resv>>, fence: &Leaf, slot: ResvSlot<'a>) -> Result {
     #[cfg(fault)]
     {
-        let slot = Slot { ..slot }; //~ E0451 field
+        let slot = ResvSlot { ..slot }; //~ E0451 field
         slot.add(fence, ResvUsage::Read);
     }
     #[cfg(not(fault))]

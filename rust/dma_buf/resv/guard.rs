@@ -71,19 +71,23 @@ impl Resv {
     #[expect(clippy::mut_from_ref, reason = "the lock makes the borrow unique")]
     #[inline]
     pub unsafe fn assume_locked(&self) -> &mut LockedResv {
-        let locked = ptr::slice_from_raw_parts_mut::<()>(self.as_raw().cast(), 0);
-
         // INVARIANT: By the function's contract.
         // SAFETY: A `LockedResv` is a `Resv` with nothing behind it, and a `Resv` is an `Opaque`,
-        // for which mutable borrows need not be unique.
-        unsafe { &mut *(locked as *mut LockedResv) }
+        // of which mutable borrows need not be unique.
+        unsafe { &mut *LockedResv::from_resv(NonNull::from(self)) }
     }
 }
 
 impl LockedResv {
+    #[inline]
+    pub(super) fn from_resv(resv: NonNull<Resv>) -> *mut Self {
+        ptr::slice_from_raw_parts_mut::<()>(resv.as_ptr().cast(), 0) as *mut Self
+    }
+
     /// Reserves room for `count` fences in addition to those that are pending.
     ///
-    /// Slots that are not used are given back.
+    /// Slots that are not used are given back. Using one takes time linear in the number of fences
+    /// in the object.
     ///
     /// Context: process; may sleep.
     ///
@@ -401,15 +405,16 @@ impl<H: ResvHandle> Deref for ResvGuard<H> {
 
     #[inline]
     fn deref(&self) -> &LockedResv {
-        // SAFETY: By the type invariant. Slots would borrow the guard mutably.
-        unsafe { self.resv.as_ref().assume_locked() }
+        // INVARIANT: The lock is held as long as the guard is borrowed.
+        // SAFETY: By the type invariant the handle keeps the object.
+        unsafe { &*LockedResv::from_resv(self.resv) }
     }
 }
 
 impl<H: ResvHandle> DerefMut for ResvGuard<H> {
     #[inline]
     fn deref_mut(&mut self) -> &mut LockedResv {
-        // SAFETY: By the type invariant. Slots and walks would borrow the guard.
+        // SAFETY: By the type invariant. Slots and walks would borrow the guard, so there are none.
         unsafe { self.resv.as_ref().assume_locked() }
     }
 }

@@ -37,8 +37,7 @@ use kernel::{
         Instant,
         Jiffies,
         Monotonic, //
-    },
-    types::NotThreadSafe, //
+    }, //
 };
 
 /// An iterator over the fences of a locked object, and their usages.
@@ -53,7 +52,6 @@ use kernel::{
 pub struct ResvIter<'a> {
     cursor: bindings::dma_resv_iter,
     _lock: PhantomData<&'a LockedResv>,
-    _not_send: NotThreadSafe,
 }
 
 impl<'a> ResvIter<'a> {
@@ -70,7 +68,6 @@ impl<'a> ResvIter<'a> {
                 ..Default::default()
             },
             _lock: PhantomData,
-            _not_send: NotThreadSafe,
         }
     }
 }

@@ -103,13 +103,10 @@ impl<H: ResvHandle> Member<H> {
         }
     }
 
-    /// # Safety
-    ///
-    /// As for [`Resv::assume_locked`], for as long as `'a`.
+    /// Returns the object, which is locked by another member if not by this one.
     #[inline]
-    unsafe fn locked<'a>(&self) -> &'a mut LockedResv {
-        // SAFETY: By the function's contract.
-        unsafe { self.resv.as_ref().assume_locked() }
+    fn locked(&self) -> *mut LockedResv {
+        LockedResv::from_resv(self.resv)
     }
 }
 
@@ -153,7 +150,7 @@ impl<H: ResvHandle> Member<H> {
 /// let mut slots = locked.reserve()?;
 ///
 /// // Nothing fails from here on.
-/// let job = signalling(move |_section| {
+/// let job = signalling(|_section| {
 ///     let job = engine.new_fence(memory);
 ///     for ((_, usage), slot) in slots.drain() {
 ///         slot.add(&job.leaf(), *usage);
@@ -499,8 +496,9 @@ impl<H: ResvHandle> ResvSetGuard<H> {
     pub fn get(&self, index: usize) -> Option<(&H, &LockedResv)> {
         let member = self.set.members.get(index)?;
 
-        // SAFETY: By the type invariant. As the guard is borrowed, there are no mutable borrows.
-        Some((&member.handle, unsafe { member.locked() }))
+        // SAFETY: By the type invariants the object is valid and locked as long as the guard is
+        // borrowed. There are no mutable borrows meanwhile.
+        Some((&member.handle, unsafe { &*member.locked() }))
     }
 
     /// Iterates over the handles and the objects of all members.
@@ -519,8 +517,9 @@ impl<H: ResvHandle> ResvSetGuard<H> {
     pub fn get_mut(&mut self, index: usize) -> Option<&mut LockedResv> {
         let member = self.set.members.get(index)?;
 
-        // SAFETY: By the type invariant. As the guard is borrowed, there are no other borrows.
-        Some(unsafe { member.locked() })
+        // SAFETY: By the type invariants the object is valid and locked as long as the guard is
+        // borrowed. There are no other borrows meanwhile.
+        Some(unsafe { &mut *member.locked() })
     }
 
     /// Reserves room for one fence for each member.
@@ -537,8 +536,9 @@ impl<H: ResvHandle> ResvSetGuard<H> {
 
         if members.iter().all(|member| member.is_owner) {
             for member in members {
-                // SAFETY: By the type invariant; `self` is not borrowed.
-                unsafe { member.locked() }.reserve_raw(1)?;
+                // SAFETY: By the type invariants the object is valid and locked. As `self` is not
+                // borrowed, there are no other borrows.
+                unsafe { &mut *member.locked() }.reserve_raw(1)?;
             }
         } else {
             let mut objects = KVec::with_capacity(members.len(), GFP_KERNEL)?;
@@ -549,7 +549,7 @@ impl<H: ResvHandle> ResvSetGuard<H> {
             objects.sort_unstable();
             for same in objects.chunk_by(|a, b| a == b) {
                 // SAFETY: As above.
-                unsafe { same[0].as_ref().assume_locked() }.reserve_raw(same.len())?;
+                unsafe { &mut *LockedResv::from_resv(same[0]) }.reserve_raw(same.len())?;
             }
         }
         // INVARIANT: As just reserved.
@@ -633,9 +633,11 @@ impl<H: ResvHandle> ResvSetSlots<H> {
         let used = replace(&mut self.used, members.len());
 
         members.iter().skip(used).map(|member| {
-            // SAFETY: By the type invariants. `self` is borrowed as long as the slot is there, and
-            // there will not be another one for this member.
-            (&member.handle, unsafe { ResvSlot::new(member.locked()) })
+            // SAFETY: By the type invariants the object is valid and locked as long as `self` is
+            // borrowed, and so as the slot lives. The member's room goes to that slot.
+            let slot = unsafe { ResvSlot::new(member.resv.as_ref()) };
+
+            (&member.handle, slot)
         })
     }
 
