@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Buffers that are shared between drivers.
+//! Buffers shared between drivers.
 //!
 //! C header: [`include/linux/dma-buf.h`](srctree/include/linux/dma-buf.h)
 
@@ -22,34 +22,35 @@ use kernel::{
     types::Opaque, //
 };
 
-/// A buffer of any driver's, shared through a file.
+/// A buffer that a driver has exported. It lends its reservation object.
 ///
-/// What this crate does with it is to lend its reservation object. References are
-/// counted by its file; the last one may be dropped in any context.
+/// Its file counts the references. The last one may be dropped in any context.
 ///
 /// C functions: `get_dma_buf()`, `dma_buf_put()`
 ///
 /// # Examples
 ///
 /// ```
-/// use dma_buf::{DmaBuf, Fence, ResvGuard, ResvLocked, Usage};
+/// use dma_buf::{
+///     resv::{ResvGuard, ResvUsage},
+///     DmaBuf, Fence,
+/// };
 /// use kernel::prelude::*;
 ///
-/// /// Has whoever uses the buffer, by implicit synchronisation, wait for a job.
+/// /// Makes the other users of a buffer wait for a job, by implicit synchronisation.
 /// fn attach(fd: i32, job: &Fence) -> Result {
 ///     let buffer = DmaBuf::from_fd(fd)?;
 ///     let job = job.flatten()?;
 ///
 ///     let mut guard = ResvGuard::lock_interruptible(buffer)?;
-///     guard.reserve(job.leaf_count())?.add_leaves(&job, Usage::Write)
+///     guard.add_leaves(&job, ResvUsage::Write)
 /// }
 /// assert_eq!(attach(-1, &Fence::stub()), Err(EBADF));
 /// ```
 ///
 /// # Invariants
 ///
-/// It is a `dma_buf`, to whose file there is a reference as long as it can be seen
-/// here.
+/// `inner` is a `dma_buf`. There is a reference to its file for as long as it is borrowed.
 #[repr(transparent)]
 pub struct DmaBuf {
     inner: Opaque<bindings::dma_buf>,
@@ -60,7 +61,7 @@ unsafe impl Send for DmaBuf {}
 // SAFETY: As above: the C API takes care of its own locking.
 unsafe impl Sync for DmaBuf {}
 
-// SAFETY: By the type invariant it is reference counted, by its file.
+// SAFETY: By the type invariant. A buffer is reference counted by its file.
 unsafe impl AlwaysRefCounted for DmaBuf {
     #[inline]
     fn inc_ref(&self) {
@@ -77,35 +78,37 @@ unsafe impl AlwaysRefCounted for DmaBuf {
 }
 
 impl DmaBuf {
-    /// The buffer that a descriptor of the current process stands for.
+    /// Returns the buffer of a file descriptor of the current process.
     ///
-    /// Process context. Fails with `EBADF` if the descriptor is not open, and with
-    /// `EINVAL` if it is not that of a dma-buf.
+    /// Context: process.
+    ///
+    /// Fails with `EBADF` if the descriptor is not open, and with `EINVAL` if it is not one of a
+    /// dma-buf.
     ///
     /// C function: `dma_buf_get()`
     #[inline(never)]
     pub fn from_fd(fd: i32) -> Result<ARef<DmaBuf>> {
-        // SAFETY: Any number will do.
+        // SAFETY: `fd` may be any number.
         let buffer = from_err_ptr(unsafe { bindings::dma_buf_get(fd) })?;
 
         // SAFETY: The callee took a reference for us.
         unsafe { Ok(ARef::from_raw(NonNull::new_unchecked(buffer.cast()))) }
     }
 
-    /// The C side of the buffer.
+    /// Returns a pointer to the C object.
     #[inline]
     pub fn as_raw(&self) -> *mut bindings::dma_buf {
         self.inner.get()
     }
 
-    /// Borrows a buffer of the C side.
+    /// Borrows a C object.
     ///
     /// # Safety
     ///
-    /// For `'a`, `ptr` points to a dma_buf with a reference.
+    /// For `'a`, `ptr` points to a dma_buf, and there is a reference to it.
     #[inline]
     pub unsafe fn from_raw<'a>(ptr: *mut bindings::dma_buf) -> &'a DmaBuf {
-        // SAFETY: By the function's contract, and the layout is the same.
+        // SAFETY: By the function's contract; the layout is the same.
         unsafe { &*ptr.cast() }
     }
 }
@@ -113,7 +116,7 @@ impl DmaBuf {
 impl HasResv for DmaBuf {
     #[inline]
     fn resv(&self) -> &Resv {
-        // SAFETY: Set before the buffer could be seen, and valid as long as that is.
+        // SAFETY: `resv` is set before the buffer is published, and valid as long as the buffer.
         unsafe { Resv::from_raw((*self.as_raw()).resv) }
     }
 }

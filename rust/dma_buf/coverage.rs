@@ -74,26 +74,26 @@
 //! | `dma_resv_init`, `dma_resv_fini` | [`Resv::new`], its drop | resv_lock::guard_keeps_the_object_and_that_its_fences |
 //! | `dma_resv_lock`, `dma_resv_unlock` | [`Resv::with_lock`], [`ResvGuard::lock`], [`ResvGuard::unlock`], its drop | resv_lock::locked_as_long_as_a_closure_runs, resv_lock::locked_as_long_as_the_guard_is, resv_lock::race_for_the_lock_has_one_holder_at_a_time |
 //! | `dma_resv_lock_interruptible` | [`Resv::with_lock_interruptible`], [`ResvGuard::lock_interruptible`], [`ResvSet::lock_interruptible`] | resv_lock::signal_for_the_task_ends_an_interruptible_lock, resv_contention::signal_for_the_task_ends_the_lock_with_none_locked |
-//! | `dma_resv_lock_slow`, `dma_resv_lock_slow_interruptible` | inside [`ResvSet::lock`], [`ResvSet::lock_interruptible`] | resv_contention::object_that_another_set_has_is_waited_for_with_none_locked, resv_contention::deadlocks_that_are_none_are_resolved |
-//! | `dma_resv_trylock` | [`Resv::with_try_lock`], [`ResvGuard::try_lock`] | resv_lock::try_lock_gives_the_handle_back_if_it_is_locked |
+//! | `dma_resv_lock_slow`, `dma_resv_lock_slow_interruptible` | inside [`ResvSet::lock`], [`ResvSet::lock_interruptible`], by the plain functions, which do the same | resv_contention::object_that_another_set_has_is_waited_for_with_none_locked, resv_contention::deadlocks_that_are_none_are_resolved |
+//! | `dma_resv_trylock` | [`ResvGuard::try_lock`] | resv_lock::try_lock_gives_the_handle_back_if_it_is_locked |
 //! | `dma_resv_is_locked` | [`Resv::is_locked`] | resv_lock::locked_as_long_as_the_guard_is |
 //! | `dma_resv_held`, `dma_resv_assert_held` | [`ResvGuard`], [`LockedResv`]: a type says so | resv_lock::object_that_c_has_locked_is_used_in_the_same_way |
 //! | `dma_resv_locking_ctx` | none: the context stays inside [`ResvSet`] | |
-//! | `dma_resv_reserve_fences` | [`ResvLocked::reserve`], [`ResvLocked::reserve_one`], [`LockedSet::reserve`] | resv_slots::*, resv_set_slots::*, resv_random::* |
-//! | `dma_resv_add_fence` | [`Slot::add`], [`Slots::add_leaves`], [`SetSlots::add_to_all`], [`SetSlots::add_leaves`] | resv_slots::later_fence_of_a_context_takes_the_place_of_an_earlier, resv_slots::array_is_added_by_its_leaves, resv_set_slots::fence_for_all_is_once_in_an_object_that_is_in_twice |
+//! | `dma_resv_reserve_fences` | [`LockedResv::reserve`], [`LockedResv::reserve_one`], [`ResvSetGuard::reserve`] | resv_slots::*, resv_set_slots::*, resv_random::* |
+//! | `dma_resv_add_fence` | [`ResvSlot::add`], [`LockedResv::add_leaves`], [`ResvSetSlots::drain`] | resv_slots::later_fence_of_a_context_takes_the_place_of_an_earlier, resv_slots::array_is_added_by_its_leaves, resv_set_slots::fence_for_all_is_once_in_an_object_that_is_in_twice |
 //! | `dma_resv_reset_max_fences` | none: unlocking calls it | |
-//! | `dma_resv_replace_fences` | [`ResvLocked::replace_fences`] | resv_lists::fences_of_a_context_are_replaced_and_counted, resv_lists::replacing_by_a_usage_that_fewer_wait_for_is_refused |
-//! | `dma_resv_copy_fences` | [`ResvLocked::copy_fences`] | resv_lists::copy_adds_what_is_pending_to_what_is_there, resv_lists::container_that_a_foreign_driver_added_is_copied_by_its_leaves |
-//! | `dma_resv_iter_first`, `_next`, `dma_resv_for_each_fence` | [`ResvLocked::fences`] | resv::test_for_each, resv_walk::walk_with_and_without_the_lock_gives_usages |
+//! | `dma_resv_replace_fences` | [`LockedResv::replace_fences`] | resv_lists::fences_of_a_context_are_replaced_and_counted, resv_lists::replacing_by_a_usage_that_fewer_wait_for_is_refused |
+//! | `dma_resv_copy_fences` | [`LockedResv::add_fences_from`] | resv_lists::copy_adds_what_is_pending_to_what_is_there, resv_lists::container_that_a_foreign_driver_added_is_copied_by_its_leaves |
+//! | `dma_resv_iter_first`, `_next`, `dma_resv_for_each_fence` | [`LockedResv::fences`] | resv::test_for_each, resv_walk::walk_with_and_without_the_lock_gives_usages |
 //! | `dma_resv_iter_begin`, `_first_unlocked`, `_next_unlocked`, `_end`, `dma_resv_for_each_fence_unlocked` | [`Resv::fences_unlocked`] | resv::test_for_each_unlocked, resv_walk::walk_without_the_lock_keeps_the_fence_that_it_is_at |
-//! | `dma_resv_iter_is_restarted`, `_usage` | [`FencesUnlocked::is_restarted`], [`FencesUnlocked::usage`] | resv::test_for_each_unlocked |
+//! | `dma_resv_iter_is_restarted`, `_usage` | [`ResvIterUnlocked::is_restarted`], [`ResvIterUnlocked::usage`] | resv::test_for_each_unlocked |
 //! | `dma_resv_get_fences` | [`Resv::get_fences`] | resv::test_get_fences, resv_walk::race_of_a_snapshot_with_changes_has_each_fence_once |
 //! | `dma_resv_get_singleton` | [`Resv::get_singleton`] | resv_query::one_fence_for_all_is_none_or_the_fence_or_an_array |
-//! | `dma_resv_wait_timeout` | [`Resv::wait`], [`Resv::wait_timeout`], [`Wait::on_resv`] | resv_wait::* |
+//! | `dma_resv_wait_timeout` | [`Resv::wait`], [`Resv::wait_timeout`], [`Wait::wait_resv`] | resv_wait::* |
 //! | `dma_resv_test_signaled` | [`Resv::test_signaled`] | resv::test_signaling, resv_query::signalled_is_asked_for_a_usage_and_those_before |
 //! | `dma_resv_set_deadline` | [`Resv::set_deadline`] | resv_wait::deadline_reaches_the_drivers_of_a_usage_and_those_before |
-//! | `dma_resv_describe` | [`ResvLocked::describe`] | resv_query::line_for_each_fence_but_for_bookkeeping |
-//! | `dma_resv_usage_rw`, `enum dma_resv_usage` | [`Usage::for_access`], [`Usage`] | resv_usage::* |
+//! | `dma_resv_describe` | [`LockedResv::describe`] | resv_query::line_for_each_fence_but_for_bookkeeping |
+//! | `dma_resv_usage_rw`, `enum dma_resv_usage` | [`ResvUsage::for_access`], [`ResvUsage`] | resv_usage::* |
 //! | `struct dma_resv *` | [`Resv::from_raw`], [`Resv::as_raw`], [`Resv::assume_locked`] | resv_lock::object_that_c_has_locked_is_used_in_the_same_way |
 //!
 //! # ww_mutex.h
@@ -101,7 +101,7 @@
 //! | C | Rust | Test |
 //! |---|---|---|
 //! | `ww_acquire_init`, `ww_acquire_done`, `ww_acquire_fini` | inside [`ResvSet::lock`] | resv_set::all_are_locked_and_unlocked_together, resv_contention::forgotten_guard_leaves_all_locked_and_in_memory |
-//! | a driver's loop over `-EDEADLK` and `-EALREADY` | inside [`ResvSet::lock`] | resv_contention::race_for_the_same_objects_in_other_orders_ends, resv_set::object_that_is_in_twice_is_locked_once |
+//! | a driver's loop over `-EDEADLK` and `-EALREADY`, drm_exec | inside [`ResvSet::lock`], [`ResvSet::lock_with`] | resv_contention::race_for_the_same_objects_in_other_orders_ends, resv_set::object_found_while_locking_is_locked_too, resv_set::object_that_is_in_twice_is_locked_once |
 //!
 //! # dma-buf.h
 //!
@@ -141,4 +141,7 @@
 
 // For the links above.
 #[allow(unused_imports)]
-use crate::*;
+use crate::{
+    resv::*,
+    *, //
+};

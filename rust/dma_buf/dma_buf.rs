@@ -71,16 +71,14 @@
 //!
 //! # Buffers
 //!
-//! Drivers that share a buffer take turns by its reservation object, a [`Resv`]: a
-//! driver locks it, by [`Resv::with_lock`] or a [`ResvGuard`], or many by a [`ResvSet`],
-//! reserves [`Slots`], and adds its job's fence with a [`Usage`], which says who must wait
-//! for it. That of another driver's buffer is lent by a [`DmaBuf`].
+//! Drivers that share a buffer take turns by its reservation object: see [`resv`]. A [`DmaBuf`] lends
+//! the reservation object of another driver's buffer.
 //!
 //! # Contexts
 //!
 //! | May sleep, process context | Any context, with a fence's lock held too | Any, but with no fence's lock held |
 //! |---|---|---|
-//! | making contexts, allocations, work types; waiting; [`SyncFile::new`], [`SyncFileAllocation::new`]; [`FenceArray::new`], [`merge`], [`Fence::flatten`]; locking a [`Resv`], reserving slots | the flag test, error, timestamp, numbers, names, kinds, references, [`ContextNumbers::data`]; publishing | signalling, [`FenceContext::first_pending`] and its like, [`FenceChainAllocation::append`], [`FenceArrayAllocation::build`], [`dedup`], registering and cancelling callbacks, `is_signaled`, `status`, [`FenceSlot`], [`Fence::links`], [`Fence::find_seqno`], [`Fence::leaves`], [`Slot::add`], [`Resv::test_signaled`], [`Resv::fences_unlocked`] |
+//! | making contexts, allocations, work types; waiting; [`SyncFile::new`], [`SyncFileAllocation::new`]; [`FenceArray::new`], [`merge`], [`Fence::flatten`]; locking a reservation object, reserving slots | the flag test, error, timestamp, numbers, names, kinds, references, [`ContextNumbers::data`]; publishing | signalling, [`FenceContext::first_pending`] and its like, [`FenceChainAllocation::append`], [`FenceArrayAllocation::build`], [`dedup`], registering and cancelling callbacks, `is_signaled`, `status`, [`FenceSlot`], [`Fence::links`], [`Fence::find_seqno`], [`Fence::leaves`], [`ResvSlot::add`](resv::ResvSlot::add), [`Resv::test_signaled`](resv::Resv::test_signaled), [`Resv::fences_unlocked`](resv::Resv::fences_unlocked) |
 //!
 //! References, in the second column, are all but the last: dropping that one is for
 //! the third. "Any context" is any but NMI. With `PREEMPT_RT`, where spinlocks sleep, it is
@@ -177,7 +175,7 @@ pub mod misuse;
 mod options;
 mod reader;
 mod registry;
-mod resv;
+pub mod resv;
 mod section;
 mod slab;
 mod sync_file;
@@ -251,24 +249,6 @@ pub use merge::{
     MAX_MERGE, //
 };
 pub use options::ContextOptions;
-pub use resv::{
-    Fences,
-    FencesUnlocked,
-    HasResv,
-    LockedResv,
-    LockedSet,
-    Resv,
-    ResvGuard,
-    ResvHandle,
-    ResvLocked,
-    ResvSet,
-    SetSlots,
-    Slot,
-    Slots,
-    Usage,
-    MAX_RESV_FENCES,
-    MAX_RESV_SET, //
-};
 pub use section::{
     signalling,
     Section, //

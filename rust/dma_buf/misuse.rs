@@ -20,7 +20,7 @@
 //! |---|---|---|---|
 //! | a wait in a section | `signalling(\|_\| fence.wait())` | ours | waiting for a fence inside a signalling section |
 //! | a wait for any of several fences in a section | `signalling(\|_\| Wait::new().on_any(&[&fence]))` | lockdep | waiting for a fence inside a signalling section, then WARNING: possible circular locking dependency detected (fs_reclaim, mmu_notifier_invalidate_range_start, dma_fence_map): the second is for the memory that it wants |
-//! | a wait for a reservation object in a section | `signalling(\|_\| resv.wait(Usage::Read))` | ours | waiting for a fence inside a signalling section |
+//! | a wait for a reservation object in a section | `signalling(\|_\| resv.wait(ResvUsage::Read))` | ours | waiting for a fence inside a signalling section |
 //! | a wait in a section, again and again | `signalling(\|_\| fence.wait())` | ours | waiting for a fence inside a signalling section: once |
 //! | a wait in the body of a work | `fence.wait() in WorkItem::run()` | ours | waiting for a fence inside a signalling section |
 //! | a wait in a section that C has opened | `fence.wait() after dma_fence_begin_signalling()` | ours | waiting for a fence inside a signalling section |
@@ -55,7 +55,7 @@
 //! | a reservation object locked in a section | `signalling(\|_\| ResvGuard::lock(resv))` | lockdep | WARNING: possible circular locking dependency detected (reservation_ww_class_mutex, fs_reclaim, mmu_notifier_invalidate_range_start, dma_fence_map) |
 //! | a reservation object locked in the body of a work | `resv.with_lock(..) in WorkItem::run()` | lockdep | WARNING: possible circular locking dependency detected (reservation_ww_class_mutex, fs_reclaim, mmu_notifier_invalidate_range_start, dma_fence_map) |
 //! | a set of reservation objects locked in a section | `signalling(\|_\| set.lock())` | lockdep | WARNING: possible circular locking dependency detected (reservation_ww_class_acquire, reservation_ww_class_mutex, fs_reclaim, mmu_notifier_invalidate_range_start, dma_fence_map) |
-//! | a reservation object locked in a section, if nobody has it | `signalling(\|_\| resv.with_try_lock(..))` | nothing | nothing: allowed: it does not wait |
+//! | a reservation object locked in a section, if nobody has it | `signalling(\|_\| ResvGuard::try_lock(resv))` | nothing | nothing: allowed: it does not wait |
 //! | user memory touched in a section | `signalling(\|_\| reader.read::<u8>())` | lockdep | WARNING: possible circular locking dependency detected (\&mm->mmap_lock, mmu_notifier_invalidate_range_start, dma_fence_map) |
 //!
 //! # Memory

@@ -2,100 +2,95 @@
 
 //! Reservation objects: the fences of a buffer, and its lock.
 //!
-//! Whoever has work done on a buffer adds the work's fence to the buffer's
-//! reservation object, and says with a [`Usage`] what the work does to it;
-//! whoever is about to use the buffer waits for the fences that concern it. So
-//! drivers that know nothing of each other take turns.
+//! A driver that gives work on a buffer to the hardware adds the fence of the work to the buffer's
+//! reservation object, with a [`ResvUsage`] that says how the work uses the buffer. A driver that
+//! is about to use the buffer waits for the fences whose usage concerns it. So drivers that know
+//! nothing of each other take turns.
 //!
-//! | | Needs the lock | Of |
-//! |---|---|---|
-//! | adding fences, replacing, copying, listing them exactly | yes | [`ResvLocked`]: a [`ResvGuard`], a member of a [`LockedSet`] |
-//! | asking whether they have signalled, waiting, a list of a moment | no | [`Resv`] |
-//!
-//! # From the lock to the fence
+//! Memory for a fence is reserved before the job is committed. The fence is added after that, when
+//! nothing may fail any more:
 //!
 //! ```text
-//!  handle --lock--> ResvGuard --reserve(n)?--> Slots --next--> Slot --add(fence, usage)
-//!    ^                  |        may sleep,       |      each    cannot fail
-//!    +-----unlock-------+        may fail         +------------- n times
+//!  one object    handle --lock()--> ResvGuard --reserve(n)?--> ResvSlots --next()--> ResvSlot
+//!
+//!  many objects  ResvSet --lock()--> ResvSetGuard --reserve()?--> ResvSetSlots --drain()--> ResvSlot
+//!                   ^                    |                             |        one a member
+//!                   +----- unlock() -----+---------- unlock() ---------+
+//!
+//!                                                     ResvSlot --add(fence, usage), cannot fail
 //! ```
 //!
-//! Memory is reserved before a job is committed, and its fence added after, when
-//! nothing may fail any more. A slot borrows the guard, so there is none without
-//! the lock, and while there are slots nothing else can be done to the list that
-//! they are in.
+//! - Slots borrow the guard, or own the locks. So there are no slots without the lock, and while
+//!   there are slots the object can be neither unlocked nor changed in another way.
+//! - [`ResvGuard`] and [`ResvSetGuard`] lend each object as a [`LockedResv`], which has the
+//!   operations that need the lock. [`Resv`] has those that do not: asking whether the fences have
+//!   signalled, waiting, listing the fences that are pending at the moment.
+//! - To lock a second object, use a [`ResvSet`]. Two guards of their own may deadlock.
 //!
-//! Several objects at once are locked by a [`ResvSet`], in whatever order.
+//! # Signalling sections
 //!
-//! # Lifetime
+//! Others wait for fences with reservation objects locked. So a signalling section must not lock
+//! one, and lockdep reports it. Waiting for a fence with the lock held is allowed, and so is adding
+//! a fence in a section.
 //!
-//! A guard keeps the object that it locks, by owning a handle to it, and the task that
-//! has it locked, as others who want the lock look at both: forgotten, it leaves the
-//! object locked for ever, in memory that stays. [`Resv::with_lock`] cannot be forgotten,
-//! needs neither, and so is the cheaper way.
+//! # Leaks
 //!
-//! # In a signalling section
-//!
-//! Locking a reservation object is what whoever waits for a fence may have done, so
-//! it is forbidden where a fence is being signalled, and lockdep reports it there.
-//! Waiting for fences with the lock held is allowed.
+//! Contending tasks dereference the lock, the task that owns it and the ww acquire context. The
+//! guards own references to all three. If a guard is leaked, its objects stay locked for ever, in
+//! memory that is never freed.
 //!
 //! C header: [`include/linux/dma-resv.h`](srctree/include/linux/dma-resv.h)
 
 mod guard;
-mod handle;
 mod iter;
-mod locked;
-mod query;
 mod set;
-mod slots;
 mod usage;
 
-pub use guard::ResvGuard;
-pub use handle::{
-    HasResv,
-    ResvHandle, //
+pub use guard::{
+    LockedResv,
+    ResvGuard,
+    ResvSlot,
+    ResvSlots, //
 };
 pub use iter::{
-    Fences,
-    FencesUnlocked, //
-};
-pub use locked::{
-    LockedResv,
-    ResvLocked, //
+    ResvIter,
+    ResvIterUnlocked, //
 };
 pub use set::{
-    LockedSet,
     ResvSet,
-    SetSlots,
-    MAX_RESV_SET, //
+    ResvSetGuard,
+    ResvSetLocking,
+    ResvSetSlots, //
 };
-pub use slots::{
-    Slot,
-    Slots,
-    MAX_RESV_FENCES, //
-};
-pub use usage::Usage;
+pub use usage::ResvUsage;
 
 use crate::bindings;
 use core::ptr::null_mut;
 use kernel::{
     error::to_result,
     prelude::*,
+    sync::{
+        aref::{
+            ARef,
+            AlwaysRefCounted, //
+        },
+        Arc, //
+    },
     types::Opaque, //
 };
 
 /// A reservation object.
 ///
-/// One of a driver's own is a field of its buffer, which says where by
-/// [`HasResv`]; that of another driver's buffer comes from a
-/// [`DmaBuf`](crate::DmaBuf). What can be asked of it without its lock is here; the
-/// rest is [`ResvLocked`]'s.
+/// A driver embeds one in its buffer and implements [`HasResv`]. The reservation object of another
+/// driver's buffer comes from a [`DmaBuf`](crate::DmaBuf).
 ///
 /// # Examples
 ///
 /// ```
-/// use dma_buf::{HasResv, Leaf, Resv, ResvGuard, ResvLocked, Usage};
+/// use dma_buf::{
+///     resv::{HasResv, Resv, ResvGuard, ResvUsage},
+///     Leaf,
+/// };
 /// use kernel::{prelude::*, sync::Arc};
 ///
 /// #[pin_data]
@@ -115,18 +110,17 @@ use kernel::{
 /// let mut guard = ResvGuard::lock(buffer.clone());
 /// // May fail, so it comes before the job is committed.
 /// let slot = guard.reserve_one()?;
-/// // Cannot fail: after it is.
-/// slot.add(&Leaf::stub(), Usage::Write);
+/// // Cannot fail.
+/// slot.add(&Leaf::stub(), ResvUsage::Write);
 /// drop(guard);
 ///
-/// assert!(buffer.resv().test_signaled(Usage::Read));
+/// assert!(buffer.resv().test_signaled(ResvUsage::Read));
 /// # Ok::<(), Error>(())
 /// ```
 ///
 /// # Invariants
 ///
-/// It is initialised, and in memory for as long as it can be seen here, or is
-/// locked.
+/// `inner` is initialised. It stays in place as long as it is borrowed or locked.
 #[repr(transparent)]
 #[pin_data(PinnedDrop)]
 pub struct Resv {
@@ -134,44 +128,43 @@ pub struct Resv {
     inner: Opaque<bindings::dma_resv>,
 }
 
-// SAFETY: A reservation object may be used, and given up, on any CPU.
+// SAFETY: A reservation object may be used and destroyed on any CPU.
 unsafe impl Send for Resv {}
-// SAFETY: As above: the C API takes care of its own locking, and what needs the
-// lock is a guard's.
+// SAFETY: The C functions behind `&Resv` do their own locking. Those that need the lock are behind
+// `LockedResv`.
 unsafe impl Sync for Resv {}
 
 impl Resv {
-    /// A reservation object without fences.
+    /// Creates a reservation object without fences.
     ///
     /// Context: any.
     ///
     /// C function: `dma_resv_init()`
     pub fn new() -> impl PinInit<Self> {
         pin_init!(Self {
-            // SAFETY: The memory is valid for it, and pinned.
+            // SAFETY: `slot` is valid for writes, and pinned.
             inner <- Opaque::ffi_init(|slot| unsafe { bindings::dma_resv_init(slot) }),
         })
     }
 
-    /// The C side of the object.
+    /// Returns a pointer to the C object.
     #[inline]
     pub fn as_raw(&self) -> *mut bindings::dma_resv {
         self.inner.get()
     }
 
-    /// Borrows a reservation object of the C side.
+    /// Borrows a C object.
     ///
     /// # Safety
     ///
     /// For `'a`, `ptr` points to an initialised reservation object.
     #[inline]
     pub unsafe fn from_raw<'a>(ptr: *mut bindings::dma_resv) -> &'a Resv {
-        // SAFETY: By the function's contract, and the layout is the same.
+        // SAFETY: By the function's contract; the layout is the same.
         unsafe { &*ptr.cast() }
     }
 
-    /// Whether somebody holds the lock; by the time that this returns, it may be
-    /// otherwise.
+    /// Returns `true` if a task holds the lock. The answer may be outdated on return.
     ///
     /// Context: any.
     ///
@@ -184,20 +177,25 @@ impl Resv {
 
     /// Runs `f` with the lock held.
     ///
-    /// Process context, may sleep; not in a signalling section, and with no other
-    /// reservation object locked.
+    /// Cheaper than a [`ResvGuard`]: a closure cannot leak the lock, so no references are needed.
+    ///
+    /// Context: process; may sleep. Not in a signalling section, and not with another reservation
+    /// object locked.
     ///
     /// C functions: `dma_resv_lock()`, `dma_resv_unlock()`
     ///
     /// # Examples
     ///
     /// ```
-    /// use dma_buf::{Leaf, Resv, ResvLocked, Usage};
+    /// use dma_buf::{
+    ///     resv::{Resv, ResvUsage},
+    ///     Leaf,
+    /// };
     /// use kernel::prelude::*;
     ///
     /// fn attach(resv: &Resv, job: &Leaf) -> Result {
     ///     resv.with_lock(|resv| {
-    ///         resv.reserve_one()?.add(job, Usage::Write);
+    ///         resv.reserve_one()?.add(job, ResvUsage::Write);
     ///         Ok(())
     ///     })
     /// }
@@ -206,67 +204,38 @@ impl Resv {
     /// # Ok::<(), Error>(())
     /// ```
     #[inline]
-    pub fn with_lock<R>(&self, f: impl FnOnce(&mut LockedResv<'_>) -> R) -> R {
-        // SAFETY: The object is valid. Without a context it cannot fail.
-        unsafe { bindings::dma_buf_rs_dma_resv_lock(self.as_raw(), null_mut()) };
-        // SAFETY: It is locked.
-        unsafe { self.and_unlock(f) }
+    pub fn with_lock<R>(&self, f: impl FnOnce(&mut LockedResv) -> R) -> R {
+        // SAFETY: By the type invariant. Without an acquire context locking cannot fail.
+        unsafe { bindings::dma_resv_lock(self.as_raw(), null_mut()) };
+        // SAFETY: Just locked.
+        unsafe { self.run_and_unlock(f) }
     }
 
-    /// [`Self::with_lock`], unless a signal comes for the task before; then it fails with
-    /// `EINTR`.
+    /// Like [`Self::with_lock`], but fails with `EINTR` if a signal arrives before the lock is
+    /// acquired.
     ///
     /// C functions: `dma_resv_lock_interruptible()`, `dma_resv_unlock()`
     #[inline]
-    pub fn with_lock_interruptible<R>(
-        &self,
-        f: impl FnOnce(&mut LockedResv<'_>) -> R,
-    ) -> Result<R> {
-        // SAFETY: The object is valid.
+    pub fn with_lock_interruptible<R>(&self, f: impl FnOnce(&mut LockedResv) -> R) -> Result<R> {
+        // SAFETY: By the type invariant.
         to_result(unsafe {
             bindings::dma_buf_rs_dma_resv_lock_interruptible(self.as_raw(), null_mut())
         })?;
-        // SAFETY: It is locked.
-        Ok(unsafe { self.and_unlock(f) })
-    }
-
-    /// [`Self::with_lock`], if nobody holds it. Does not sleep for it: also with other
-    /// reservation objects locked.
-    ///
-    /// C functions: `dma_resv_trylock()`, `dma_resv_unlock()`
-    #[inline]
-    pub fn with_try_lock<R>(&self, f: impl FnOnce(&mut LockedResv<'_>) -> R) -> Option<R> {
-        // SAFETY: The object is valid.
-        if !unsafe { bindings::dma_buf_rs_dma_resv_trylock(self.as_raw()) } {
-            return None;
-        }
-        // SAFETY: It is locked.
-        Some(unsafe { self.and_unlock(f) })
+        // SAFETY: Just locked.
+        Ok(unsafe { self.run_and_unlock(f) })
     }
 
     /// # Safety
     ///
-    /// The current task has just locked the object.
+    /// The current task holds the lock. The function gives it up.
     #[inline]
-    unsafe fn and_unlock<R>(&self, f: impl FnOnce(&mut LockedResv<'_>) -> R) -> R {
-        // SAFETY: By the function's contract; what `f` is lent ends with it.
-        let result = f(&mut unsafe { LockedResv::new(self) });
+    unsafe fn run_and_unlock<R>(&self, f: impl FnOnce(&mut LockedResv) -> R) -> R {
+        // SAFETY: By the function's contract. The borrow ends before the lock does.
+        let result = f(unsafe { self.assume_locked() });
 
-        // SAFETY: As above; that is given up once.
-        unsafe { bindings::dma_buf_rs_dma_resv_unlock(self.as_raw()) };
-        result
-    }
-
-    /// Takes the lock for held, as it is in functions that C calls with it.
-    ///
-    /// # Safety
-    ///
-    /// For as long as this is borrowed, the current task holds the lock; there are
-    /// neither slots that somebody else has reserved, nor a walk over the locked list.
-    #[inline]
-    pub unsafe fn assume_locked(&self) -> LockedResv<'_> {
         // SAFETY: By the function's contract.
-        unsafe { LockedResv::new(self) }
+        unsafe { bindings::dma_resv_unlock(self.as_raw()) };
+        result
     }
 }
 
@@ -274,13 +243,84 @@ impl Resv {
 impl PinnedDrop for Resv {
     /// Drops the references to the fences.
     ///
-    /// Context: any, but never with a fence's lock held.
+    /// Context: any; no fence lock held.
     ///
     /// C function: `dma_resv_fini()`
     fn drop(self: Pin<&mut Self>) {
-        // SAFETY: By the type invariant. Nobody has it locked: a guard owns a handle to
-        // it, and without handles there is no guard, forgotten or not; a closure that
-        // has it locked borrows it.
+        // SAFETY: By the type invariant. The object is not locked: a guard, leaked or not, owns a
+        // handle that keeps the object from being dropped; a closure that runs with the lock held
+        // borrows it.
         unsafe { bindings::dma_resv_fini(self.as_raw()) };
+    }
+}
+
+/// A type that has a reservation object, such as a driver's buffer.
+///
+/// Several buffers may share one reservation object, for example all buffers of an address space.
+///
+/// A driver cannot implement this for a GEM object, which is a type of another crate. It wraps its
+/// reference to the GEM object, and implements [`ResvHandle`] for the wrapper:
+///
+/// ```ignore
+/// struct Bo(ARef<gem::shmem::Object<BoData>>);
+///
+/// // SAFETY: A GEM object has the same reservation object for as long as there are references to
+/// // it, and `Bo` owns one.
+/// unsafe impl ResvHandle for Bo {
+///     fn resv(&self) -> &Resv {
+///         // SAFETY: As above.
+///         unsafe { Resv::from_raw((*self.0.as_raw()).resv) }
+///     }
+/// }
+/// ```
+pub trait HasResv {
+    /// Returns the reservation object.
+    fn resv(&self) -> &Resv;
+}
+
+impl HasResv for Resv {
+    #[inline]
+    fn resv(&self) -> &Resv {
+        self
+    }
+}
+
+/// A reference that keeps a reservation object alive: an [`Arc`] or [`ARef`] to a type that has
+/// one.
+///
+/// A pair of a handle and any other value is a handle, too. So a [`ResvSet`] can keep data for each
+/// of its members, for example the usage with which the job's fence will be added.
+///
+/// # Safety
+///
+/// The object that [`Self::resv`] returns stays valid and in place until the handle is dropped,
+/// also if the handle is moved meanwhile. If the handle is leaked, that is for ever.
+pub unsafe trait ResvHandle {
+    /// Returns the reservation object.
+    fn resv(&self) -> &Resv;
+}
+
+// SAFETY: The `Arc` keeps its pointee alive and in place, and lends only shared borrows of it. As
+// the pointee is `'static`, it borrows nothing that could end before a leaked `Arc` does.
+unsafe impl<T: HasResv + ?Sized + 'static> ResvHandle for Arc<T> {
+    #[inline]
+    fn resv(&self) -> &Resv {
+        (**self).resv()
+    }
+}
+
+// SAFETY: As for `Arc`.
+unsafe impl<T: HasResv + AlwaysRefCounted + 'static> ResvHandle for ARef<T> {
+    #[inline]
+    fn resv(&self) -> &Resv {
+        (**self).resv()
+    }
+}
+
+// SAFETY: The pair owns the handle, and lends no mutable borrow of it here.
+unsafe impl<H: ResvHandle, T> ResvHandle for (H, T) {
+    #[inline]
+    fn resv(&self) -> &Resv {
+        self.0.resv()
     }
 }

@@ -11,12 +11,11 @@ use crate::{
     race::ensure,
     side::Side, //
 };
-use dma_buf::{
+use dma_buf::resv::{
     Resv,
     ResvGuard,
-    ResvLocked,
     ResvSet,
-    Usage, //
+    ResvUsage, //
 };
 use kernel::{
     prelude::*,
@@ -60,7 +59,11 @@ impl Locks {
     fn with_its_own(side: Side) -> Result {
         let job = side.job()?;
         let guard = ResvGuard::lock(job.resv().clone());
-        let done = job.run(|_| side.wait().on_resv(&guard, Usage::Bookkeep).map(|_| ()));
+        let done = job.run(|_| {
+            side.wait()
+                .wait_resv(&guard, ResvUsage::Bookkeep)
+                .map(|_| ())
+        });
 
         drop(guard);
         done
@@ -73,13 +76,15 @@ impl Locks {
         for job in &jobs {
             set.push(job.resv().clone())?;
         }
-        let mut locked = set.lock()?;
+        let locked = set.lock();
 
-        for (index, job) in jobs.iter().enumerate() {
-            let member = locked.get(index).ok_or(EINVAL)?;
-
+        for (index, (job, (_, member))) in jobs.iter().zip(locked.iter()).enumerate() {
             if index % 2 == 0 {
-                job.run(|_| side.wait().on_resv(&member, Usage::Bookkeep).map(|_| ()))?;
+                job.run(|_| {
+                    side.wait()
+                        .wait_resv(member, ResvUsage::Bookkeep)
+                        .map(|_| ())
+                })?;
             } else {
                 job.run(|fence| side.wait().on(fence).map(|_| ()))?;
             }

@@ -19,7 +19,7 @@ use crate::{
     },
     side::Side, //
 };
-use dma_buf::{
+use dma_buf::resv::{
     Resv,
     ResvGuard,
     ResvSet, //
@@ -135,7 +135,7 @@ impl Memory {
                 for _ in 0..4 {
                     set.push(Arc::pin_init(Resv::new(), GFP_KERNEL)?)?;
                 }
-                let _locked = set.lock()?;
+                let _locked = set.lock();
 
                 Shrinking::press(shrinking)
             }

@@ -22,13 +22,14 @@ use crate::{
     side::Side, //
 };
 use dma_buf::{
+    resv::{
+        Resv,
+        ResvGuard,
+        ResvUsage, //
+    },
     Fence,
     FenceContext,
     Forward,
-    Resv,
-    ResvGuard,
-    ResvLocked,
-    Usage,
     Wait, //
 };
 use kernel::{
@@ -91,10 +92,8 @@ impl Strangers {
         let (fence, leaf) = (job.fence(), job.leaf());
 
         let mut guard = ResvGuard::lock(self.resv.clone());
-        let mut slots = guard.reserve(flat.leaf_count() + 1)?;
-
-        slots.add_leaves(&flat, Usage::Write)?;
-        slots.next().ok_or(EINVAL)?.add(&leaf, Usage::Bookkeep);
+        guard.add_leaves(&flat, ResvUsage::Write)?;
+        guard.reserve_one()?.add(&leaf, ResvUsage::Bookkeep);
         drop(guard);
 
         forward.start(&flat, job).map_err(|_| EINVAL)?;
@@ -102,7 +101,10 @@ impl Strangers {
         self.complete(side);
         ensure!(Wait::new().timeout(long()).on_leaves(nested).is_ok());
         ensure!(side.wait().on(&fence).is_ok());
-        ensure!(side.wait().on_resv(&self.resv, Usage::Bookkeep).is_ok());
+        ensure!(side
+            .wait()
+            .wait_resv(&self.resv, ResvUsage::Bookkeep)
+            .is_ok());
         Ok(())
     }
 

@@ -19,13 +19,15 @@ mod tests {
         }, //
     };
     use dma_buf::{
+        resv::{
+            HasResv,
+            ResvGuard,
+            ResvSet,
+            ResvUsage, //
+        },
         DmaBuf,
         Fence,
-        HasResv,
-        ResvGuard,
-        ResvSet,
-        SyncFile,
-        Usage, //
+        SyncFile, //
     };
     use kernel::{
         bindings,
@@ -49,7 +51,7 @@ mod tests {
 
     /// # Safety
     ///
-    /// None: it does not use what it is given.
+    /// None: it does not use its arguments.
     unsafe extern "C" fn map(
         _: *mut bindings::dma_buf_attachment,
         _: bindings::dma_data_direction,
@@ -87,8 +89,8 @@ mod tests {
         ..unsafe { core::mem::zeroed() }
     });
 
-    /// A buffer of a driver that does nothing with it. It has gone when [`RELEASED`] says
-    /// so, before this module may go.
+    /// Exports a buffer of a foreign driver. [`RELEASED`] counts its release, which comes before
+    /// this module is unloaded.
     fn export() -> Result<ARef<DmaBuf>> {
         let info = bindings::dma_buf_export_info {
             exp_name: c"foreign".as_char_ptr(),
@@ -101,9 +103,9 @@ mod tests {
         };
 
         RELEASED.store(0, Relaxed);
-        // SAFETY: All is there that must be.
+        // SAFETY: All required fields are set.
         let buffer = from_err_ptr(unsafe { bindings::dma_buf_export(&info) })?;
-        // SAFETY: The reference is ours. Not null, as it is no error.
+        // SAFETY: The callee took a reference for us. The pointer is not null, as it is no error.
         Ok(unsafe { ARef::from_raw(core::ptr::NonNull::new_unchecked(buffer.cast())) })
     }
 
@@ -124,15 +126,15 @@ mod tests {
         assert!(core::ptr::eq(same.resv(), buffer.resv()));
         let mut guard = ResvGuard::lock(buffer.clone());
         assert!(buffer.resv().is_locked());
-        add(&mut guard, &f.leaf(0), Usage::Write)?;
-        assert!(holds(&guard, &[(f.fence(0), Usage::Write)]));
-        // The guard keeps it.
+        add(&mut guard, &f.leaf(0), ResvUsage::Write)?;
+        assert!(holds(&guard, &[(f.fence(0), ResvUsage::Write)]));
+        // The guard keeps the buffer.
         drop(buffer);
         assert_eq!(RELEASED.load(Relaxed), 0);
         let buffer = guard.unlock();
-        assert!(!buffer.resv().test_signaled(Usage::Read));
+        assert!(!buffer.resv().test_signaled(ResvUsage::Read));
         f.signal(0);
-        assert!(buffer.resv().test_signaled(Usage::Bookkeep));
+        assert!(buffer.resv().test_signaled(ResvUsage::Bookkeep));
         drop(buffer);
         assert!(has_gone());
         assert!(references(f.fence(0)) <= before);
@@ -142,17 +144,16 @@ mod tests {
     #[test]
     fn set_keeps_the_buffers_in_it() -> Result {
         let mut set = ResvSet::new()?;
+        let buffer = export()?;
 
-        set.push(export()?)?;
         // Two handles, one buffer.
-        set.push(set.get(0).ok_or(ENOENT)?.clone())?;
-        let locked = set.lock()?;
-        assert!(locked
-            .handle(1)
-            .is_some_and(|buffer| buffer.resv().is_locked()));
-        drop(locked);
+        set.push(buffer.clone())?;
+        set.push(buffer)?;
+        let locked = set.lock();
+        assert!(locked.iter().all(|(buffer, _)| buffer.resv().is_locked()));
+        let mut set = locked.unlock();
         assert_eq!(RELEASED.load(Relaxed), 0);
-        set.clear()?;
+        set.clear();
         assert!(has_gone());
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 //! The kernel's dma-buf-resv suite, case by case, through the Rust API.
 //!
-//! What C does for each usage as a case of its own is a loop here.
+//! C runs a case for each usage; here it is a loop.
 
 use kernel::prelude::*;
 
@@ -14,26 +14,34 @@ mod tests {
         fixture,
         resv::{
             add,
-            object, //
+            object,
+            with, //
         },
     };
     use dma_buf::{
+        resv::{
+            Resv,
+            ResvGuard,
+            ResvUsage, //
+        },
         DriverFence,
-        FenceContext,
-        Resv,
-        ResvGuard,
-        ResvLocked,
-        Usage, //
+        FenceContext, //
     };
     use fixture::Mock;
     use kernel::sync::Arc;
 
-    /// A fence that somebody waits for, and an object.
+    /// A fence with signalling enabled, and an object.
     fn setup() -> Result<(FenceContext<Mock>, DriverFence<Mock>, Arc<Resv>)> {
         let (context, driver) = fixture::fence()?;
 
         driver.as_fence().enable_signaling();
         Ok((context, driver, object()?))
+    }
+
+    /// Exchanges the lists of two objects.
+    fn exchange_lists(one: &Resv, other: &Resv) {
+        // SAFETY: The objects are valid, and only this task uses them.
+        unsafe { core::mem::swap(&mut (*one.as_raw()).fences, &mut (*other.as_raw()).fences) };
     }
 
     #[test]
@@ -49,7 +57,7 @@ mod tests {
 
     #[test]
     fn test_signaling() -> Result {
-        for usage in Usage::ALL {
+        for usage in ResvUsage::ALL {
             let (_context, driver, resv) = setup()?;
             let mut guard = ResvGuard::lock(resv);
 
@@ -63,7 +71,7 @@ mod tests {
 
     #[test]
     fn test_for_each() -> Result {
-        for usage in Usage::ALL {
+        for usage in ResvUsage::ALL {
             let (_context, driver, resv) = setup()?;
             let mut guard = ResvGuard::lock(resv);
 
@@ -80,16 +88,17 @@ mod tests {
         Ok(())
     }
 
-    /// The walk starts again when the list has become another. C pretends that it has;
-    /// here it has.
+    /// The walk restarts when the list is another one. C overwrites the cursor; here the object is
+    /// given the list of another object.
     #[test]
     fn test_for_each_unlocked() -> Result {
-        for usage in Usage::ALL {
+        for usage in ResvUsage::ALL {
             let (_context, driver, resv) = setup()?;
             let mut guard = ResvGuard::lock(resv.clone());
 
             add(&mut guard, &driver.leaf(), usage)?;
             drop(guard);
+            let other = with(&[(&driver.leaf(), usage)])?;
 
             let mut walk = resv.fences_unlocked(usage);
             let mut found = 0;
@@ -99,7 +108,7 @@ mod tests {
                 assert_eq!(walk.usage(), usage);
                 found += 1;
                 if found == 1 {
-                    walk.restart();
+                    exchange_lists(&resv, &other);
                 }
             }
             assert_eq!(found, 2);
@@ -110,7 +119,7 @@ mod tests {
 
     #[test]
     fn test_get_fences() -> Result {
-        for usage in Usage::ALL {
+        for usage in ResvUsage::ALL {
             let (_context, driver, resv) = setup()?;
 
             add(&mut ResvGuard::lock(resv.clone()), &driver.leaf(), usage)?;

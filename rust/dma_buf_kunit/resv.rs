@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Reservation objects to try things with.
+//! Reservation objects for the suites.
 
 use crate::{
     containers::is_same,
@@ -8,14 +8,16 @@ use crate::{
     workqueue::Workqueue, //
 };
 use dma_buf::{
+    resv::{
+        HasResv,
+        LockedResv,
+        Resv,
+        ResvGuard,
+        ResvSet,
+        ResvUsage, //
+    },
     Fence,
-    HasResv,
-    Leaf,
-    Resv,
-    ResvGuard,
-    ResvLocked,
-    ResvSet,
-    Usage, //
+    Leaf, //
 };
 use kernel::{
     prelude::*,
@@ -35,7 +37,7 @@ pub(crate) fn object() -> Result<Arc<Resv>> {
     Arc::pin_init(Resv::new(), GFP_KERNEL)
 }
 
-/// So many of them.
+/// `count` objects.
 pub(crate) fn objects(count: usize) -> Result<KVec<Arc<Resv>>> {
     let mut objects = KVec::with_capacity(count, GFP_KERNEL)?;
 
@@ -46,13 +48,13 @@ pub(crate) fn objects(count: usize) -> Result<KVec<Arc<Resv>>> {
 }
 
 /// Reserves a slot and adds a fence.
-pub(crate) fn add(locked: &mut impl ResvLocked, fence: &Leaf, usage: Usage) -> Result {
+pub(crate) fn add(locked: &mut LockedResv, fence: &Leaf, usage: ResvUsage) -> Result {
     locked.reserve_one()?.add(fence, usage);
     Ok(())
 }
 
 /// An object with these fences.
-pub(crate) fn with(fences: &[(&Leaf, Usage)]) -> Result<Arc<Resv>> {
+pub(crate) fn with(fences: &[(&Leaf, ResvUsage)]) -> Result<Arc<Resv>> {
     let mut guard = ResvGuard::lock(object()?);
 
     for (fence, usage) in fences {
@@ -61,9 +63,9 @@ pub(crate) fn with(fences: &[(&Leaf, Usage)]) -> Result<Arc<Resv>> {
     Ok(guard.unlock())
 }
 
-/// Whether these are the fences of a locked object, in this order.
-pub(crate) fn holds(locked: &impl ResvLocked, expected: &[(&Fence, Usage)]) -> bool {
-    let mut fences = locked.fences(Usage::Bookkeep);
+/// Returns `true` if these are the fences of a locked object, in this order.
+pub(crate) fn holds(locked: &LockedResv, expected: &[(&Fence, ResvUsage)]) -> bool {
+    let mut fences = locked.fences(ResvUsage::Bookkeep);
 
     expected.iter().all(|(fence, usage)| {
         fences
@@ -84,7 +86,7 @@ pub(crate) fn set<'a>(
     Ok(set)
 }
 
-/// Two objects, of which it gives now the one, now the other.
+/// A type that returns another of two objects each time.
 #[pin_data]
 pub(crate) struct Fickle {
     #[pin]
@@ -126,14 +128,14 @@ struct Stage {
     go_on: Atomic<bool>,
 }
 
-/// Another thread that holds something, until this is dropped.
+/// A thread that holds a lock until this is dropped.
 pub(crate) struct Holder {
     stage: Arc<Stage>,
     _queue: Workqueue,
 }
 
 impl Holder {
-    /// Runs `body` in a thread of its own, up to where that calls what it is given.
+    /// Runs `body` in a thread, up to the point where it calls its argument.
     pub(crate) fn new<F>(body: F) -> Result<Self>
     where
         F: FnOnce(&dyn Fn()) + Send + 'static,
@@ -164,7 +166,7 @@ impl Holder {
         Ok(this)
     }
 
-    /// What has it go on, but does not wait for its end.
+    /// Returns a function that lets the thread go on, but does not wait for its end.
     pub(crate) fn release(&self) -> impl Fn() + Send + 'static {
         let stage = self.stage.clone();
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Sets of objects that several tasks want, and sets that stay locked.
+//! Sets that several tasks contend for, and a leaked one.
 
 use kernel::prelude::*;
 
@@ -25,8 +25,6 @@ mod tests {
             race, //
         },
         resv::{
-            self,
-            object,
             objects,
             set,
             Holder, //
@@ -34,11 +32,11 @@ mod tests {
         workqueue::Workqueue, //
     };
     use core::mem::forget;
-    use dma_buf::{
+    use dma_buf::resv::{
         Resv,
         ResvGuard,
         ResvSet,
-        Usage, //
+        ResvUsage, //
     };
     use kernel::{
         bindings,
@@ -55,7 +53,7 @@ mod tests {
         }, //
     };
 
-    /// Another thread that has locked an object alone.
+    /// A thread that has locked one object.
     fn alone(resv: &Arc<Resv>) -> Result<Holder> {
         let theirs = resv.clone();
 
@@ -65,7 +63,7 @@ mod tests {
         })
     }
 
-    /// Another thread that has locked a set, and so before any that is locked from now on.
+    /// A thread that has locked a set, before any set that is locked from now on.
     fn older(resv: &Arc<Resv>) -> Result<Holder> {
         let mut theirs = ResvSet::new()?;
 
@@ -76,8 +74,7 @@ mod tests {
         })
     }
 
-    /// With CONFIG_DEBUG_WW_MUTEX_SLOWPATH, the kernel says again and again that there is a
-    /// deadlock, of one lock in so many.
+    /// With CONFIG_DEBUG_WW_MUTEX_SLOWPATH, the kernel injects deadlocks.
     #[test]
     fn deadlocks_that_are_none_are_resolved() -> Result {
         for count in 2..40 {
@@ -91,89 +88,148 @@ mod tests {
             let mut set = set(&resvs)?;
             for turn in 0..16 {
                 let locked = if turn % 2 == 0 {
-                    set.lock()?
+                    set.lock()
                 } else {
                     set.lock_interruptible()?
                 };
 
                 assert!(resvs.iter().all(|resv| resv.is_locked()));
-                drop(locked);
+                set = locked.unlock();
                 assert!(!resvs.iter().any(|resv| resv.is_locked()));
             }
         }
         Ok(())
     }
 
-    /// Who began later gives way: it unlocks all, and waits for the one.
+    /// The task that began later gives way: it unlocks all objects, and waits for the contended one.
     #[test]
     fn object_that_another_set_has_is_waited_for_with_none_locked() -> Result {
         let resvs = objects(8)?;
 
-        for at in [0, 3, 7] {
+        // Some members are known, others are found while the set is locked.
+        for (at, known) in [(0, 8), (3, 8), (7, 8), (0, 4), (3, 4), (5, 4), (7, 0)] {
             let holder = older(&resvs[at])?;
             let had = Counter::new()?;
-            let mut set = set(&resvs)?;
+            let set = set(&resvs[..known])?;
             let queue = Workqueue::new()?;
-            // One that is locked before.
+            // An object that is locked before.
             let resv = resvs[(at + 7) % 8].clone();
             let (release, count) = (holder.release(), had.clone());
 
             let asleep = until_asleep();
             queue.spawn_on(0, move || {
-                // The set waits for the other.
+                // Now the set waits for the other one.
                 asleep();
                 drop(ResvGuard::lock(resv));
                 count.add();
                 release();
             })?;
-            let locked = set.lock()?;
+            let locked = if known == 8 {
+                set.lock()
+            } else {
+                set.lock_with(|locking| {
+                    resvs[known..]
+                        .iter()
+                        .try_for_each(|resv| locking.push(resv.clone()))
+                })?
+            };
             let found = (had.get(), resvs.iter().all(|resv| resv.is_locked()));
-            // A failed assertion leaves locked what is.
+            // A failed assertion would leave the objects locked.
             drop(locked);
             assert_eq!(found, (1, true));
+            assert!(!resvs.iter().any(|resv| resv.is_locked()));
         }
+        Ok(())
+    }
+
+    /// After a deadlock the closure finds other objects: the contended one is not among them.
+    #[test]
+    fn contended_object_that_is_not_found_again_is_unlocked_in_the_end() -> Result {
+        let resvs = objects(3)?;
+        let holder = older(&resvs[1])?;
+        let queue = Workqueue::new()?;
+        let (asleep, release) = (until_asleep(), holder.release());
+        queue.spawn_on(0, move || {
+            asleep();
+            release();
+        })?;
+
+        let mut calls = 0;
+        let locked = set(&resvs[..1])?.lock_with(|locking| {
+            calls += 1;
+            if calls == 1 {
+                // It need not return the error.
+                assert_eq!(locking.push(resvs[1].clone()), Err(EDEADLK));
+                assert_eq!(locking.push(resvs[2].clone()), Err(EDEADLK));
+                assert_eq!(locking.iter().len(), 1);
+                return Ok(());
+            }
+            locking.push(resvs[2].clone())
+        })?;
+        let found = (calls >= 2, locked.iter().len(), resvs[2].is_locked());
+        let mut slots = locked.reserve()?;
+        let count = slots.drain().len();
+        drop(slots);
+        assert_eq!((found, count), ((true, 2, true), 2));
+        assert!(!resvs.iter().any(|resv| resv.is_locked()));
         Ok(())
     }
 
     #[test]
     fn signal_for_the_task_ends_the_lock_with_none_locked() -> Result {
         let resvs = objects(8)?;
-        let mut set = set(&resvs)?;
 
         for at in [0, 3, 7] {
-            for is_set in [false, true] {
+            for (is_set, known) in [(false, 8), (true, 8), (false, 3), (true, 3)] {
                 let holder = if is_set {
                     older(&resvs[at])?
                 } else {
                     alone(&resvs[at])?
                 };
 
-                let locked = interrupted(|| set.lock_interruptible().map(|_| ()));
+                let interrupted_set = set(&resvs[..known])?;
+                let locked = interrupted(|| {
+                    if known == 8 {
+                        return interrupted_set.lock_interruptible().map(|_| ());
+                    }
+                    let ignored = interrupted_set.lock_with(|locking| {
+                        for resv in &resvs[known..] {
+                            // It need not return the error.
+                            let _ = locking.push(resv.clone());
+                        }
+                        Ok(())
+                    });
+                    ignored.map(|_| ())
+                });
                 assert_eq!(locked, Err(EINTR));
                 for (i, resv) in resvs.iter().enumerate() {
                     assert_eq!(resv.is_locked(), i == at);
                 }
                 drop(holder);
-                // It can be locked again, then.
-                assert!(set.lock_interruptible().is_ok());
+                assert!(set(&resvs)?.lock_interruptible().is_ok());
                 assert!(!resvs.iter().any(|resv| resv.is_locked()));
             }
         }
         Ok(())
     }
 
-    /// Locks a set in an order of its own, and sees to it that nobody else has it.
-    fn visit(set: &mut ResvSet<Arc<Resv>>, inside: &Atomic<i32>) -> Result {
+    /// Locks a set a few times, and checks that nothing else has its objects meanwhile.
+    ///
+    /// The objects in `more` are found while the set is locked.
+    fn visit(mut set: ResvSet<Arc<Resv>>, more: KVec<Arc<Resv>>, inside: &Atomic<i32>) -> Result {
         for turn in 0..4 {
-            let mut locked = if turn % 2 == 0 {
-                set.lock()?
-            } else {
-                set.lock_interruptible()?
+            let locked = match turn {
+                0 => set.lock_with(|locking| {
+                    more.iter().try_for_each(|resv| locking.push(resv.clone()))
+                })?,
+                1 | 3 => set.lock(),
+                _ => set.lock_interruptible()?,
             };
 
             ensure!(inside.fetch_add(1, Full) == 0);
-            ensure!((0..locked.len()).all(|i| locked.get(i).is_some_and(|one| one.is_locked())));
+            ensure!(locked.iter().all(|(_, resv)| resv.is_locked()));
             ensure!(inside.fetch_sub(1, Full) == 1);
+            set = locked.unlock();
         }
         Ok(())
     }
@@ -187,9 +243,12 @@ mod tests {
 
         assert!(race(
             || {
-                let mut sets = (set(&[])?, set(&[])?);
+                let mut sets = (
+                    (set(&[])?, KVec::new()),
+                    (set(&[])?, KVec::new()), //
+                );
 
-                for set in [&mut sets.0, &mut sets.1] {
+                for (set, more) in [&mut sets.0, &mut sets.1] {
                     let mut left = KVec::new();
 
                     for resv in &resvs {
@@ -199,7 +258,12 @@ mod tests {
                         let at = random.below(left.len());
                         let resv = left.remove(at).map_err(|_| EINVAL)?;
 
-                        set.push(resv.clone())?;
+                        // The last ones are found while the set is locked.
+                        if left.len() < 4 {
+                            more.push(resv.clone(), GFP_KERNEL)?;
+                        } else {
+                            set.push(resv.clone())?;
+                        }
                         // One in four is in it twice.
                         if random.below(4) == 0 {
                             set.push(resv.clone())?;
@@ -208,8 +272,8 @@ mod tests {
                 }
                 Ok(sets)
             },
-            |mut ours| visit(&mut ours, &inside),
-            move |mut set| visit(&mut set, &theirs),
+            |(set, more)| visit(set, more, &inside),
+            move |(set, more)| visit(set, more, &theirs),
             |ours: Result, theirs: Result| ours.and(theirs),
         )
         .is_ok());
@@ -220,7 +284,6 @@ mod tests {
     #[test]
     fn race_of_a_set_and_of_guards_ends() -> Result {
         let resvs = objects(4)?;
-        let mut set = set(&resvs)?;
         let all = {
             let mut all = KVec::new();
             for resv in &resvs {
@@ -230,23 +293,23 @@ mod tests {
         };
 
         assert!(race(
-            || Ok(((), ())),
-            |()| set.lock().map(|_| ()),
+            || Ok((set(&resvs)?, ())),
+            |set| drop(set.lock()),
             move |()| {
                 for resv in &all {
                     drop(ResvGuard::lock(resv.clone()));
                 }
             },
-            |locked: Result, ()| locked,
+            |(), ()| Ok(()),
         )
         .is_ok());
         Ok(())
     }
 
-    /// What others look at while they wait for it stays, whatever becomes of the set.
+    /// Contenders dereference the context, the owner and the objects.
     #[test]
     fn forgotten_guard_leaves_all_locked_and_in_memory() -> Result {
-        // What it is about is memory that nobody can find any more.
+        // The test leaks memory on purpose.
         if cfg!(CONFIG_DEBUG_KMEMLEAK) {
             skip("would be taken for a leak");
             return Ok(());
@@ -254,40 +317,25 @@ mod tests {
         let f = Fences::new(1)?;
         let before = references(f.fence(0));
         let resvs = objects(3)?;
-        let mut set = set(&resvs)?;
+        let mut slots = set(&resvs)?.lock().reserve()?;
 
-        let mut locked = set.lock()?;
-        assert_eq!(
-            locked.reserve(1)?.add_to_all(&f.leaf(0), Usage::Write),
-            Ok(())
-        );
-        forget(locked);
+        for (_, slot) in slots.drain() {
+            slot.add(&f.leaf(0), ResvUsage::Write);
+        }
+        forget(slots);
         assert!(resvs.iter().all(|resv| resv.is_locked()));
 
-        // Nothing can be done with it any more, but it can be looked at.
-        assert_eq!(set.push(object()?), Err(EBUSY));
-        assert_eq!(set.clear(), Err(EBUSY));
-        assert_eq!(set.lock().map(|_| ()), Err(EBUSY));
-        assert_eq!(set.lock_interruptible().map(|_| ()), Err(EBUSY));
-        assert_eq!(set.len(), 3);
-        assert!(set.get(2).is_some_and(|resv| Arc::ptr_eq(resv, &resvs[2])));
-
-        // Others look at what it has been locked with, and give way.
+        // Others look at the context, and give way.
         let queue = Workqueue::new()?;
         let (begun, had) = (Counter::new()?, Counter::new()?);
         for again in [false, true] {
-            let mut other = resv::set(&resvs[1..])?;
+            let other = set(&resvs[1..])?;
             let (begins, count) = (begun.clone(), had.clone());
 
-            if again {
-                // Now that the set has gone.
-                drop(core::mem::replace(&mut set, ResvSet::new()?));
-            }
             queue.spawn_on(0, move || {
                 begins.add();
-                if let Ok(_locked) = other.lock() {
-                    count.add();
-                }
+                drop(other.lock());
+                count.add();
             })?;
             assert!(eventually(|| begun.get() == 1 + i32::from(again)));
             fsleep(Delta::from_millis(20));
@@ -296,13 +344,12 @@ mod tests {
         assert_eq!(references(f.fence(0)), before + 3);
         assert_eq!(had.get(), 0);
 
-        // The library's own; what the context's type has in it does not matter.
+        // The library's own.
         #[allow(improper_ctypes)]
         extern "C" {
             fn dma_buf_rs_ww_acquire_fini(context: *mut bindings::ww_acquire_ctx);
         }
-        // So that nobody complains of what a test has done on purpose. The handles of the
-        // set, and the memory that they are in, are lost.
+        // So that lockdep does not complain of the leak. The memory of the set is lost.
         // SAFETY: This task has locked them all, with a context that is not used any more.
         unsafe {
             let context = (*resvs[0].as_raw()).lock.ctx;

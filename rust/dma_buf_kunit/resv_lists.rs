@@ -26,13 +26,14 @@ mod tests {
         },
     };
     use dma_buf::{
+        resv::{
+            Resv,
+            ResvGuard,
+            ResvUsage, //
+        },
         Fence,
         FenceArray,
-        FenceChainAllocation,
-        Resv,
-        ResvGuard,
-        ResvLocked,
-        Usage, //
+        FenceChainAllocation, //
     };
     use kernel::{
         bindings,
@@ -48,45 +49,48 @@ mod tests {
         let number = context.context();
         let mut guard = ResvGuard::lock(object()?);
 
-        assert_eq!(guard.replace_fences(number, &new, Usage::Kernel), Ok(0));
+        assert_eq!(guard.replace_fences(number, &new, ResvUsage::Kernel), Ok(0));
         assert!(holds(&guard, &[]));
         // The later one first, so that both are there.
-        add(&mut guard, &two.leaf(), Usage::Bookkeep)?;
-        add(&mut guard, &f.leaf(0), Usage::Read)?;
-        add(&mut guard, &one.leaf(), Usage::Bookkeep)?;
+        add(&mut guard, &two.leaf(), ResvUsage::Bookkeep)?;
+        add(&mut guard, &f.leaf(0), ResvUsage::Read)?;
+        add(&mut guard, &one.leaf(), ResvUsage::Bookkeep)?;
         assert_eq!(
-            guard.replace_fences(number + 1000, &new, Usage::Kernel),
+            guard.replace_fences(number + 1000, &new, ResvUsage::Kernel),
             Ok(0)
         );
-        assert_eq!(guard.fences(Usage::Bookkeep).count(), 3);
+        assert_eq!(guard.fences(ResvUsage::Bookkeep).count(), 3);
 
         let before = (references(one.as_fence()), references(&new));
-        assert_eq!(guard.replace_fences(number, &new, Usage::Bookkeep), Ok(2));
+        assert_eq!(
+            guard.replace_fences(number, &new, ResvUsage::Bookkeep),
+            Ok(2)
+        );
         assert!(holds(
             &guard,
             &[
-                (&new, Usage::Bookkeep),
-                (f.fence(0), Usage::Read),
-                (&new, Usage::Bookkeep)
+                (&new, ResvUsage::Bookkeep),
+                (f.fence(0), ResvUsage::Read),
+                (&new, ResvUsage::Bookkeep)
             ]
         ));
         assert_eq!(references(one.as_fence()), before.0 - 1);
         assert_eq!(references(&new), before.1 + 2);
-        // It has gone in by two entries, and can be replaced in its turn, also by itself.
+        // The new fence has two entries. It can be replaced in turn, also by itself.
         assert_eq!(
-            guard.replace_fences(new.context(), &new, Usage::Read),
+            guard.replace_fences(new.context(), &new, ResvUsage::Read),
             Ok(2)
         );
         assert_eq!(references(&new), before.1 + 2);
-        assert_eq!(guard.fences(Usage::Read).count(), 3);
+        assert_eq!(guard.fences(ResvUsage::Read).count(), 3);
         context.signal_up_to(2);
         Ok(())
     }
 
     #[test]
     fn replacing_by_a_usage_that_fewer_wait_for_is_refused() -> Result {
-        for old in Usage::ALL {
-            for new in Usage::ALL {
+        for old in ResvUsage::ALL {
+            for new in ResvUsage::ALL {
                 let f = Fences::new(2)?;
                 let context = f.fence(0).context();
                 let mut guard = ResvGuard::lock(object()?);
@@ -112,17 +116,17 @@ mod tests {
         let f = Fences::new(1)?;
         let mut guard = ResvGuard::lock(object()?);
 
-        add(&mut guard, &one.leaf(), Usage::Write)?;
-        add(&mut guard, &two.leaf(), Usage::Bookkeep)?;
+        add(&mut guard, &one.leaf(), ResvUsage::Write)?;
+        add(&mut guard, &two.leaf(), ResvUsage::Bookkeep)?;
         assert_eq!(
-            guard.replace_fences(context.context(), &f.leaf(0), Usage::Read),
+            guard.replace_fences(context.context(), &f.leaf(0), ResvUsage::Read),
             Err(EINVAL)
         );
         assert!(holds(
             &guard,
             &[
-                (one.as_fence(), Usage::Write),
-                (two.as_fence(), Usage::Bookkeep)
+                (one.as_fence(), ResvUsage::Write),
+                (two.as_fence(), ResvUsage::Bookkeep)
             ]
         ));
         context.signal_up_to(2);
@@ -135,51 +139,54 @@ mod tests {
         let (from, to) = (object()?, object()?);
         let mut guard = ResvGuard::lock(from.clone());
 
-        for (i, usage) in Usage::ALL.into_iter().enumerate() {
+        for (i, usage) in ResvUsage::ALL.into_iter().enumerate() {
             add(&mut guard, &f.leaf(i), usage)?;
         }
         drop(guard);
         f.signal(1);
 
         let mut guard = ResvGuard::lock(to);
-        add(&mut guard, &f.leaf(4), Usage::Write)?;
+        add(&mut guard, &f.leaf(4), ResvUsage::Write)?;
         let expected = [
-            (f.fence(4), Usage::Write),
-            (f.fence(0), Usage::Kernel),
-            (f.fence(2), Usage::Read),
-            (f.fence(3), Usage::Bookkeep),
+            (f.fence(4), ResvUsage::Write),
+            (f.fence(0), ResvUsage::Kernel),
+            (f.fence(2), ResvUsage::Read),
+            (f.fence(3), ResvUsage::Bookkeep),
         ];
-        // Twice is no more than once.
+        // A second copy changes nothing.
         for _ in 0..2 {
-            guard.copy_fences(&from)?;
+            guard.add_fences_from(&from)?;
             assert!(holds(&guard, &expected));
         }
-        assert!(from.test_signaled(Usage::Write) == from.test_signaled(Usage::Kernel));
+        assert!(from.test_signaled(ResvUsage::Write) == from.test_signaled(ResvUsage::Kernel));
         Ok(())
     }
 
-    /// In C, what was there is gone then, and readers without the lock never end.
+    /// In C, the fences that were there are gone, and readers without the lock never end.
     #[test]
     fn copy_of_nothing_changes_nothing() -> Result {
         let f = Fences::new(2)?;
         let (empty, done) = (object()?, object()?);
         let mut guard = ResvGuard::lock(done.clone());
 
-        add(&mut guard, &f.leaf(0), Usage::Kernel)?;
+        add(&mut guard, &f.leaf(0), ResvUsage::Kernel)?;
         f.signal(0);
         drop(guard);
 
         let mut guard = ResvGuard::lock(object()?);
         for filled in [false, true] {
             if filled {
-                add(&mut guard, &f.leaf(1), Usage::Read)?;
+                add(&mut guard, &f.leaf(1), ResvUsage::Read)?;
             }
             for from in [&empty, &done] {
-                guard.copy_fences(from)?;
-                assert_eq!(guard.fences(Usage::Bookkeep).count(), usize::from(filled));
+                guard.add_fences_from(from)?;
+                assert_eq!(
+                    guard.fences(ResvUsage::Bookkeep).count(),
+                    usize::from(filled)
+                );
             }
         }
-        assert!(holds(&guard, &[(f.fence(1), Usage::Read)]));
+        assert!(holds(&guard, &[(f.fence(1), ResvUsage::Read)]));
         Ok(())
     }
 
@@ -191,16 +198,16 @@ mod tests {
         let resv = object()?;
         let mut guard = ResvGuard::lock(resv.clone());
 
-        add(&mut guard, &two.leaf(), Usage::Bookkeep)?;
-        add(&mut guard, &one.leaf(), Usage::Kernel)?;
-        add(&mut guard, &f.leaf(0), Usage::Write)?;
-        guard.copy_fences(&resv)?;
+        add(&mut guard, &two.leaf(), ResvUsage::Bookkeep)?;
+        add(&mut guard, &one.leaf(), ResvUsage::Kernel)?;
+        add(&mut guard, &f.leaf(0), ResvUsage::Write)?;
+        guard.add_fences_from(&resv)?;
         assert!(holds(
             &guard,
             &[
-                (two.as_fence(), Usage::Bookkeep),
-                (one.as_fence(), Usage::Kernel),
-                (f.fence(0), Usage::Write)
+                (two.as_fence(), ResvUsage::Bookkeep),
+                (one.as_fence(), ResvUsage::Kernel),
+                (f.fence(0), ResvUsage::Write)
             ]
         ));
         context.signal_up_to(2);
@@ -216,35 +223,35 @@ mod tests {
         add(
             &mut ResvGuard::lock(earlier.clone()),
             &one.leaf(),
-            Usage::Write,
+            ResvUsage::Write,
         )?;
         add(
             &mut ResvGuard::lock(later.clone()),
             &two.leaf(),
-            Usage::Write,
+            ResvUsage::Write,
         )?;
 
         let mut guard = ResvGuard::lock(object()?);
-        guard.copy_fences(&earlier)?;
-        guard.copy_fences(&later)?;
-        assert!(holds(&guard, &[(two.as_fence(), Usage::Write)]));
-        // What is copied may be earlier than what is there: both stay.
-        guard.copy_fences(&earlier)?;
-        assert!(!guard.test_signaled(Usage::Write));
+        guard.add_fences_from(&earlier)?;
+        guard.add_fences_from(&later)?;
+        assert!(holds(&guard, &[(two.as_fence(), ResvUsage::Write)]));
+        // The copied fence is earlier than the one that is there: both stay.
+        guard.add_fences_from(&earlier)?;
+        assert!(!guard.test_signaled(ResvUsage::Write));
         context.signal_up_to(1);
-        assert!(!guard.test_signaled(Usage::Write));
+        assert!(!guard.test_signaled(ResvUsage::Write));
         context.signal_up_to(2);
-        assert!(guard.test_signaled(Usage::Write));
+        assert!(guard.test_signaled(ResvUsage::Write));
         Ok(())
     }
 
-    /// Puts a fence of any kind into a locked object, as a driver can that does not look.
-    fn put_in(guard: &mut ResvGuard<Arc<Resv>>, fence: &Fence, usage: Usage) -> Result {
+    /// Puts a fence of any kind into a locked object, as a careless C driver can.
+    fn put_in(guard: &mut ResvGuard<Arc<Resv>>, fence: &Fence, usage: ResvUsage) -> Result {
         let place = Fences::new(1)?;
 
-        add(guard, &place.leaf(0), Usage::Bookkeep)?;
-        // SAFETY: The lock is held, and there are no slots; the fence is valid. That
-        // containers are there is what is to be tried.
+        add(guard, &place.leaf(0), ResvUsage::Bookkeep)?;
+        // SAFETY: The lock is held, and there are no slots. The fence is valid. The function does
+        // not look whether it is a container.
         unsafe {
             bindings::dma_resv_replace_fences(
                 guard.as_raw(),
@@ -270,60 +277,86 @@ mod tests {
         let from = object()?;
         let mut guard = ResvGuard::lock(from.clone());
 
-        add(&mut guard, &f.leaf(4), Usage::Write)?;
-        put_in(&mut guard, &pair, Usage::Kernel)?;
-        put_in(&mut guard, &link, Usage::Read)?;
-        assert_eq!(guard.fences(Usage::Bookkeep).count(), 3);
+        add(&mut guard, &f.leaf(4), ResvUsage::Write)?;
+        put_in(&mut guard, &pair, ResvUsage::Kernel)?;
+        put_in(&mut guard, &link, ResvUsage::Read)?;
+        assert_eq!(guard.fences(ResvUsage::Bookkeep).count(), 3);
         drop(guard);
 
         let mut guard = ResvGuard::lock(object()?);
-        guard.copy_fences(&from)?;
+        guard.add_fences_from(&from)?;
         // Of a chain, the newest link comes first.
         assert!(holds(
             &guard,
             &[
-                (f.fence(4), Usage::Write),
-                (f.fence(0), Usage::Kernel),
-                (f.fence(1), Usage::Kernel),
-                (f.fence(3), Usage::Read),
-                (f.fence(2), Usage::Read)
+                (f.fence(4), ResvUsage::Write),
+                (f.fence(0), ResvUsage::Kernel),
+                (f.fence(1), ResvUsage::Kernel),
+                (f.fence(3), ResvUsage::Read),
+                (f.fence(2), ResvUsage::Read)
             ]
         ));
         drop(guard);
 
-        // As it is, it is given to who only looks.
-        let fences = from.get_fences(Usage::Read)?;
+        // Queries return the container itself.
+        let fences = from.get_fences(ResvUsage::Read)?;
         assert_eq!(fences.len(), 3);
         assert!(is_same(&fences[1], &pair) && is_same(&fences[2], &link));
-        let all = from.get_singleton(Usage::Read)?.ok_or(ENOENT)?;
+        let all = from.get_singleton(ResvUsage::Read)?.ok_or(ENOENT)?;
         assert_eq!(all.leaf_count(), 5);
-        let kernel = from.get_singleton(Usage::Kernel)?.ok_or(ENOENT)?;
+        let kernel = from.get_singleton(ResvUsage::Kernel)?.ok_or(ENOENT)?;
         assert!(has_leaves(&kernel, &[f.fence(0), f.fence(1)]));
         Ok(())
     }
 
-    /// It is in one place of many, each of which has room for a fence.
     #[test]
-    fn container_that_a_foreign_driver_added_hurts_nobody_else() -> Result {
+    fn copy_of_too_many_leaves_changes_nothing() -> Result {
+        let f = Fences::new(1)?;
+        let mut leaves = KVec::new();
+
+        for _ in 0..=4096 {
+            leaves.push(f.leaf(0), GFP_KERNEL)?;
+        }
+        let from = object()?;
+        put_in(
+            &mut ResvGuard::lock(from.clone()),
+            &*FenceArray::new(leaves)?,
+            ResvUsage::Read,
+        )?;
+        let mut guard = ResvGuard::lock(object()?);
+
+        assert_eq!(guard.add_fences_from(&from), Err(E2BIG));
+        assert!(holds(&guard, &[]));
+        f.signal(0);
+        assert_eq!(guard.add_fences_from(&from), Ok(()));
+        assert!(holds(&guard, &[]));
+        Ok(())
+    }
+
+    /// A container takes one place, as any fence.
+    #[test]
+    fn container_that_a_foreign_driver_added_takes_one_place() -> Result {
         let f = Fences::new(6)?;
         let array = Fences::new(3)?;
         let resv = object()?;
         let mut guard = ResvGuard::lock(resv.clone());
 
-        put_in(&mut guard, &*array.array()?, Usage::Read)?;
+        put_in(&mut guard, &*array.array()?, ResvUsage::Read)?;
         for i in 0..6 {
-            add(&mut guard, &f.leaf(i), Usage::Bookkeep)?;
+            add(&mut guard, &f.leaf(i), ResvUsage::Bookkeep)?;
         }
-        guard.copy_fences(&resv)?;
-        assert_eq!(guard.fences(Usage::Bookkeep).count(), 10);
+        guard.add_fences_from(&resv)?;
+        assert_eq!(guard.fences(ResvUsage::Bookkeep).count(), 10);
         for i in 0..6 {
             f.signal(i);
         }
-        assert!(!resv.test_signaled(Usage::Read));
+        assert!(!resv.test_signaled(ResvUsage::Read));
         for i in 0..3 {
             array.signal(i);
         }
-        assert!(resv.wait_timeout(Usage::Bookkeep, fixture::long()).is_ok());
+        assert!(resv
+            .wait_timeout(ResvUsage::Bookkeep, fixture::long())
+            .is_ok());
         Ok(())
     }
 }

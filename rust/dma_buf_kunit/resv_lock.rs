@@ -26,11 +26,11 @@ mod tests {
         },
     };
     use core::mem::forget;
-    use dma_buf::{
+    use dma_buf::resv::{
         HasResv,
         Resv,
         ResvGuard,
-        Usage, //
+        ResvUsage, //
     };
     use kernel::{
         bindings, current,
@@ -51,7 +51,7 @@ mod tests {
         assert!(!resv.is_locked());
         let guard = ResvGuard::lock(resv.clone());
         assert!(resv.is_locked() && guard.is_locked());
-        assert!(core::ptr::eq(&*guard, &*resv));
+        assert!(core::ptr::eq::<Resv>(&**guard, &*resv));
         drop(guard);
         assert!(!resv.is_locked());
         let guard = ResvGuard::lock_interruptible(resv.clone())?;
@@ -80,7 +80,7 @@ mod tests {
         assert!(ResvGuard::try_lock(resv.clone()).is_err());
         drop(holder);
         assert!(ResvGuard::try_lock(resv.clone()).is_ok());
-        // A guard that was not wanted has unlocked.
+        // The temporary guard has unlocked it.
         assert!(!resv.is_locked());
         Ok(())
     }
@@ -97,16 +97,16 @@ mod tests {
         Ok(())
     }
 
-    /// Fences go with the object, and that with the last handle: a guard has one.
+    /// The fences are dropped with the object, and the object with the last handle.
     #[test]
     fn guard_keeps_the_object_and_that_its_fences() -> Result {
         let f = Fences::new(2)?;
         let before = references(f.fence(0));
         let mut guard = ResvGuard::lock(object()?);
 
-        add(&mut guard, &f.leaf(0), Usage::Read)?;
+        add(&mut guard, &f.leaf(0), ResvUsage::Read)?;
         assert_eq!(references(f.fence(0)), before + 1);
-        assert!(holds(&guard, &[(f.fence(0), Usage::Read)]));
+        assert!(holds(&guard, &[(f.fence(0), ResvUsage::Read)]));
         let resv = guard.unlock();
         assert_eq!(references(f.fence(0)), before + 1);
         drop(ResvGuard::lock(resv));
@@ -151,7 +151,7 @@ mod tests {
             guard.handle().resv();
             guard.unlock();
             assert!(!fickle.is_locked());
-            // So that it is the other one's turn.
+            // Now it is the other one's turn.
             fickle.resv();
         }
         Ok(())
@@ -164,22 +164,21 @@ mod tests {
 
         let added = resv.with_lock(|locked| {
             assert!(locked.is_locked());
-            assert!(resv.with_try_lock(|_| ()).is_none());
-            add(locked, &f.leaf(0), Usage::Write)
+            assert!(ResvGuard::try_lock(resv.clone()).is_err());
+            add(locked, &f.leaf(0), ResvUsage::Write)
         });
         assert_eq!(added, Ok(()));
         assert!(!resv.is_locked());
         let found = resv.with_lock_interruptible(|locked| {
             assert!(locked.is_locked());
-            holds(locked, &[(f.fence(0), Usage::Write)])
+            holds(locked, &[(f.fence(0), ResvUsage::Write)])
         });
         assert_eq!(found, Ok(true));
-        assert_eq!(resv.with_try_lock(|locked| locked.is_locked()), Some(true));
         assert!(!resv.is_locked());
         Ok(())
     }
 
-    /// Nobody ever unlocks it, and what others look at stays.
+    /// It is never unlocked, and the memory that others look at stays.
     #[test]
     fn forgotten_guard_leaves_the_object_locked_and_in_memory() -> Result {
         let f = Fences::new(1)?;
@@ -193,22 +192,21 @@ mod tests {
         let before = references_to_task();
         let mut guard = ResvGuard::lock(resv);
 
-        add(&mut guard, &f.leaf(0), Usage::Write)?;
+        add(&mut guard, &f.leaf(0), ResvUsage::Write)?;
         forget(guard);
         // SAFETY: The forgotten guard's handle keeps it.
         let resv = unsafe { &*leaked };
         assert!(resv.is_locked());
-        // Who contends for it looks at the task, which may have ended by then.
+        // Contenders look at the task, which may have exited by then.
         assert!(references_to_task() > before);
-        // What does without the lock works still.
-        assert!(!resv.test_signaled(Usage::Write));
+        // What needs no lock still works.
+        assert!(!resv.test_signaled(ResvUsage::Write));
         f.signal(0);
-        assert!(resv.test_signaled(Usage::Write));
+        assert!(resv.test_signaled(ResvUsage::Write));
 
         let before = references(f.fence(0));
-        // So that nobody complains of what a test has done on purpose.
-        // SAFETY: This task has locked it; the handle is nobody's, nor is the reference to
-        // the task.
+        // So that lockdep does not complain of the leak.
+        // SAFETY: This task has locked it. The leaked guard's references are given up once.
         unsafe {
             bindings::dma_resv_unlock(resv.as_raw());
             drop(Arc::from_raw(leaked));
@@ -218,7 +216,6 @@ mod tests {
         Ok(())
     }
 
-    /// As C has it, which says by its own means that it is locked.
     #[test]
     fn object_that_c_has_locked_is_used_in_the_same_way() -> Result {
         let f = Fences::new(1)?;
@@ -229,15 +226,15 @@ mod tests {
         unsafe { bindings::dma_resv_lock(resv.as_raw(), core::ptr::null_mut()) };
         {
             // SAFETY: As just locked.
-            let mut locked = unsafe { Resv::from_raw(resv.as_raw()).assume_locked() };
+            let locked = unsafe { Resv::from_raw(resv.as_raw()).assume_locked() };
 
-            add(&mut locked, &f.leaf(0), Usage::Read)?;
-            assert!(holds(&locked, &[(f.fence(0), Usage::Read)]));
-            assert!(core::ptr::eq(&*locked, &*resv));
+            add(locked, &f.leaf(0), ResvUsage::Read)?;
+            assert!(holds(locked, &[(f.fence(0), ResvUsage::Read)]));
+            assert!(core::ptr::eq::<Resv>(&**locked, &*resv));
         }
         // SAFETY: As locked above.
         unsafe { bindings::dma_resv_unlock(resv.as_raw()) };
-        assert!(!resv.test_signaled(Usage::Read));
+        assert!(!resv.test_signaled(ResvUsage::Read));
         Ok(())
     }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Whatever is done to objects, in whatever order, beside a model of what must come
-//! of it.
+//! Random operations on objects, compared with a model of the result.
 
 use crate::{
     containers::Random,
@@ -15,16 +14,16 @@ use crate::{
 };
 use core::mem::ManuallyDrop;
 use dma_buf::{
+    resv::{
+        Resv,
+        ResvGuard,
+        ResvUsage, //
+    },
     DriverFence,
     Fence,
     FenceContext,
     Leaf,
-    Resv,
-    ResvGuard,
-    ResvLocked,
-    SignalOutcome,
-    Usage,
-    MAX_RESV_FENCES, //
+    SignalOutcome, //
 };
 use kernel::{
     prelude::*,
@@ -34,7 +33,7 @@ use kernel::{
     }, //
 };
 
-/// A context, and those of its fences that are pending.
+/// A context and its pending fences.
 struct Line {
     context: FenceContext<Mock>,
     pending: KVec<DriverFence<Mock>>,
@@ -70,14 +69,14 @@ impl Line {
     }
 }
 
-/// What was added: which context's fence, its number, and as what.
-type Entry = (usize, u64, Usage);
+/// A fence that was added: the index of its context, its seqno, and its usage.
+type Entry = (usize, u64, ResvUsage);
 
 struct World {
     random: Random,
     lines: KVec<Line>,
     objects: [Arc<Resv>; 2],
-    /// What has been added to each, as long as it is pending.
+    /// The pending fences that have been added to each object.
     added: [KVec<Entry>; 2],
 }
 
@@ -98,8 +97,8 @@ impl World {
         })
     }
 
-    fn usage(&mut self) -> Usage {
-        Usage::ALL[self.random.below(4)]
+    fn usage(&mut self) -> ResvUsage {
+        ResvUsage::ALL[self.random.below(4)]
     }
 
     fn some_fence(&mut self) -> Result<(usize, ARef<Leaf>)> {
@@ -148,10 +147,10 @@ impl World {
         let context = self.lines[line].context.context();
         let (other, fence) = self.some_fence()?;
         let usage = self.usage();
-        let theirs = |(fence, _): &(&Fence, Usage)| fence.context() == context;
-        let count = guard.fences(Usage::Bookkeep).filter(theirs).count();
+        let theirs = |(fence, _): &(&Fence, ResvUsage)| fence.context() == context;
+        let count = guard.fences(ResvUsage::Bookkeep).filter(theirs).count();
         let is_refused = guard
-            .fences(Usage::Bookkeep)
+            .fences(ResvUsage::Bookkeep)
             .filter(theirs)
             .any(|(_, old)| old < usage);
 
@@ -169,7 +168,7 @@ impl World {
     }
 
     fn copy(&mut self, to: usize, from: usize, guard: &mut ResvGuard<Arc<Resv>>) -> Result {
-        guard.copy_fences(&self.objects[from])?;
+        guard.add_fences_from(&self.objects[from])?;
         for i in 0..self.added[from].len() {
             let entry = self.added[from][i];
 
@@ -178,7 +177,7 @@ impl World {
         Ok(())
     }
 
-    /// Forgets what has signalled, and what is there twice.
+    /// Removes signalled and duplicate entries.
     fn tidy(&mut self) {
         for added in &mut self.added {
             let lines = &self.lines;
@@ -192,10 +191,10 @@ impl World {
         }
     }
 
-    /// Whether who waits for a usage is made to wait for what he must, and nothing else.
+    /// Checks that a query for each usage finds the right fences and no others.
     fn check(&self) -> Result {
         for (resv, added) in self.objects.iter().zip(&self.added) {
-            for usage in Usage::ALL {
+            for usage in ResvUsage::ALL {
                 let mut latest = [0; LINES];
                 let mut expected = [0; LINES];
                 let mut walk = resv.fences_unlocked(usage);
@@ -251,7 +250,7 @@ impl World {
                 }
                 _ => {
                     ensure!(guard.reserve(0).is_err());
-                    ensure!(guard.reserve(MAX_RESV_FENCES + 1).is_err());
+                    ensure!(guard.reserve(4097).is_err());
                     let usage = self.usage();
                     let found = guard.get_fences(usage)?.len();
                     ensure!(guard.fences(usage).count() >= found);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Slots: room for fences that is reserved, and used up.
+//! Slots: reserved room for fences.
 
 use kernel::prelude::*;
 
@@ -25,13 +25,17 @@ mod tests {
     };
     use core::mem::ManuallyDrop;
     use dma_buf::{
+        resv::{
+            ResvGuard,
+            ResvUsage, //
+        },
         signalling,
-        Leaf,
-        ResvGuard,
-        ResvLocked,
-        Usage,
-        MAX_RESV_FENCES, //
+        FenceArray,
+        Leaf, //
     };
+
+    /// The most slots that are reserved at a time.
+    const MOST: usize = 4096;
 
     #[test]
     fn none_or_too_many_are_refused_and_change_nothing() -> Result {
@@ -41,7 +45,7 @@ mod tests {
         for fill in 0..=3 {
             assert_eq!(guard.reserve(0).map(|_| ()), Err(EINVAL));
             for count in [
-                MAX_RESV_FENCES - fill + 1,
+                MOST + 1,
                 u32::MAX as usize,
                 // 0 and 1 in 32 bits.
                 1 << 32,
@@ -50,17 +54,14 @@ mod tests {
             ] {
                 assert_eq!(guard.reserve(count).map(|_| ()), Err(E2BIG));
             }
-            let all: [_; 3] = core::array::from_fn(|i| (f.fence(i), Usage::Read));
+            let all: [_; 3] = core::array::from_fn(|i| (f.fence(i), ResvUsage::Read));
             assert!(holds(&guard, &all[..fill]));
             if fill < 3 {
-                add(&mut guard, &f.leaf(fill), Usage::Read)?;
+                add(&mut guard, &f.leaf(fill), ResvUsage::Read)?;
             }
         }
-        // And after that, what is possible is.
-        assert_eq!(
-            guard.reserve(MAX_RESV_FENCES - 3)?.len(),
-            MAX_RESV_FENCES - 3
-        );
+        // After that, what is possible still is.
+        assert_eq!(guard.reserve(MOST)?.len(), MOST);
         Ok(())
     }
 
@@ -69,26 +70,29 @@ mod tests {
         let f = Fences::new(3)?;
         let mut guard = ResvGuard::lock(object()?);
 
-        // More often than there would be room for if they were not.
-        for _ in 0..3 {
-            let mut slots = guard.reserve(MAX_RESV_FENCES / 2 + 1)?;
+        // More than fit into one allocation, if they were not.
+        for _ in 0..256 {
+            let mut slots = guard.reserve(MOST)?;
             assert!(slots.next().is_some());
             drop(slots);
             let _ = guard.reserve_one()?;
         }
         // Nor does it matter if they are forgotten.
-        let _ = ManuallyDrop::new(guard.reserve(MAX_RESV_FENCES)?);
+        let _ = ManuallyDrop::new(guard.reserve(MOST)?);
         let _ = ManuallyDrop::new(guard.reserve_one()?);
-        let mut slots = guard.reserve(MAX_RESV_FENCES)?;
+        let mut slots = guard.reserve(MOST)?;
         for i in 0..3 {
-            slots.next().ok_or(ENOSPC)?.add(&f.leaf(i), Usage::Write);
+            slots
+                .next()
+                .ok_or(ENOSPC)?
+                .add(&f.leaf(i), ResvUsage::Write);
         }
         drop(slots);
-        assert_eq!(guard.fences(Usage::Write).count(), 3);
+        assert_eq!(guard.fences(ResvUsage::Write).count(), 3);
         Ok(())
     }
 
-    /// The core's reservations are not added up: what is asked for is what there is.
+    /// The core does not add up reservations.
     #[test]
     fn reserved_twice_is_room_for_what_was_reserved_last() -> Result {
         let f = Fences::new(24)?;
@@ -98,16 +102,16 @@ mod tests {
         for count in [1, 2, 5, 1, 1, 9, 5] {
             let _ = guard.reserve(1)?;
             for slot in guard.reserve(count)? {
-                slot.add(&f.leaf(added), Usage::Bookkeep);
+                slot.add(&f.leaf(added), ResvUsage::Bookkeep);
                 added += 1;
             }
-            assert_eq!(guard.fences(Usage::Bookkeep).count(), added);
+            assert_eq!(guard.fences(ResvUsage::Bookkeep).count(), added);
         }
         assert_eq!(added, 24);
         Ok(())
     }
 
-    /// The core takes back what is reserved, on kernels that debug mutexes.
+    /// With CONFIG_DEBUG_MUTEXES, unlocking takes the room back.
     #[test]
     fn reservations_end_when_it_is_unlocked() -> Result {
         let f = Fences::new(9)?;
@@ -119,8 +123,8 @@ mod tests {
             resv = guard.unlock();
 
             let mut guard = ResvGuard::lock(resv);
-            add(&mut guard, &f.leaf(i), Usage::Read)?;
-            assert_eq!(guard.fences(Usage::Read).count(), i + 1);
+            add(&mut guard, &f.leaf(i), ResvUsage::Read)?;
+            assert_eq!(guard.fences(ResvUsage::Read).count(), i + 1);
             resv = guard.unlock();
         }
         Ok(())
@@ -138,29 +142,32 @@ mod tests {
         let c = slots.next().ok_or(ENOSPC)?;
         assert!(slots.next().is_none() && slots.next().is_none());
         assert_eq!(slots.len(), 0);
-        // They do without what they came from, and need no order.
+        // They outlive the iterator, and can be used in any order.
         drop(slots);
-        c.add(&f.leaf(2), Usage::Kernel);
-        a.add(&f.leaf(0), Usage::Bookkeep);
+        c.add(&f.leaf(2), ResvUsage::Kernel);
+        a.add(&f.leaf(0), ResvUsage::Bookkeep);
         drop(b);
         assert!(holds(
             &guard,
-            &[(f.fence(2), Usage::Kernel), (f.fence(0), Usage::Bookkeep)]
+            &[
+                (f.fence(2), ResvUsage::Kernel),
+                (f.fence(0), ResvUsage::Bookkeep)
+            ]
         ));
         Ok(())
     }
 
     #[test]
     fn later_fence_of_a_context_takes_the_place_of_an_earlier() -> Result {
-        for old in Usage::ALL {
-            for new in Usage::ALL {
+        for old in ResvUsage::ALL {
+            for new in ResvUsage::ALL {
                 let context = fixture::context()?;
                 let (one, two) = (next(&context)?, next(&context)?);
                 let mut guard = ResvGuard::lock(object()?);
 
                 add(&mut guard, &one.leaf(), old)?;
                 add(&mut guard, &two.leaf(), new)?;
-                // Or else who waits for the old usage would not be made to any more.
+                // Otherwise a task that waits for the old usage would not wait any more.
                 if new <= old {
                     assert!(holds(&guard, &[(two.as_fence(), new)]));
                 } else {
@@ -180,11 +187,14 @@ mod tests {
         let (one, two) = (next(&context)?, next(&context)?);
         let mut guard = ResvGuard::lock(object()?);
 
-        add(&mut guard, &two.leaf(), Usage::Read)?;
-        add(&mut guard, &one.leaf(), Usage::Read)?;
+        add(&mut guard, &two.leaf(), ResvUsage::Read)?;
+        add(&mut guard, &one.leaf(), ResvUsage::Read)?;
         assert!(holds(
             &guard,
-            &[(two.as_fence(), Usage::Read), (one.as_fence(), Usage::Read)]
+            &[
+                (two.as_fence(), ResvUsage::Read),
+                (one.as_fence(), ResvUsage::Read)
+            ]
         ));
         context.signal_up_to(2);
         Ok(())
@@ -196,14 +206,14 @@ mod tests {
         let before = references(f.fence(0));
         let mut guard = ResvGuard::lock(object()?);
 
-        for usage in Usage::ALL.into_iter().rev() {
+        for usage in ResvUsage::ALL.into_iter().rev() {
             add(&mut guard, &f.leaf(0), usage)?;
             assert!(holds(&guard, &[(f.fence(0), usage)]));
             assert_eq!(references(f.fence(0)), before + 1);
         }
         // Nothing takes that back.
-        add(&mut guard, &f.leaf(0), Usage::Bookkeep)?;
-        assert_eq!(guard.fences(Usage::Kernel).count(), 1);
+        add(&mut guard, &f.leaf(0), ResvUsage::Bookkeep)?;
+        assert_eq!(guard.fences(ResvUsage::Kernel).count(), 1);
         Ok(())
     }
 
@@ -213,14 +223,17 @@ mod tests {
         let mut guard = ResvGuard::lock(object()?);
 
         for i in 0..2 {
-            add(&mut guard, &f.leaf(i), Usage::Kernel)?;
+            add(&mut guard, &f.leaf(i), ResvUsage::Kernel)?;
         }
         f.signal(0);
         let before = references(f.fence(0));
-        add(&mut guard, &f.leaf(2), Usage::Bookkeep)?;
+        add(&mut guard, &f.leaf(2), ResvUsage::Bookkeep)?;
         assert!(holds(
             &guard,
-            &[(f.fence(2), Usage::Bookkeep), (f.fence(1), Usage::Kernel)]
+            &[
+                (f.fence(2), ResvUsage::Bookkeep),
+                (f.fence(1), ResvUsage::Kernel)
+            ]
         ));
         assert_eq!(references(f.fence(0)), before - 1);
         Ok(())
@@ -233,52 +246,41 @@ mod tests {
         let mut guard = ResvGuard::lock(object()?);
 
         assert_eq!(array.leaf_count(), 4);
-        let mut slots = guard.reserve(6)?;
-        slots.add_leaves(&array, Usage::Write)?;
-        assert_eq!(slots.len(), 2);
-        slots.add_leaves(&Leaf::stub().into(), Usage::Read)?;
-        assert_eq!(slots.len(), 1);
-        drop(slots);
+        guard.add_leaves(&array, ResvUsage::Write)?;
+        guard.add_leaves(&Leaf::stub().into(), ResvUsage::Read)?;
 
-        let mut fences = guard.fences(Usage::Write);
+        let mut fences = guard.fences(ResvUsage::Write);
         for i in 0..4 {
             assert!(fences.any(|(fence, _)| core::ptr::eq(fence, f.fence(i))));
         }
         assert!(fences.next().is_none());
         assert!(guard
-            .fences(Usage::Read)
+            .fences(ResvUsage::Read)
             .all(|(fence, _)| !fence.is_container()));
         Ok(())
     }
 
     #[test]
-    fn array_that_needs_more_slots_than_there_are_changes_nothing() -> Result {
-        let f = Fences::new(5)?;
-        let array = f.array()?;
+    fn array_with_too_many_leaves_changes_nothing() -> Result {
+        let f = Fences::new(1)?;
         let before = references(f.fence(0));
+        let mut leaves = KVec::new();
+
+        leaves.push(f.leaf(0), GFP_KERNEL)?;
+        for _ in 0..MOST {
+            leaves.push(Leaf::stub(), GFP_KERNEL)?;
+        }
+        let array = FenceArray::new(leaves)?;
         let mut guard = ResvGuard::lock(object()?);
 
-        let mut slots = guard.reserve(5)?;
-        let one = slots.next();
-        assert_eq!(slots.add_leaves(&array, Usage::Write), Err(ENOSPC));
-        assert_eq!(slots.len(), 4);
-        drop((slots, one));
+        assert_eq!(array.leaf_count(), MOST + 1);
+        assert_eq!(guard.add_leaves(&array, ResvUsage::Write), Err(E2BIG));
         assert!(holds(&guard, &[]));
-        assert_eq!(references(f.fence(0)), before);
-
-        // A leaf needs one, too.
-        let mut slots = guard.reserve(1)?;
-        let one = slots.next();
-        assert_eq!(
-            slots.add_leaves(&f.leaf(0).into(), Usage::Write),
-            Err(ENOSPC)
-        );
-        drop((slots, one));
-        assert!(holds(&guard, &[]));
+        assert_eq!(references(f.fence(0)), before + 1);
         Ok(())
     }
 
-    /// Where the job is committed, nothing may be allocated or waited for.
+    /// Once the job is committed, nothing may be allocated or waited for.
     #[test]
     fn fence_may_be_added_in_a_signalling_section() -> Result {
         let f = Fences::new(2)?;
@@ -288,12 +290,14 @@ mod tests {
 
         signalling(|_section| {
             if let Some(slot) = slots.next() {
-                slot.add(&f.leaf(0), Usage::Write);
+                slot.add(&f.leaf(0), ResvUsage::Write);
             }
-            assert_eq!(slots.add_leaves(&array, Usage::Write), Ok(()));
+            for (slot, leaf) in slots.by_ref().zip(array.iter()) {
+                slot.add(leaf, ResvUsage::Write);
+            }
         });
         drop(slots);
-        assert_eq!(guard.fences(Usage::Bookkeep).count(), 2);
+        assert_eq!(guard.fences(ResvUsage::Bookkeep).count(), 2);
         assert!(is_silent());
         Ok(())
     }

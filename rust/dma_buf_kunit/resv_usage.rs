@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a usage means between drivers that know nothing of each other.
+//! The usages between drivers that know nothing of each other.
 
 use kernel::prelude::*;
 
@@ -15,15 +15,16 @@ mod tests {
         resv::object, //
     };
     use dma_buf::{
+        resv::{
+            HasResv,
+            Resv,
+            ResvGuard,
+            ResvHandle,
+            ResvUsage, //
+        },
         DriverFence,
         Fence,
         FenceContext,
-        HasResv,
-        Resv,
-        ResvGuard,
-        ResvHandle,
-        ResvLocked,
-        Usage,
         WaitError, //
     };
     use kernel::sync::{
@@ -50,7 +51,7 @@ mod tests {
     struct Job {
         _context: FenceContext<Mock>,
         fence: DriverFence<Mock>,
-        /// What it must wait for before it may begin.
+        /// The fences that it waits for before it may begin.
         before: KVec<ARef<Fence>>,
     }
 
@@ -64,8 +65,8 @@ mod tests {
         }
     }
 
-    /// Submits a job as any driver does: it waits for `after`, and is `usage` to others.
-    fn submit(buffer: &Arc<Buffer>, after: Usage, usage: Usage) -> Result<Job> {
+    /// Submits a job as any driver does: it waits for `after`, and adds its fence as `usage`.
+    fn submit(buffer: &Arc<Buffer>, after: ResvUsage, usage: ResvUsage) -> Result<Job> {
         let (context, fence) = fixture::fence()?;
         let mut guard = ResvGuard::lock_interruptible(buffer.clone())?;
         let before = guard.get_fences(after)?;
@@ -79,16 +80,20 @@ mod tests {
     }
 
     fn access(buffer: &Arc<Buffer>, write: bool) -> Result<Job> {
-        let usage = if write { Usage::Write } else { Usage::Read };
+        let usage = if write {
+            ResvUsage::Write
+        } else {
+            ResvUsage::Read
+        };
 
-        submit(buffer, Usage::for_access(write), usage)
+        submit(buffer, ResvUsage::for_access(write), usage)
     }
 
     #[test]
     fn access_names_what_to_wait_for() -> Result {
-        assert_eq!(Usage::for_access(true), Usage::Read);
-        assert_eq!(Usage::for_access(false), Usage::Write);
-        assert!(Usage::ALL.is_sorted());
+        assert_eq!(ResvUsage::for_access(true), ResvUsage::Read);
+        assert_eq!(ResvUsage::for_access(false), ResvUsage::Write);
+        assert!(ResvUsage::ALL.is_sorted());
         Ok(())
     }
 
@@ -126,35 +131,35 @@ mod tests {
         Ok(())
     }
 
-    /// A move waits for all that use the memory, and all that come after wait for it.
+    /// A move waits for all earlier users of the memory, and all later ones wait for it.
     #[test]
     fn kernel_move_waits_for_all_and_all_wait_for_it() -> Result {
         let buffer = buffer()?;
         let reader = access(&buffer, false)?;
-        let binding = submit(&buffer, Usage::Kernel, Usage::Bookkeep)?;
-        let moved = submit(&buffer, Usage::Bookkeep, Usage::Kernel)?;
+        let binding = submit(&buffer, ResvUsage::Kernel, ResvUsage::Bookkeep)?;
+        let moved = submit(&buffer, ResvUsage::Bookkeep, ResvUsage::Kernel)?;
         let after = [
             access(&buffer, false)?,
             access(&buffer, true)?,
-            submit(&buffer, Usage::Kernel, Usage::Bookkeep)?,
+            submit(&buffer, ResvUsage::Kernel, ResvUsage::Bookkeep)?,
         ];
 
         reader.complete();
         assert!(!moved.may_begin());
         binding.complete();
         assert!(moved.may_begin());
-        // Whatever there is to wait for otherwise, it is the move, too.
+        // Each waits for the move, whatever else it waits for.
         let [reader, writer, binding] = &after;
         for job in [reader, writer, binding] {
             assert!(!job.may_begin());
         }
         assert_eq!(
-            buffer.resv().wait_timeout(Usage::Kernel, 0),
+            buffer.resv().wait_timeout(ResvUsage::Kernel, 0),
             Err(WaitError::TimedOut)
         );
         moved.complete();
         assert!(reader.may_begin() && binding.may_begin());
-        assert_eq!(buffer.resv().wait(Usage::Kernel), Ok(()));
+        assert_eq!(buffer.resv().wait(ResvUsage::Kernel), Ok(()));
         for job in after {
             job.complete();
         }
@@ -164,16 +169,16 @@ mod tests {
     #[test]
     fn bookkeeping_is_ignored_by_implicit_synchronisation() -> Result {
         let buffer = buffer()?;
-        let explicit = submit(&buffer, Usage::Kernel, Usage::Bookkeep)?;
+        let explicit = submit(&buffer, ResvUsage::Kernel, ResvUsage::Bookkeep)?;
         let (reader, writer) = (access(&buffer, false)?, access(&buffer, true)?);
 
         assert!(reader.may_begin());
         reader.complete();
         assert!(writer.may_begin());
         writer.complete();
-        assert!(buffer.resv().test_signaled(Usage::Read));
-        // Who takes the memory away does not.
-        let evicted = submit(&buffer, Usage::Bookkeep, Usage::Kernel)?;
+        assert!(buffer.resv().test_signaled(ResvUsage::Read));
+        // An eviction waits for it.
+        let evicted = submit(&buffer, ResvUsage::Bookkeep, ResvUsage::Kernel)?;
         assert!(!evicted.may_begin());
         explicit.complete();
         assert!(evicted.may_begin());
@@ -181,12 +186,12 @@ mod tests {
         Ok(())
     }
 
-    /// An explicitly synchronised job takes part after all, as DMA_BUF_IOCTL_IMPORT_SYNC_FILE
-    /// has it.
+    /// An explicitly synchronised job takes part after all, as with
+    /// DMA_BUF_IOCTL_IMPORT_SYNC_FILE.
     #[test]
     fn bookkeeping_that_is_promoted_is_waited_for() -> Result {
         let buffer = buffer()?;
-        let explicit = submit(&buffer, Usage::Kernel, Usage::Bookkeep)?;
+        let explicit = submit(&buffer, ResvUsage::Kernel, ResvUsage::Bookkeep)?;
         let fence = explicit.fence.leaf();
 
         let first = access(&buffer, false)?;
@@ -194,13 +199,13 @@ mod tests {
         first.complete();
         ResvGuard::lock(buffer.clone())
             .reserve_one()?
-            .add(&fence, Usage::Write);
+            .add(&fence, ResvUsage::Write);
         let reader = access(&buffer, false)?;
         assert!(!reader.may_begin());
         explicit.complete();
         assert!(reader.may_begin());
         reader.complete();
-        assert!(ResvHandle::resv(&buffer).test_signaled(Usage::Bookkeep));
+        assert!(ResvHandle::resv(&buffer).test_signaled(ResvUsage::Bookkeep));
         Ok(())
     }
 }

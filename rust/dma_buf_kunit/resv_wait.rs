@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Waiting for what is in an object, and telling drivers when it is wanted.
+//! Waiting for the fences of an object, and deadlines.
 
 use kernel::prelude::*;
 
@@ -32,9 +32,11 @@ mod tests {
         workqueue::Workqueue, //
     };
     use dma_buf::{
+        resv::{
+            ResvGuard,
+            ResvUsage, //
+        },
         Leaf,
-        ResvGuard,
-        Usage,
         Wait,
         WaitError, //
     };
@@ -51,38 +53,41 @@ mod tests {
     #[test]
     fn wait_of_no_time_only_looks() -> Result {
         let f = Fences::new(1)?;
-        let resv = with(&[(&f.leaf(0), Usage::Write)])?;
+        let resv = with(&[(&f.leaf(0), ResvUsage::Write)])?;
 
-        assert_eq!(resv.wait_timeout(Usage::Write, 0), Err(WaitError::TimedOut));
+        assert_eq!(
+            resv.wait_timeout(ResvUsage::Write, 0),
+            Err(WaitError::TimedOut)
+        );
         // There is nothing to wait for.
-        assert_eq!(resv.wait_timeout(Usage::Kernel, 0), Ok(1));
-        assert_eq!(resv.wait_timeout(Usage::Kernel, 7), Ok(7));
+        assert_eq!(resv.wait_timeout(ResvUsage::Kernel, 0), Ok(1));
+        assert_eq!(resv.wait_timeout(ResvUsage::Kernel, 7), Ok(7));
         f.signal(0);
-        assert_eq!(resv.wait_timeout(Usage::Write, 0), Ok(1));
-        assert_eq!(resv.wait_timeout(Usage::Write, 7), Ok(7));
+        assert_eq!(resv.wait_timeout(ResvUsage::Write, 0), Ok(1));
+        assert_eq!(resv.wait_timeout(ResvUsage::Write, 7), Ok(7));
         Ok(())
     }
 
     #[test]
     fn wait_of_some_time_is_for_all_together() -> Result {
         let f = Fences::new(2)?;
-        let resv = with(&[(&f.leaf(0), Usage::Read), (&f.leaf(1), Usage::Read)])?;
+        let resv = with(&[(&f.leaf(0), ResvUsage::Read), (&f.leaf(1), ResvUsage::Read)])?;
         let timeout = msecs_to_jiffies(50);
         let start = jiffies();
 
         assert_eq!(
-            resv.wait_timeout(Usage::Read, timeout),
+            resv.wait_timeout(ResvUsage::Read, timeout),
             Err(WaitError::TimedOut)
         );
         assert!(jiffies().wrapping_sub(start) >= timeout);
 
-        // The time that one has taken is not there for the next. If both have signalled
-        // before the wait begins, all of it is left: once more.
+        // The time for the second fence is what the first one has left. If both have signalled
+        // before the wait begins, all of it is left: try again.
         for _ in 0..100 {
             let fences = Arc::new(Fences::new(2)?, GFP_KERNEL)?;
             let both = with(&[
-                (&fences.leaf(0), Usage::Read),
-                (&fences.leaf(1), Usage::Read),
+                (&fences.leaf(0), ResvUsage::Read),
+                (&fences.leaf(1), ResvUsage::Read),
             ])?;
             let queue = Workqueue::new()?;
             let theirs = fences.clone();
@@ -92,10 +97,10 @@ mod tests {
                     theirs.signal(i);
                 }
             })?;
-            let left = both.wait_timeout(Usage::Read, long());
+            let left = both.wait_timeout(ResvUsage::Read, long());
             assert!(left.is_ok_and(|left| left > 0 && left <= long()));
-            assert!(both.test_signaled(Usage::Bookkeep));
-            assert_eq!(both.wait(Usage::Bookkeep), Ok(()));
+            assert!(both.test_signaled(ResvUsage::Bookkeep));
+            assert_eq!(both.wait(ResvUsage::Bookkeep), Ok(()));
             if left != Ok(long()) {
                 return Ok(());
             }
@@ -106,14 +111,14 @@ mod tests {
     #[test]
     fn signal_for_the_task_interrupts_a_wait_if_asked() -> Result {
         let f = Fences::new(1)?;
-        let resv = with(&[(&f.leaf(0), Usage::Write)])?;
+        let resv = with(&[(&f.leaf(0), ResvUsage::Write)])?;
         let (asked, plain) = interrupted(|| {
             (
                 Wait::new()
                     .interruptible()
                     .timeout(long())
-                    .on_resv(&resv, Usage::Write),
-                resv.wait_timeout(Usage::Write, 2),
+                    .wait_resv(&resv, ResvUsage::Write),
+                resv.wait_timeout(ResvUsage::Write, 2),
             )
         });
 
@@ -127,13 +132,13 @@ mod tests {
         let f = Fences::new(1)?;
         let mut guard = ResvGuard::lock(object()?);
 
-        add(&mut guard, &f.leaf(0), Usage::Kernel)?;
+        add(&mut guard, &f.leaf(0), ResvUsage::Kernel)?;
         assert_eq!(
-            guard.wait_timeout(Usage::Kernel, 1),
+            guard.wait_timeout(ResvUsage::Kernel, 1),
             Err(WaitError::TimedOut)
         );
         f.signal(0);
-        assert_eq!(guard.wait(Usage::Kernel), Ok(()));
+        assert_eq!(guard.wait(ResvUsage::Kernel), Ok(()));
         assert!(is_silent());
         Ok(())
     }
@@ -142,28 +147,28 @@ mod tests {
     fn error_of_a_foreign_drivers_wait_is_told_apart() -> Result {
         let (fence, signal) = foreign_waiting()?;
         let leaf = Leaf::from_fence(fence).map_err(|_| EINVAL)?;
-        let resv = with(&[(&leaf, Usage::Read)])?;
+        let resv = with(&[(&leaf, ResvUsage::Read)])?;
 
-        assert_eq!(resv.wait(Usage::Read), Err(WaitError::Driver(EDEADLK)));
+        assert_eq!(resv.wait(ResvUsage::Read), Err(WaitError::Driver(EDEADLK)));
         assert_eq!(
-            resv.wait_timeout(Usage::Read, 1),
+            resv.wait_timeout(ResvUsage::Read, 1),
             Err(WaitError::Driver(EDEADLK))
         );
         signal();
-        assert_eq!(resv.wait(Usage::Read), Ok(()));
+        assert_eq!(resv.wait(ResvUsage::Read), Ok(()));
         Ok(())
     }
 
-    /// Some say that it is done when it is not.
+    /// Some drivers return success though the fence has not signalled.
     #[test]
     fn foreign_wait_that_ends_too_early_is_an_error() -> Result {
         let (fence, signal) = foreign_hasty()?;
         let leaf = Leaf::from_fence(fence).map_err(|_| EINVAL)?;
-        let resv = with(&[(&leaf, Usage::Read)])?;
+        let resv = with(&[(&leaf, ResvUsage::Read)])?;
 
-        assert_eq!(resv.wait(Usage::Read), Err(WaitError::Driver(EIO)));
+        assert_eq!(resv.wait(ResvUsage::Read), Err(WaitError::Driver(EIO)));
         signal();
-        assert_eq!(resv.wait(Usage::Read), Ok(()));
+        assert_eq!(resv.wait(ResvUsage::Read), Ok(()));
         Ok(())
     }
 
@@ -175,15 +180,15 @@ mod tests {
         let (theirs, signal) = foreign(1, 1)?;
         let theirs = Leaf::from_fence(theirs).map_err(|_| EINVAL)?;
         let resv = with(&[
-            (&jobs.2.leaf(), Usage::Kernel),
-            (&jobs.0.leaf(), Usage::Write),
-            // Of a driver that does not want to know.
-            (&theirs, Usage::Write),
-            (&jobs.1.leaf(), Usage::Read),
+            (&jobs.2.leaf(), ResvUsage::Kernel),
+            (&jobs.0.leaf(), ResvUsage::Write),
+            // Its driver has no operation for deadlines.
+            (&theirs, ResvUsage::Write),
+            (&jobs.1.leaf(), ResvUsage::Read),
         ])?;
 
         jobs.2.signal(Ok(()));
-        resv.set_deadline(Usage::Write, Instant::now());
+        resv.set_deadline(ResvUsage::Write, Instant::now());
         assert_eq!(seen.deadline.get(), 1);
         assert_eq!(unseen.deadline.get(), 0);
         assert_eq!(done.deadline.get(), 0);

@@ -32,12 +32,13 @@ mod tests {
         }, //
     };
     use dma_buf::{
+        resv::{
+            Resv,
+            ResvGuard,
+            ResvUsage, //
+        },
         FenceContext,
-        FenceContextOps,
-        Resv,
-        ResvGuard,
-        ResvLocked,
-        Usage, //
+        FenceContextOps, //
     };
     use kernel::{
         bindings,
@@ -61,12 +62,12 @@ mod tests {
         let resv = object()?;
         let mut guard = ResvGuard::lock(resv.clone());
 
-        for (i, usage) in Usage::ALL.into_iter().enumerate() {
+        for (i, usage) in ResvUsage::ALL.into_iter().enumerate() {
             add(&mut guard, &f.leaf(i), usage)?;
         }
         f.signal(1);
-        for (i, usage) in Usage::ALL.into_iter().enumerate() {
-            // With it, also what has signalled.
+        for (i, usage) in ResvUsage::ALL.into_iter().enumerate() {
+            // With the lock, signalled fences are found, too.
             assert_eq!(guard.fences(usage).count(), i + 1);
             let mut found = KVec::with_capacity(8, GFP_KERNEL)?;
             let mut walk = resv.fences_unlocked(usage);
@@ -74,7 +75,7 @@ mod tests {
                 .next()
                 .map(|fence| (0..4).position(|i| is_same(fence, f.fence(i))).unwrap_or(4))
             {
-                assert_eq!(walk.usage(), Usage::ALL[index]);
+                assert_eq!(walk.usage(), ResvUsage::ALL[index]);
                 assert_eq!(walk.is_restarted(), found.is_empty());
                 found.push_within_capacity(index).map_err(|_| E2BIG)?;
             }
@@ -84,13 +85,13 @@ mod tests {
         Ok(())
     }
 
-    /// A walk keeps its fence; that it ends early is no leak.
+    /// A walk keeps the fence that it is at. Ending it early leaks nothing.
     #[test]
     fn walk_without_the_lock_keeps_the_fence_that_it_is_at() -> Result {
         let f = Fences::new(2)?;
-        let resv = with(&[(&f.leaf(0), Usage::Read), (&f.leaf(1), Usage::Read)])?;
+        let resv = with(&[(&f.leaf(0), ResvUsage::Read), (&f.leaf(1), ResvUsage::Read)])?;
         let before = (references(f.fence(0)), references(f.fence(1)));
-        let mut walk = resv.fences_unlocked(Usage::Read);
+        let mut walk = resv.fences_unlocked(ResvUsage::Read);
 
         assert_eq!(references(f.fence(0)), before.0);
         assert!(walk.next().is_some());
@@ -103,36 +104,38 @@ mod tests {
         Ok(())
     }
 
-    /// As a foreign driver leaves it that copies the fences of an object without any.
+    /// `dma_resv_copy_fences()` of an object without fences takes the list away.
     #[test]
     fn walk_ends_when_the_list_goes() -> Result {
         let f = Fences::new(2)?;
-        let resv = with(&[(&f.leaf(0), Usage::Read), (&f.leaf(1), Usage::Read)])?;
+        let resv = with(&[(&f.leaf(0), ResvUsage::Read), (&f.leaf(1), ResvUsage::Read)])?;
         let empty = object()?;
         let before = references(f.fence(0));
-        let mut walk = resv.fences_unlocked(Usage::Read);
+        let mut walk = resv.fences_unlocked(ResvUsage::Read);
 
         assert!(walk.next().is_some());
-        // Not by waiting for it, as RCU is read-locked.
-        let copied = resv.with_try_lock(|resv| {
-            // SAFETY: It is locked, and there are no slots.
-            unsafe { bindings::dma_resv_copy_fences(resv.as_raw(), empty.as_raw()) }
-        });
-        assert_eq!(copied, Some(0));
+        // The walk holds the RCU read lock, so nothing may sleep.
+        let Ok(guard) = ResvGuard::try_lock(resv.clone()) else {
+            return Err(EBUSY);
+        };
+        // SAFETY: The object is locked, and there are no slots.
+        let copied = unsafe { bindings::dma_resv_copy_fences(guard.as_raw(), empty.as_raw()) };
+        drop(guard);
+        assert_eq!(copied, 0);
         assert!(walk.next().is_none());
-        // What was counted up to here is void.
+        // Anything counted up to here is void.
         assert!(walk.is_restarted());
         assert!(walk.next().is_none());
         drop(walk);
         assert_eq!(references(f.fence(0)), before - 1);
-        assert!(resv.test_signaled(Usage::Bookkeep));
+        assert!(resv.test_signaled(ResvUsage::Bookkeep));
         Ok(())
     }
 
-    /// Has the list of an object go when its fence is asked, if that is to be.
+    /// Takes the list of an object away while its fence is asked.
     struct Takes {
         resv: Arc<Resv>,
-        /// The list, if it has gone; 0, if it is to go.
+        /// The list that was taken away, or 0 if the next call is to take it.
         list: Arc<Atomic<usize>>,
     }
 
@@ -167,7 +170,7 @@ mod tests {
         }
     }
 
-    /// It is not made up of what there was before, and only partly.
+    /// It does not have some of the fences that were there before.
     #[test]
     fn snapshot_is_empty_when_the_list_goes_meanwhile() -> Result {
         let f = Fences::new(2)?;
@@ -181,31 +184,31 @@ mod tests {
         let mut guard = ResvGuard::lock(resv.clone());
 
         for leaf in [f.leaf(0), driver.leaf(), f.leaf(1)] {
-            add(&mut guard, &leaf, Usage::Read)?;
+            add(&mut guard, &leaf, ResvUsage::Read)?;
         }
         drop(guard);
 
         list.store(0, Relaxed);
-        let found = resv.get_fences(Usage::Read)?;
+        let found = resv.get_fences(ResvUsage::Read)?;
         Takes::give_back(&resv, &list);
-        assert_eq!(resv.get_fences(Usage::Read)?.len(), 3);
+        assert_eq!(resv.get_fences(ResvUsage::Read)?.len(), 3);
         assert!(found.is_empty());
 
         let mut guard = ResvGuard::lock(object()?);
         list.store(0, Relaxed);
-        let copied = guard.copy_fences(&resv);
+        let copied = guard.add_fences_from(&resv);
         Takes::give_back(&resv, &list);
         driver.signal(Ok(()));
         assert_eq!(copied, Ok(()));
-        assert_eq!(guard.fences(Usage::Bookkeep).count(), 0);
+        assert_eq!(guard.fences(ResvUsage::Bookkeep).count(), 0);
         Ok(())
     }
 
-    /// Each once, in spite of a list that is another all the time.
+    /// Each once, though the list is replaced all the time.
     #[test]
     fn race_of_a_snapshot_with_changes_has_each_fence_once() -> Result {
         const COUNT: usize = 12;
-        /// Turns of the other side after which a walk must have started again.
+        /// Turns of the other side after which a walk must have restarted.
         const TURNS: i32 = 100_000;
 
         if !race::possible() {
@@ -216,7 +219,7 @@ mod tests {
         let resv = object()?;
         let mut guard = ResvGuard::lock(resv.clone());
         for leaf in &leaves {
-            add(&mut guard, leaf, Usage::Read)?;
+            add(&mut guard, leaf, ResvUsage::Read)?;
         }
         drop(guard);
 
@@ -226,13 +229,13 @@ mod tests {
         queue.spawn_on(1, move || {
             while stopped.get() == 0 {
                 let mut guard = ResvGuard::lock(theirs.clone());
-                // More than there is room for: the list becomes another.
-                let _ = guard.reserve(1 << (turn.add() % 14)).map(|_| ());
+                // If there is not enough room, the list is replaced.
+                let _ = guard.reserve(1 << (turn.add() % 13)).map(|_| ());
             }
         })?;
 
         let snapshot = || {
-            let found = resv.get_fences(Usage::Bookkeep)?;
+            let found = resv.get_fences(ResvUsage::Bookkeep)?;
             ensure!(found.len() == COUNT);
             ensure!(found.iter().zip(&leaves).all(|(a, b)| is_same(a, b)));
             Ok(())
@@ -243,8 +246,8 @@ mod tests {
         while result.is_ok() && (start.elapsed() < race::duration() || restarts == 0) {
             result = snapshot();
             rounds += 1;
-            // That there are any is what the test relies on.
-            let mut walk = resv.fences_unlocked(Usage::Bookkeep);
+            // The test relies on restarts.
+            let mut walk = resv.fences_unlocked(ResvUsage::Bookkeep);
             let mut given = 0;
             while walk.next().is_some() {
                 restarts += i32::from(given > 0 && walk.is_restarted());

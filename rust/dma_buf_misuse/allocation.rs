@@ -8,9 +8,8 @@ use crate::{
     fixture::resv, //
 };
 use dma_buf::{
+    resv::ResvGuard,
     signalling,
-    ResvGuard,
-    ResvLocked,
     Section,
     Work,
     WorkItem, //

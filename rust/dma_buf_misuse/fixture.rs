@@ -4,13 +4,13 @@
 //! table, too.
 
 use dma_buf::{
+    resv::Resv,
     DriverFence,
     Fence,
     FenceCallback,
     FenceCallbackRegistration,
     FenceContext,
-    FenceContextOps,
-    Resv, //
+    FenceContextOps, //
 };
 use kernel::{
     new_spinlock,

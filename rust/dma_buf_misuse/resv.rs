@@ -7,7 +7,7 @@ use crate::{
     fixture::resv,
     sections::touch_user_memory, //
 };
-use dma_buf::{
+use dma_buf::resv::{
     Resv,
     ResvGuard,
     ResvSet, //
@@ -40,7 +40,8 @@ fn lock_set(members: [&Arc<Resv>; 2]) -> Result {
     for member in members {
         set.push(member.clone())?;
     }
-    set.lock().map(drop)
+    drop(set.lock());
+    Ok(())
 }
 
 fn two_by_a_set() -> Result {

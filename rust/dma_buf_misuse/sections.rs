@@ -9,10 +9,12 @@ use crate::{
     fixture::resv, //
 };
 use dma_buf::{
+    resv::{
+        Resv,
+        ResvGuard,
+        ResvSet, //
+    },
     signalling,
-    Resv,
-    ResvGuard,
-    ResvSet,
     Section,
     Work,
     WorkItem, //
@@ -63,13 +65,14 @@ fn locking_a_set() -> Result {
     let mut set = ResvSet::new()?;
 
     set.push(resv()?)?;
-    signalling(|_| set.lock().map(drop))
+    signalling(|_| drop(set.lock()));
+    Ok(())
 }
 
 fn trying_to_lock_a_resv() -> Result {
     let resv = resv()?;
 
-    signalling(|_| resv.with_try_lock(|_| ())).ok_or(EBUSY)
+    signalling(|_| ResvGuard::try_lock(resv).map(drop)).map_err(|_| EBUSY)
 }
 
 /// Nothing is at that address, so this fails; but it might have slept.

@@ -10,11 +10,13 @@ use crate::{
     }, //
 };
 use dma_buf::{
+    resv::{
+        ResvGuard,
+        ResvUsage, //
+    },
     signalling,
     Fence,
-    ResvGuard,
     Section,
-    Usage,
     Wait,
     Work,
     WorkItem, //
@@ -52,7 +54,7 @@ fn in_a_section_for_any() -> Result {
 fn in_a_section_for_a_resv() -> Result {
     let resv = resv()?;
 
-    Ok(signalling(|_| resv.wait(Usage::Read))?)
+    Ok(signalling(|_| resv.wait(ResvUsage::Read))?)
 }
 
 /// One report will do.
@@ -114,5 +116,5 @@ fn with_a_resv_locked() -> Result {
     let guard = ResvGuard::lock(resv()?);
 
     Fence::stub().wait()?;
-    Ok(guard.wait(Usage::Bookkeep)?)
+    Ok(guard.wait(ResvUsage::Bookkeep)?)
 }

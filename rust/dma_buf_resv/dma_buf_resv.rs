@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Reservation objects under contention, and waits where others may have to wait for
-//! them: KUnit suites.
+//! KUnit suites for contended reservation objects, and for waits with them locked.
 //!
-//! The suite `resv` loads this, and then looks at what lockdep has recorded: the names
-//! of the lock classes here are known to selftests/guest/resv.sh.
+//! The suite `resv` loads this module, and then looks at lockdep's record. selftests/guest/resv.sh
+//! knows the names of the lock classes.
 
 #[allow(dead_code, reason = "not all that the other suites need is used here")]
 #[path = "../dma_buf_kunit/fixture.rs"]

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Jobs that take a while, and the ways of waiting for one.
+//! Jobs that take time, and the ways of waiting for one.
 
 use crate::{
     fixture::{
@@ -13,6 +13,11 @@ use crate::{
     race::ensure, //
 };
 use dma_buf::{
+    resv::{
+        Resv,
+        ResvGuard,
+        ResvUsage, //
+    },
     ContextOptions,
     DriverFence,
     Fence,
@@ -20,13 +25,9 @@ use dma_buf::{
     IrqWork,
     IrqWorkItem,
     LockClass,
-    Resv,
-    ResvGuard,
-    ResvLocked,
     Section,
     Timer,
     TimerItem,
-    Usage,
     Wait, //
 };
 use kernel::{
@@ -51,7 +52,7 @@ pub(crate) const CLASS: &CStr = c"resv fence";
 /// The class of reservation objects' locks.
 pub(crate) const RESV: &CStr = c"reservation_ww_class_mutex";
 
-/// What a device's interrupt does when a job is done.
+/// The interrupt of a device when a job is done.
 #[pin_data]
 struct Finish {
     #[pin]
@@ -66,7 +67,7 @@ impl IrqWorkItem for Finish {
     }
 }
 
-/// The device, which takes a while.
+/// The device, which takes time.
 struct Device(IrqWork<Finish>);
 
 impl TimerItem for Device {
@@ -75,11 +76,11 @@ impl TimerItem for Device {
     }
 }
 
-/// A job that is done a while after it has been started; until then, its fence is
-/// pending, in a reservation object.
+/// A job that is done some time after it is started. Until then, its fence is pending in a
+/// reservation object.
 pub(crate) struct Job {
     fence: ARef<Fence>,
-    /// What all waits for it have in common.
+    /// The options of all waits for it.
     wait: Wait,
     resv: Arc<Resv>,
     device: Timer<Device>,
@@ -94,7 +95,7 @@ impl Job {
         )
     }
 
-    /// One of a domain, say, which is waited for in that.
+    /// Creates a job with other options, for example those of a domain.
     pub(crate) fn with_options(options: ContextOptions, wait: Wait) -> Result<Self> {
         let context = FenceContext::with_options(c"mock", c"resv", options, Mock)?;
         let driver = next(&context)?;
@@ -103,7 +104,7 @@ impl Job {
 
         ResvGuard::lock(resv.clone())
             .reserve_one()?
-            .add(&driver.leaf(), Usage::Bookkeep);
+            .add(&driver.leaf(), ResvUsage::Bookkeep);
         Ok(Self {
             fence,
             wait,
@@ -115,12 +116,12 @@ impl Job {
         })
     }
 
-    /// The reservation object that its fence is in.
+    /// Returns the reservation object that its fence is in.
     pub(crate) fn resv(&self) -> &Arc<Resv> {
         &self.resv
     }
 
-    /// Starts it, and waits for it by `wait`.
+    /// Starts the job, and waits for it by `wait`.
     pub(crate) fn run<E>(&self, wait: impl FnOnce(&Fence) -> Result<(), E>) -> Result {
         ensure!(!self.fence.is_signaled());
         self.device.start(Delta::from_millis(5));
@@ -137,16 +138,16 @@ impl Job {
 pub(crate) enum Way {
     /// For its fence.
     Fence,
-    /// For its fence, as most do it.
+    /// For its fence, interruptibly.
     FenceInterruptibly,
     /// For its reservation object.
     Resv,
-    /// For that, in another way.
+    /// For its reservation object, interruptibly.
     ResvInterruptibly,
-    /// For its fence, with the lock of its reservation object, if that can be had at
-    /// once: so a shrinker looks for buffers to evict.
+    /// For its fence, with its reservation object locked by a trylock, as a shrinker does that
+    /// looks for buffers to evict.
     TryLocked,
-    /// For its reservation object, with that one's lock, had at once.
+    /// For its reservation object, locked by a trylock.
     ResvTryLocked,
 }
 
@@ -164,7 +165,7 @@ impl Way {
     pub(crate) fn wait_for(self, job: &Job) -> Result {
         let plain = job.wait;
         let wait = plain.interruptible().timeout(long());
-        let resv = |wait: Wait| wait.on_resv(&job.resv, Usage::Bookkeep).map(|_| ());
+        let resv = |wait: Wait| wait.wait_resv(&job.resv, ResvUsage::Bookkeep).map(|_| ());
 
         match self {
             Way::Fence => job.run(|fence| plain.on(fence).map(|_| ())),
@@ -186,7 +187,7 @@ impl Way {
     }
 }
 
-/// A job for each way of waiting, made ahead, as the waits may be where nothing can be
+/// A job for each way of waiting. They are created ahead, as a wait may be where nothing can be
 /// allocated.
 pub(crate) struct Waits {
     jobs: KVec<(Way, Job)>,
@@ -213,7 +214,7 @@ impl Waits {
         })
     }
 
-    /// Waits in each way, with these locks held; only the first call does.
+    /// Waits in each way, if these locks are held. Only the first call waits.
     pub(crate) fn run(&self, held: &[&CStr]) {
         if self.begun.xchg(true, Full) {
             return;
@@ -231,12 +232,12 @@ impl Waits {
         }
     }
 
-    /// Whether somebody has begun to wait.
+    /// Returns `true` if a task has begun to wait.
     pub(crate) fn has_begun(&self) -> bool {
         self.begun.load(Acquire)
     }
 
-    /// Whether somebody has waited in all ways, and for each job.
+    /// Returns `true` if all waits have succeeded.
     pub(crate) fn is_good(&self) -> bool {
         self.good.load(Acquire) as usize == self.jobs.len()
     }

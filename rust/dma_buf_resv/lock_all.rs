@@ -26,14 +26,14 @@ use kernel::{
     }, //
 };
 
-/// The least that each thread is to do.
+/// The least number of rounds of each thread.
 const ROUNDS: u64 = 50;
 
-/// After so many turns without a round, of any thread, nothing is to be expected any
-/// more. A clock would not do: a guest that stands still loses time, but no turns.
+/// The number of turns without a round of any thread after which the test fails. A clock would not
+/// do: a guest that stands still loses time, but no turns.
 const PATIENCE: u32 = 60_000;
 
-/// Has so many threads lock sets, until the time is over.
+/// Runs threads that lock sets, until the time is over.
 fn contend(threads: usize) -> Result {
     if !possible() {
         return Ok(());
@@ -71,7 +71,7 @@ fn contend(threads: usize) -> Result {
         if idle == PATIENCE {
             pr_err!("no progress after {} rounds\n", done);
             stay();
-            // They may never end.
+            // The threads may never end.
             core::mem::forget(running);
             return Err(EDEADLK);
         }
@@ -94,7 +94,7 @@ fn contend(threads: usize) -> Result {
     shared.check()
 }
 
-/// Keeps this module loaded, as there is no telling what still runs.
+/// Keeps this module loaded, as threads may still run.
 fn stay() {
     // SAFETY: The module is alive, as it runs.
     unsafe { bindings::__module_get(kernel::module::this_module::<crate::LocalModule>().as_ptr()) };

@@ -51,11 +51,11 @@ unsafe extern "C" fn ask<F: Fn() -> bool>(data: *mut c_void) -> bool {
     unsafe { (*data.cast::<F>())() }
 }
 
-/// Has `body` run whenever the kernel wants memory back, until this is dropped.
+/// Runs `body` when the kernel reclaims memory, until this is dropped.
 ///
 /// # Invariants
 ///
-/// `raw` is a shrinker that calls what is at `body`, a box that is given up.
+/// `raw` is a shrinker that calls the closure at `body`, which comes from a box.
 pub(crate) struct Shrinker<F: Fn() + Send + Sync + 'static> {
     raw: NonNull<bindings::reclaim_shrinker>,
     body: NonNull<F>,
@@ -64,24 +64,24 @@ pub(crate) struct Shrinker<F: Fn() + Send + Sync + 'static> {
 impl<F: Fn() + Send + Sync + 'static> Shrinker<F> {
     pub(crate) fn new(body: F) -> Result<Self> {
         let body = NonNull::from(KBox::leak(KBox::new(body, GFP_KERNEL)?));
-        // SAFETY: The function is for what it is given, which stays.
+        // SAFETY: The function takes a pointer to `F`, and the box stays until `raw` is gone.
         let raw =
             unsafe { bindings::reclaim_shrinker_create(Some(call::<F>), body.as_ptr().cast()) };
         let Some(raw) = NonNull::new(raw) else {
-            // SAFETY: Nobody else has it.
+            // SAFETY: The pointer comes from a box, and nothing else uses it.
             drop(unsafe { KBox::from_raw(body.as_ptr()) });
             return Err(ENOMEM);
         };
 
-        // INVARIANT: As just made.
+        // INVARIANT: As just created.
         Ok(Self { raw, body })
     }
 }
 
 impl<F: Fn() + Send + Sync + 'static> Drop for Shrinker<F> {
-    /// The body does not run any more then.
+    /// After this, `body` does not run any more.
     fn drop(&mut self) {
-        // SAFETY: By the type invariant; what nobody calls any more is given up last.
+        // SAFETY: By the type invariant. The box is freed last, when nothing calls it any more.
         unsafe {
             bindings::reclaim_shrinker_destroy(self.raw.as_ptr());
             drop(KBox::from_raw(self.body.as_ptr()));
@@ -89,9 +89,9 @@ impl<F: Fn() + Send + Sync + 'static> Drop for Shrinker<F> {
     }
 }
 
-/// Allocates until it is enough, or there is no more.
+/// Allocates memory until `enough` returns `true`, or there is no more.
 pub(crate) fn press<F: Fn() -> bool>(enough: F) {
-    // SAFETY: The function is for what it is given, and called until this returns.
+    // SAFETY: The function takes a pointer to `F`, and is not called after this returns.
     unsafe { bindings::reclaim_press(Some(ask::<F>), (&raw const enough).cast_mut().cast()) }
 }
 
@@ -99,7 +99,7 @@ pub(crate) fn press<F: Fn() -> bool>(enough: F) {
 pub(crate) struct Page(usize);
 
 impl Page {
-    /// Maps it, and has it there.
+    /// Maps and populates a page.
     pub(crate) fn map() -> Result<Self> {
         // SAFETY: The current task runs a test.
         match unsafe { bindings::reclaim_map() } {
@@ -114,13 +114,13 @@ impl Page {
     }
 }
 
-/// Has `body` run whenever something is unmapped from the current test's address
-/// space, until this is dropped, by the same task.
+/// Runs `body` when memory is unmapped from the current test's address space, until this is dropped
+/// by the same task.
 ///
 /// # Invariants
 ///
-/// `raw` is a notifier of the test's address space that calls what is at `body`, a box
-/// that is given up.
+/// `raw` is a notifier of the test's address space that calls the closure at `body`, which comes
+/// from a box.
 pub(crate) struct Notifier<F: Fn() + Send + Sync + 'static> {
     raw: NonNull<bindings::reclaim_notifier>,
     body: NonNull<F>,
@@ -129,24 +129,24 @@ pub(crate) struct Notifier<F: Fn() + Send + Sync + 'static> {
 impl<F: Fn() + Send + Sync + 'static> Notifier<F> {
     pub(crate) fn new(body: F) -> Result<Self> {
         let body = NonNull::from(KBox::leak(KBox::new(body, GFP_KERNEL)?));
-        // SAFETY: The function is for what it is given, which stays.
+        // SAFETY: The function takes a pointer to `F`, and the box stays until `raw` is gone.
         let raw =
             unsafe { bindings::reclaim_notifier_create(Some(call::<F>), body.as_ptr().cast()) };
         let Some(raw) = NonNull::new(raw) else {
-            // SAFETY: Nobody else has it.
+            // SAFETY: The pointer comes from a box, and nothing else uses it.
             drop(unsafe { KBox::from_raw(body.as_ptr()) });
             return Err(ENOMEM);
         };
 
-        // INVARIANT: As just made.
+        // INVARIANT: As just created.
         Ok(Self { raw, body })
     }
 }
 
 impl<F: Fn() + Send + Sync + 'static> Drop for Notifier<F> {
-    /// The body does not run any more then.
+    /// After this, `body` does not run any more.
     fn drop(&mut self) {
-        // SAFETY: By the type invariant; what nobody calls any more is given up last.
+        // SAFETY: By the type invariant. The box is freed last, when nothing calls it any more.
         unsafe {
             bindings::reclaim_notifier_destroy(self.raw.as_ptr());
             drop(KBox::from_raw(self.body.as_ptr()));

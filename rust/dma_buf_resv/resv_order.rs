@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Orders of locks, made on purpose: what lockdep's record must show if it is to be
-//! believed when it shows that nothing that signals comes before any of these.
+//! Lock orders made on purpose. Lockdep's record has to show them, so that it can be believed when
+//! it shows no order of a signalling section before any of these locks.
 
 use kernel::prelude::*;
 
@@ -14,9 +14,11 @@ mod tests {
         reclaim::Page, //
     };
     use dma_buf::{
-        signalling,
-        Resv,
-        ResvGuard, //
+        resv::{
+            Resv,
+            ResvGuard, //
+        },
+        signalling, //
     };
     use kernel::{
         new_mutex,
@@ -62,7 +64,7 @@ mod tests {
         Ok(())
     }
 
-    /// It is never held when somebody waits for a fence.
+    /// No task holds it while it waits for a fence.
     #[test]
     fn lock_in_a_section() -> Result {
         let inner = Arc::pin_init(new_mutex!((), "control in section"), GFP_KERNEL)?;

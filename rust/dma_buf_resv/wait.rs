@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Waiting where others may have to wait: with reservation objects locked, while the
-//! kernel reclaims memory, and while user memory is taken away. All of it is allowed,
-//! and lockdep must not say a word.
+//! Waiting with reservation objects locked, in memory reclaim, and in MMU notifiers. All of it is
+//! allowed, and lockdep must not report anything.
 
 use kernel::prelude::*;
 
@@ -29,11 +28,11 @@ mod tests {
             Shrinker, //
         }, //
     };
-    use dma_buf::{
+    use dma_buf::resv::{
         Resv,
         ResvGuard,
         ResvSet,
-        Usage, //
+        ResvUsage, //
     };
     use kernel::{
         sync::{
@@ -68,10 +67,10 @@ mod tests {
             let guard = ResvGuard::lock(job.resv().clone());
             let good = job.run(|_| {
                 if timeout {
-                    guard.wait_timeout(Usage::Bookkeep, crate::fixture::long())?;
+                    guard.wait_timeout(ResvUsage::Bookkeep, crate::fixture::long())?;
                     return Ok(());
                 }
-                guard.wait(Usage::Bookkeep)
+                guard.wait(ResvUsage::Bookkeep)
             });
 
             drop(guard);
@@ -89,14 +88,13 @@ mod tests {
         for job in &jobs {
             set.push(job.resv().clone())?;
         }
-        let mut locked = set.lock()?;
+        let locked = set.lock();
         let mut good = 0;
 
         waits.run(&[RESV]);
-        for (index, job) in jobs.iter().enumerate() {
-            let member = locked.get(index).ok_or(EINVAL)?;
+        for (index, (job, (_, member))) in jobs.iter().zip(locked.iter()).enumerate() {
             let result = if index % 2 == 0 {
-                job.run(|_| member.wait(Usage::Bookkeep))
+                job.run(|_| member.wait(ResvUsage::Bookkeep))
             } else {
                 job.run(|fence| fence.wait())
             };
@@ -109,8 +107,8 @@ mod tests {
         Ok(())
     }
 
-    /// What a shrinker does: whoever comes first, of those that need memory, and of
-    /// the kernel's own threads that see to it that there is some, waits.
+    /// The state of a shrinker that waits: once in the task that needs memory, and once in a thread
+    /// of the kernel that reclaims some.
     struct Shrinking {
         task: usize,
         needy: Waits,
@@ -172,7 +170,7 @@ mod tests {
         Ok(())
     }
 
-    /// Memory is needed with a reservation object locked, for another fence in it, say.
+    /// Memory is needed with a reservation object locked, for example for another fence in it.
     #[test]
     fn in_a_shrinker_with_a_guard() -> Result {
         let shrinking = Shrinking::new()?;
@@ -184,19 +182,20 @@ mod tests {
         Ok(())
     }
 
-    /// What the needy one has locked, its own shrinker leaves alone.
+    /// The shrinker cannot lock what the task that needs memory has locked.
     #[test]
     fn in_a_shrinker_with_a_locked_set() -> Result {
         let shrinking = Shrinking::new()?;
         let mut set = ResvSet::new()?;
 
-        for _ in 0..4 {
+        let object = Arc::pin_init(Resv::new(), GFP_KERNEL)?;
+        set.push(object.clone())?;
+        for _ in 0..3 {
             set.push(Arc::pin_init(Resv::new(), GFP_KERNEL)?)?;
         }
-        let object = set.get(0).ok_or(EINVAL)?.clone();
         let denied = Arc::new(Atomic::new(false), GFP_KERNEL)?;
         let theirs = (object, denied.clone());
-        let locked = set.lock()?;
+        let locked = set.lock();
         let shrinker = Shrinker::new(move || {
             let (object, denied) = &theirs;
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Threads that lock the same reservation objects, over and over, each time in another
-//! order.
+//! Threads that lock the same reservation objects, each time in another order.
 
 use crate::{
     fixture::{
@@ -12,16 +11,17 @@ use crate::{
     race::ensure, //
 };
 use dma_buf::{
+    resv::{
+        HasResv,
+        Resv,
+        ResvGuard,
+        ResvSet,
+        ResvUsage, //
+    },
     ContextOptions,
     DriverFence,
     FenceContext,
-    HasResv,
-    LockClass,
-    Resv,
-    ResvGuard,
-    ResvLocked,
-    ResvSet,
-    Usage, //
+    LockClass, //
 };
 use kernel::{
     bindings,
@@ -43,13 +43,13 @@ use kernel::{
     }, //
 };
 
-/// How many objects there are.
+/// The number of objects.
 pub(crate) const OBJECTS: usize = 16;
 
-/// The most threads.
+/// The largest number of threads.
 pub(crate) const THREADS: usize = 4;
 
-/// A buffer. What the lock guards is read and written as if nobody else did.
+/// A buffer. The other fields are guarded by the lock.
 #[pin_data]
 pub(crate) struct Object {
     #[pin]
@@ -98,15 +98,15 @@ impl Object {
     }
 }
 
-/// What one thread has done.
+/// The work that one thread has done.
 pub(crate) struct Progress {
     pub(crate) rounds: Atomic<u64>,
     pub(crate) interrupted: Atomic<u64>,
-    /// How often it had the lock of each object.
+    /// How often the thread has locked each object.
     visits: [Atomic<u64>; OBJECTS],
 }
 
-/// What the threads share.
+/// The state that the threads share.
 #[pin_data]
 pub(crate) struct Shared {
     objects: [Arc<Object>; OBJECTS],
@@ -145,7 +145,7 @@ impl Shared {
         )
     }
 
-    /// Has the threads end, after their rounds.
+    /// Lets the threads end after their rounds.
     pub(crate) fn stop(&self) {
         self.stop.store(true, Relaxed);
     }
@@ -163,13 +163,13 @@ impl Shared {
         let task = self.tasks.lock()[index].clone();
 
         if let Some(task) = task {
-            // SAFETY: There is a reference to the task.
+            // SAFETY: `task` is a reference.
             unsafe { bindings::send_sig(SIGNAL, task.as_ptr(), 1) };
         }
     }
 
-    /// Whether nobody has an object, and all have been had as often as the threads say:
-    /// they have ended.
+    /// Checks that no object is locked, and that the threads have counted all visits. The threads
+    /// have ended.
     pub(crate) fn check(&self) -> Result {
         for (index, object) in self.objects.iter().enumerate() {
             let visits = self
@@ -181,7 +181,7 @@ impl Shared {
             ensure!(!object.resv.is_locked());
             ensure!(object.owner.load(Relaxed) == 0);
             ensure!(object.visits.load(Relaxed) == visits);
-            ensure!(object.resv.test_signaled(Usage::Bookkeep));
+            ensure!(object.resv.test_signaled(ResvUsage::Bookkeep));
         }
         Ok(())
     }
@@ -189,7 +189,7 @@ impl Shared {
 
 const SIGNAL: i32 = bindings::SIGINT as i32;
 
-/// The body of the thread of this number.
+/// The body of a thread.
 pub(crate) fn work(shared: &Shared, index: usize) {
     // SAFETY: 2 stands for SIG_KTHREAD: this is a kernel thread, and it takes the
     // signal.
@@ -201,7 +201,7 @@ pub(crate) fn work(shared: &Shared, index: usize) {
     };
     shared.tasks.lock()[index] = Some(ARef::from(&**kernel::current!()));
     let result = Worker::new(shared, index).and_then(|mut worker| {
-        // Once, however late it comes.
+        // At least one round, however late the thread starts.
         loop {
             worker.round()?;
             if shared.stop.load(Relaxed) {
@@ -223,7 +223,6 @@ struct Worker<'a> {
     me: u32,
     random: u32,
     context: FenceContext<Mock>,
-    set: ResvSet<Arc<Object>>,
     order: [usize; OBJECTS],
 }
 
@@ -238,12 +237,11 @@ impl<'a> Worker<'a> {
             // SAFETY: No preconditions.
             random: unsafe { bindings::get_random_u32() } | 1,
             context: FenceContext::with_options(c"mock", c"resv", options, Mock)?,
-            set: ResvSet::new()?,
             order: core::array::from_fn(|index| index),
         })
     }
 
-    /// A number below `n`.
+    /// Returns a random number below `n`.
     fn below(&mut self, n: usize) -> usize {
         self.random ^= self.random << 13;
         self.random ^= self.random >> 17;
@@ -251,9 +249,9 @@ impl<'a> Worker<'a> {
         self.random as usize % n
     }
 
-    /// Fills the set in a random order: with all objects, mostly, and some of them more
-    /// than once. Returns how many different ones there are.
-    fn fill(&mut self) -> Result<usize> {
+    /// Picks the members of a set: mostly all objects, in a random order, some more than once.
+    /// Returns the number of different objects, and how many members to push before locking.
+    fn fill(&mut self) -> Result<(usize, usize, KVec<Arc<Object>>)> {
         for last in (1..OBJECTS).rev() {
             let other = self.below(last + 1);
 
@@ -264,38 +262,53 @@ impl<'a> Worker<'a> {
             _ => OBJECTS,
         };
 
-        self.set.clear()?;
+        let mut members = KVec::new();
+
         for index in 0..count {
             let object = &self.shared.objects[self.order[index]];
 
-            self.set.push(object.clone())?;
+            members.push(object.clone(), GFP_KERNEL)?;
             if self.below(8) == 0 {
                 let twice = self.order[self.below(index + 1)];
 
-                self.set.push(self.shared.objects[twice].clone())?;
+                members.push(self.shared.objects[twice].clone(), GFP_KERNEL)?;
             }
         }
-        Ok(count)
+        let known = match self.below(2) {
+            0 => members.len(),
+            _ => self.below(members.len()),
+        };
+        Ok((count, known, members))
     }
 
-    /// Locks a set, and adds a fence to each object in it, which is signalled soon.
+    /// Locks a set, and adds a fence to each object in it, which signals soon.
     fn round(&mut self) -> Result {
         let mut memory = Some(self.context.new_fence_allocation(())?);
-        let count = self.fill()?;
-        let usage = Usage::ALL[self.below(Usage::ALL.len())];
-        let (is_interruptible, waits, naps, adds_to_all, signals_early) = (
+        let (count, known, members) = self.fill()?;
+        let usage = ResvUsage::ALL[self.below(ResvUsage::ALL.len())];
+        let (is_interruptible, waits, naps, signals_early) = (
             self.below(2) == 0,
             self.below(8) == 0,
             self.below(32) == 0,
             self.below(2) == 0,
-            self.below(2) == 0,
         );
+        let mut set = ResvSet::new()?;
+
+        for member in &members[..known] {
+            set.push(member.clone())?;
+        }
 
         if self.below(4) == 0 {
             self.visit_alone()?;
         }
-        let mut locked = if is_interruptible {
-            match self.set.lock_interruptible() {
+        let locked = if is_interruptible || known < members.len() {
+            let locked = set.lock_with(|locking| {
+                members[known..]
+                    .iter()
+                    .try_for_each(|member| locking.push(member.clone()))
+            });
+
+            match locked {
                 Ok(locked) => locked,
                 Err(error) => {
                     ensure!(error == EINTR);
@@ -306,7 +319,7 @@ impl<'a> Worker<'a> {
                 }
             }
         } else {
-            self.set.lock()?
+            set.lock()
         };
         let objects = self.order[..count]
             .iter()
@@ -318,37 +331,36 @@ impl<'a> Worker<'a> {
             object.enter(self.me)?;
         }
         if waits {
-            // What is pending is signalled without a lock.
-            let object = locked.get(0).ok_or(EINVAL)?;
+            // Others signal their fences without a lock.
+            let (_, object) = locked.get(0).ok_or(EINVAL)?;
 
-            ensure!(object.wait_timeout(Usage::Bookkeep, long()).is_ok());
+            ensure!(object.wait_timeout(ResvUsage::Bookkeep, long()).is_ok());
         }
         if naps {
             fsleep(Delta::from_micros(100));
         }
 
-        let mut slots = locked.reserve(1)?;
+        let mut slots = locked.reserve()?;
         let mut job = memory.take().map(|memory| self.context.new_fence(memory));
         let leaf = job.as_ref().ok_or(EINVAL)?.leaf();
-        if adds_to_all {
-            slots.add_to_all(&leaf, usage)?;
-            ensure!(slots.slot(0).is_none());
-        } else {
-            let mut index = 0;
-
-            while let Some(slot) = slots.slot(index) {
-                slot.add(&leaf, usage);
-                index += 1;
-            }
+        let mut handles = members.iter();
+        for (handle, slot) in slots.drain() {
+            ensure!(handles
+                .next()
+                .is_some_and(|member| Arc::ptr_eq(member, handle)));
+            slot.add(&leaf, usage);
         }
-        for index in 0..locked.len() {
-            let member = locked.get(index).ok_or(EINVAL)?;
+        ensure!(handles.next().is_none());
+        for object in objects.clone() {
+            let mut fences = object.resv.fences_unlocked(usage);
+            let mut found = false;
 
-            ensure!(member
-                .fences(usage)
-                .any(|(fence, theirs)| fence.context() == leaf.context()
-                    && fence.seqno() == leaf.seqno()
-                    && theirs == usage));
+            while let Some(fence) = fences.next() {
+                let is_same = fence.context() == leaf.context() && fence.seqno() == leaf.seqno();
+
+                found |= is_same && fences.usage() == usage;
+            }
+            ensure!(found);
         }
         if signals_early {
             finish(&mut job);
@@ -356,7 +368,7 @@ impl<'a> Worker<'a> {
         for object in objects {
             object.leave(self.me)?;
         }
-        drop(locked);
+        drop(slots);
         finish(&mut job);
 
         for index in &self.order[..count] {
@@ -366,8 +378,8 @@ impl<'a> Worker<'a> {
         Ok(())
     }
 
-    /// With nothing else locked, has one object if nobody else does, or looks at it from
-    /// outside.
+    /// Locks one object if it is not locked, and waits for its fences otherwise. Nothing else is
+    /// locked.
     fn visit_alone(&mut self) -> Result {
         let index = self.below(OBJECTS);
         let object = self.shared.objects[index].clone();
@@ -379,13 +391,13 @@ impl<'a> Worker<'a> {
                 let slot = guard.reserve_one()?;
                 let job = self.context.new_fence(memory);
 
-                slot.add(&job.leaf(), Usage::Read);
+                slot.add(&job.leaf(), ResvUsage::Read);
                 job.signal(Ok(()));
                 guard.handle().leave(self.me)?;
                 self.progress.visits[index].add(1, Relaxed);
             }
             Err(object) => {
-                for fence in object.resv.get_fences(Usage::Bookkeep)? {
+                for fence in object.resv.get_fences(ResvUsage::Bookkeep)? {
                     ensure!(fence.wait_timeout(long()).is_ok());
                 }
             }

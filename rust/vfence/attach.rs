@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Fences and other drivers' buffers: attaching a fence, and saying which are
-//! attached.
+//! Attaching a fence to another driver's buffer, and reporting the fences of a buffer.
 //!
-//! Not a timeline's business: any fence will do, and any buffer.
+//! Any fence will do, and any buffer.
 
 use crate::{
     argument::Argument,
@@ -11,21 +10,22 @@ use crate::{
     uapi, //
 };
 use dma_buf::{
+    resv::{
+        HasResv,
+        ResvUsage, //
+    },
     DmaBuf,
-    ResvGuard,
-    ResvLocked,
-    SyncFile,
-    Usage, //
+    SyncFile, //
 };
 use kernel::prelude::*;
 
-/// The usage of this number.
-fn usage(number: u32) -> Result<Usage> {
+/// Returns the usage with this number in the uAPI.
+fn usage(number: u32) -> Result<ResvUsage> {
     match number {
-        uapi::VFENCE_USAGE_KERNEL => Ok(Usage::Kernel),
-        uapi::VFENCE_USAGE_WRITE => Ok(Usage::Write),
-        uapi::VFENCE_USAGE_READ => Ok(Usage::Read),
-        uapi::VFENCE_USAGE_BOOKKEEP => Ok(Usage::Bookkeep),
+        uapi::VFENCE_USAGE_KERNEL => Ok(ResvUsage::Kernel),
+        uapi::VFENCE_USAGE_WRITE => Ok(ResvUsage::Write),
+        uapi::VFENCE_USAGE_READ => Ok(ResvUsage::Read),
+        uapi::VFENCE_USAGE_BOOKKEEP => Ok(ResvUsage::Bookkeep),
         _ => Err(EINVAL),
     }
 }
@@ -39,27 +39,28 @@ pub(crate) fn attach(argument: Argument) -> Result {
         return Err(EINVAL);
     }
     let buffer = DmaBuf::from_fd(args.dmabuf_fd)?;
-    // A reservation object has no containers in it. Flattening one may take a while, so that
-    // comes before the lock.
+    // A container must not be added to a reservation object. Flattening one may take a while, so
+    // it comes before the lock.
     let fence = SyncFile::fence_from_fd(args.fence_fd)?.flatten()?;
     let count = fence.leaf_count();
 
     if count > MAX_LEAVES {
         return Err(E2BIG);
     }
-    let mut resv = ResvGuard::lock_interruptible(buffer)?;
-    let pending = resv
-        .fences(Usage::Bookkeep)
-        .filter(|(fence, _)| !fence.test_signaled_flag())
-        .take(MAX_LEAVES)
-        .count();
+    buffer.resv().with_lock_interruptible(|resv| {
+        let pending = resv
+            .fences(ResvUsage::Bookkeep)
+            .filter(|(fence, _)| !fence.test_signaled_flag())
+            .take(MAX_LEAVES)
+            .count();
 
-    // Adding one fence looks at all that are pending.
-    if pending + count > MAX_LEAVES {
-        return Err(E2BIG);
-    }
-    // All of them, or none.
-    resv.reserve(count)?.add_leaves(&fence, usage)
+        // Adding a fence takes time linear in the number of pending ones.
+        if pending + count > MAX_LEAVES {
+            return Err(E2BIG);
+        }
+        // Adds all leaves, or none.
+        resv.add_leaves(&fence, usage)
+    })?
 }
 
 /// `VFENCE_IOC_RESV`.
@@ -71,18 +72,18 @@ pub(crate) fn resv(argument: Argument) -> Result {
         return Err(EINVAL);
     }
     let buffer = DmaBuf::from_fd(args.dmabuf_fd)?;
-    let resv = ResvGuard::lock_interruptible(buffer)?;
-    let mut counts = [0; Usage::ALL.len()];
-
-    for (fence, usage) in resv.fences(Usage::Bookkeep) {
-        if !fence.is_signaled() {
-            counts[usage as usize] += 1;
+    let mut counts = [0; ResvUsage::ALL.len()];
+    let pending = buffer.resv().with_lock_interruptible(|resv| {
+        for (fence, usage) in resv.fences(ResvUsage::Bookkeep) {
+            if !fence.is_signaled() {
+                counts[usage as usize] += 1;
+            }
         }
-    }
-    let pending = resv.get_fences(usage)?.len() as u32;
+        resv.get_fences(usage)
+    })??;
+    let pending = pending.len() as u32;
 
-    // A page fault may take locks that others hold when they take this one.
-    drop(resv);
+    // Not with the lock held: a page fault may take locks that come before it.
     argument.write(&uapi::vfence_resv {
         pending,
         counts,

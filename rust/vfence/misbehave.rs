@@ -6,8 +6,8 @@
 //! none may do before it completes jobs.
 
 use dma_buf::{
-    Fence,
-    Resv, //
+    resv::Resv,
+    Fence, //
 };
 use kernel::{
     debugfs::{

@@ -11,16 +11,18 @@ use crate::side::{
 };
 use core::hint::black_box;
 use dma_buf::{
+    resv::{
+        HasResv,
+        LockedResv,
+        Resv,
+        ResvGuard,
+        ResvSet,
+        ResvUsage, //
+    },
     DriverFence,
     FenceContext,
-    HasResv,
     Leaf,
-    Resv,
-    ResvGuard,
-    ResvLocked,
-    ResvSet,
     SyncFile,
-    Usage,
     Wait, //
 };
 use kernel::{
@@ -83,7 +85,7 @@ impl State {
         for _ in 0..2 {
             add(&mut guard, &state.leaves)?;
         }
-        if guard.fences(Usage::Read).count() != count as usize {
+        if guard.fences(ResvUsage::Read).count() != count as usize {
             return Err(EINVAL);
         }
         drop(guard);
@@ -102,15 +104,15 @@ impl Drop for State {
 #[inline(never)]
 fn add(guard: &mut ResvGuard<Arc<Buffer>>, leaves: &[ARef<Leaf>]) -> Result {
     for (slot, leaf) in guard.reserve(leaves.len())?.zip(leaves) {
-        slot.add(leaf, Usage::Read);
+        slot.add(leaf, ResvUsage::Read);
     }
     Ok(())
 }
 
 /// As a driver has it whose jobs have one fence.
 #[inline(never)]
-fn add_one(resv: &mut impl ResvLocked, leaf: &Leaf) -> Result {
-    resv.reserve_one()?.add(leaf, Usage::Read);
+fn add_one(resv: &mut LockedResv, leaf: &Leaf) -> Result {
+    resv.reserve_one()?.add(leaf, ResvUsage::Read);
     Ok(())
 }
 
@@ -181,7 +183,7 @@ operation!(Iterate, bench_rust_resv_iterate, |state, n| {
     let mut count = 0;
 
     repeat(n, || {
-        for (fence, _usage) in guard.fences(Usage::Read) {
+        for (fence, _usage) in guard.fences(ResvUsage::Read) {
             count += u32::from(fence.test_signaled_flag());
         }
     });
@@ -193,7 +195,7 @@ operation!(Unlocked, bench_rust_resv_unlocked, |state, n| {
     let mut count = 0;
 
     repeat(n, || {
-        let mut fences = buffer.resv.fences_unlocked(Usage::Read);
+        let mut fences = buffer.resv.fences_unlocked(ResvUsage::Read);
 
         while let Some(fence) = fences.next() {
             count += u32::from(fence.test_signaled_flag());
@@ -207,7 +209,7 @@ operation!(Test, bench_rust_resv_test, |state, n| {
     let mut count = 0;
 
     repeat(n, || {
-        count += u32::from(buffer.resv.test_signaled(Usage::Read))
+        count += u32::from(buffer.resv.test_signaled(ResvUsage::Read))
     });
     black_box(count);
 });
@@ -218,13 +220,13 @@ operation!(WaitZero, bench_rust_resv_wait, |state, n| {
     let mut count = 0;
 
     repeat(n, || {
-        count += u32::from(wait.on_resv(&buffer.resv, Usage::Read).is_ok())
+        count += u32::from(wait.wait_resv(&buffer.resv, ResvUsage::Read).is_ok())
     });
     black_box(count);
 });
 
 /// Buffers that are locked together.
-struct LockAll(ResvSet<Arc<Buffer>>);
+struct LockAll(Option<ResvSet<Arc<Buffer>>>);
 
 impl Operation for LockAll {
     fn prepare(_n: u32, _fences: u32) -> Result<Self> {
@@ -233,12 +235,13 @@ impl Operation for LockAll {
         for _ in 0..SET {
             set.push(Buffer::new()?)?;
         }
-        drop(set.lock()?);
-        Ok(Self(set))
+        Ok(Self(Some(set.lock().unlock())))
     }
 
     fn run(&mut self, n: u32) {
-        repeat(n, || drop(self.0.lock()));
+        repeat(n, || {
+            self.0 = self.0.take().map(|set| set.lock().unlock());
+        });
     }
 }
 

@@ -3,13 +3,14 @@
 //! What may be a container is not added as a leaf.
 
 use dma_buf::{
+    resv::{
+        Resv,
+        ResvGuard,
+        ResvUsage, //
+    },
     Fence,
     Flat,
-    Leaf,
-    Resv,
-    ResvGuard,
-    ResvLocked,
-    Usage, //
+    Leaf, //
 };
 use kernel::{
     prelude::*,
@@ -19,17 +20,15 @@ use kernel::{
 fn case(guard: &mut ResvGuard<Arc<Resv>>, fence: &Fence, flat: &Flat) -> Result {
     let slot = guard.reserve_one()?;
     #[cfg(fault)]
-    slot.add(fence, Usage::Read); //~ E0308 mismatched types
+    slot.add(fence, ResvUsage::Read); //~ E0308 mismatched types
     #[cfg(not(fault))]
     drop(slot);
 
     let slot = guard.reserve_one()?;
     #[cfg(fault)]
-    slot.add(flat, Usage::Read); //~ E0308 mismatched types
+    slot.add(flat, ResvUsage::Read); //~ E0308 mismatched types
     #[cfg(not(fault))]
     drop((slot, fence));
 
-    guard
-        .reserve(flat.leaf_count())?
-        .add_leaves(flat, Usage::Read)
+    guard.add_leaves(flat, ResvUsage::Read)
 }

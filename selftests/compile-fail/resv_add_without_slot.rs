@@ -3,11 +3,12 @@
 //! A fence is not added but to a slot.
 
 use dma_buf::{
-    Leaf,
-    Resv,
-    ResvGuard,
-    ResvLocked,
-    Usage, //
+    resv::{
+        Resv,
+        ResvGuard,
+        ResvUsage, //
+    },
+    Leaf, //
 };
 use kernel::{
     prelude::*,
@@ -17,8 +18,8 @@ use kernel::{
 fn case(resv: Arc<Resv>, fence: &Leaf) -> Result {
     let mut guard = ResvGuard::lock(resv);
     #[cfg(fault)]
-    guard.add(fence, Usage::Read); //~ E0599 no method named `add` found
+    guard.add(fence, ResvUsage::Read); //~ E0599 no method named `add` found
 
-    guard.reserve_one()?.add(fence, Usage::Read);
+    guard.reserve_one()?.add(fence, ResvUsage::Read);
     Ok(())
 }

@@ -3,11 +3,12 @@
 //! While there are slots, no fences are copied to where they are.
 
 use dma_buf::{
-    Leaf,
-    Resv,
-    ResvGuard,
-    ResvLocked,
-    Usage, //
+    resv::{
+        Resv,
+        ResvGuard,
+        ResvUsage, //
+    },
+    Leaf, //
 };
 use kernel::{
     prelude::*,
@@ -20,11 +21,11 @@ fn case(resv: Arc<Resv>, from: &Resv, fence: &Leaf) -> Result {
     let slot = slots.next();
     drop(slots);
     #[cfg(fault)]
-    guard.copy_fences(from)?; //~ E0499 cannot borrow `guard` as mutable more than once
+    guard.add_fences_from(from)?; //~ E0499 cannot borrow `guard` as mutable more than once
 
     if let Some(slot) = slot {
-        slot.add(fence, Usage::Read);
+        slot.add(fence, ResvUsage::Read);
     }
-    guard.copy_fences(from)?;
+    guard.add_fences_from(from)?;
     Ok(())
 }

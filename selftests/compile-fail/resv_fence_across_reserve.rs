@@ -2,11 +2,10 @@
 
 //! A fence of the list is not used once the list may have changed.
 
-use dma_buf::{
+use dma_buf::resv::{
     Resv,
     ResvGuard,
-    ResvLocked,
-    Usage, //
+    ResvUsage, //
 };
 use kernel::{
     prelude::*,
@@ -14,7 +13,7 @@ use kernel::{
 };
 
 fn case(guard: &mut ResvGuard<Arc<Resv>>) -> Result<u64> {
-    let first = guard.fences(Usage::Read).next();
+    let first = guard.fences(ResvUsage::Read).next();
     #[cfg(fault)]
     let _ = guard.reserve_one()?; //~ E0502 cannot borrow `*guard` as mutable
 

@@ -3,11 +3,12 @@
 //! A fence of the list does not outlive the lock, but a reference to it does.
 
 use dma_buf::{
-    Fence,
-    Resv,
-    ResvGuard,
-    ResvLocked,
-    Usage, //
+    resv::{
+        Resv,
+        ResvGuard,
+        ResvUsage, //
+    },
+    Fence, //
 };
 use kernel::sync::{
     aref::ARef,
@@ -16,7 +17,7 @@ use kernel::sync::{
 
 fn case(resv: Arc<Resv>) -> Option<ARef<Fence>> {
     let guard = ResvGuard::lock(resv);
-    let (fence, _) = guard.fences(Usage::Read).next()?;
+    let (fence, _) = guard.fences(ResvUsage::Read).next()?;
     let kept = ARef::from(fence);
     #[cfg(fault)]
     drop(guard); //~ E0505 cannot move out of `guard` because it is borrowed

@@ -4,19 +4,19 @@
 
 mod fixture;
 
-use dma_buf::{
+use dma_buf::resv::{
     Resv,
     ResvGuard,
-    ResvLocked,
-    Usage, //
+    ResvUsage, //
 };
 use fixture::*;
 use kernel::sync::Arc;
 
 fn case(guard: &ResvGuard<Arc<Resv>>) {
-    let mut fences = guard.fences(Usage::Read);
+    let mut fences = guard.fences(ResvUsage::Read);
 
     require_send(fences.next());
     #[cfg(fault)]
     require_send(fences); //~ E0277 cannot be sent between threads safely
+    //~| E0277 cannot be shared between threads safely
 }

@@ -4,7 +4,7 @@
 
 mod fixture;
 
-use dma_buf::{
+use dma_buf::resv::{
     Resv,
     ResvGuard, //
 };

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Whoever shares a guard would take the lock for held by himself.
+//! A guard is not shared with a task that does not hold the lock.
 
 mod fixture;
 
-use dma_buf::{
+use dma_buf::resv::{
     Resv,
     ResvGuard, //
 };

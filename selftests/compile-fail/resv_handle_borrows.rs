@@ -2,7 +2,7 @@
 
 //! What a guard keeps does not borrow, as a forgotten one keeps it for ever.
 
-use dma_buf::{
+use dma_buf::resv::{
     HasResv,
     Resv,
     ResvGuard, //

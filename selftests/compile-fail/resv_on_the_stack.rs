@@ -2,7 +2,7 @@
 
 //! An object is locked by what keeps it, not by a borrow.
 
-use dma_buf::{
+use dma_buf::resv::{
     Resv,
     ResvGuard, //
 };

@@ -3,11 +3,12 @@
 //! What may be a container does not take the place of leaves.
 
 use dma_buf::{
-    Fence,
-    Resv,
-    ResvGuard,
-    ResvLocked,
-    Usage, //
+    resv::{
+        Resv,
+        ResvGuard,
+        ResvUsage, //
+    },
+    Fence, //
 };
 use kernel::{
     prelude::*,
@@ -16,9 +17,9 @@ use kernel::{
 
 fn case(guard: &mut ResvGuard<Arc<Resv>>, fence: &Fence) -> Result {
     #[cfg(fault)]
-    guard.replace_fences(1, fence, Usage::Read)?; //~ E0308 mismatched types
+    guard.replace_fences(1, fence, ResvUsage::Read)?; //~ E0308 mismatched types
     if let Some(leaf) = fence.as_leaf() {
-        guard.replace_fences(1, leaf, Usage::Read)?;
+        guard.replace_fences(1, leaf, ResvUsage::Read)?;
     }
     Ok(())
 }

@@ -3,11 +3,12 @@
 //! While there are slots, no fences are replaced beside them.
 
 use dma_buf::{
-    Leaf,
-    Resv,
-    ResvGuard,
-    ResvLocked,
-    Usage, //
+    resv::{
+        Resv,
+        ResvGuard,
+        ResvUsage, //
+    },
+    Leaf, //
 };
 use kernel::{
     prelude::*,
@@ -20,11 +21,11 @@ fn case(resv: Arc<Resv>, fence: &Leaf) -> Result {
     let slot = slots.next();
     drop(slots);
     #[cfg(fault)]
-    guard.replace_fences(1, fence, Usage::Read)?; //~ E0499 cannot borrow `guard` as mutable
+    guard.replace_fences(1, fence, ResvUsage::Read)?; //~ E0499 cannot borrow `guard` as mutable
 
     if let Some(slot) = slot {
-        slot.add(fence, Usage::Read);
+        slot.add(fence, ResvUsage::Read);
     }
-    guard.replace_fences(1, fence, Usage::Read)?;
+    guard.replace_fences(1, fence, ResvUsage::Read)?;
     Ok(())
 }

@@ -3,11 +3,12 @@
 //! While there are slots, no others are reserved.
 
 use dma_buf::{
-    Leaf,
-    Resv,
-    ResvGuard,
-    ResvLocked,
-    Usage, //
+    resv::{
+        Resv,
+        ResvGuard,
+        ResvUsage, //
+    },
+    Leaf, //
 };
 use kernel::{
     prelude::*,
@@ -23,7 +24,7 @@ fn case(resv: Arc<Resv>, fence: &Leaf) -> Result {
     let _ = guard.reserve(1)?; //~ E0499 cannot borrow `guard` as mutable more than once
 
     if let Some(slot) = slot {
-        slot.add(fence, Usage::Read);
+        slot.add(fence, ResvUsage::Read);
     }
     let _ = guard.reserve(1)?;
     Ok(())

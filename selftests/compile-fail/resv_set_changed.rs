@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A set that is locked does not change.
+//! A set does not change while it is locked.
 
-use dma_buf::{
+use dma_buf::resv::{
     Resv,
     ResvSet, //
 };
@@ -11,13 +11,11 @@ use kernel::{
     sync::Arc, //
 };
 
-fn case(set: &mut ResvSet<Arc<Resv>>, resv: Arc<Resv>) -> Result {
-    let locked = set.lock()?;
+fn case(mut set: ResvSet<Arc<Resv>>, resv: Arc<Resv>) -> Result {
+    let locked = set.lock();
     #[cfg(fault)]
-    set.push(resv.clone())?; //~ E0499 cannot borrow `*set` as mutable more than once
-    #[cfg(fault)]
-    set.clear()?; //~ E0499 cannot borrow `*set` as mutable more than once
+    set.push(resv.clone())?; //~ E0382 borrow of moved value: `set`
 
-    drop(locked);
+    set = locked.unlock();
     set.push(resv)
 }

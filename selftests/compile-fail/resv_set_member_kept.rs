@@ -2,22 +2,21 @@
 
 //! A member of a set is not locked for longer than the set.
 
-use dma_buf::{
+use dma_buf::resv::{
     Resv,
-    ResvLocked,
     ResvSet,
-    Usage, //
+    ResvUsage, //
 };
 use kernel::{
     prelude::*,
     sync::Arc, //
 };
 
-fn case(set: &mut ResvSet<Arc<Resv>>) -> Result<usize> {
-    let mut locked = set.lock()?;
-    let member = locked.get(0).ok_or(ENOENT)?;
+fn case(set: ResvSet<Arc<Resv>>) -> Result<usize> {
+    let locked = set.lock();
+    let (_, member) = locked.get(0).ok_or(ENOENT)?;
     #[cfg(fault)]
     drop(locked); //~ E0505 cannot move out of `locked` because it is borrowed
 
-    Ok(member.fences(Usage::Read).count())
+    Ok(member.fences(ResvUsage::Read).count())
 }

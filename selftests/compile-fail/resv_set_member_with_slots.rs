@@ -1,23 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! While there are slots in a set, nothing else is done to its members.
+//! Once slots in a set are reserved, its members can be used for nothing else.
 
 use dma_buf::{
-    Leaf,
-    Resv,
-    ResvSet,
-    Usage, //
+    resv::{
+        Resv,
+        ResvSet,
+        ResvUsage, //
+    },
+    Leaf, //
 };
 use kernel::{
     prelude::*,
     sync::Arc, //
 };
 
-fn case(set: &mut ResvSet<Arc<Resv>>, fence: &Leaf) -> Result {
-    let mut locked = set.lock()?;
-    let mut slots = locked.reserve(1)?;
+fn case(set: ResvSet<Arc<Resv>>, fence: &Leaf) -> Result {
+    let mut locked = set.lock();
+    let _ = locked.get_mut(0);
+    let mut slots = locked.reserve()?;
     #[cfg(fault)]
-    let _member = locked.get(0); //~ E0499 cannot borrow `locked` as mutable more than once
+    let _ = locked.get_mut(0); //~ E0382 borrow of moved value: `locked`
 
-    slots.add_to_all(fence, Usage::Read)
+    for (_, slot) in slots.drain() {
+        slot.add(fence, ResvUsage::Read);
+    }
+    Ok(())
 }

@@ -3,22 +3,26 @@
 //! A slot in a set does not outlive its locks.
 
 use dma_buf::{
-    Leaf,
-    Resv,
-    ResvSet,
-    Usage, //
+    resv::{
+        Resv,
+        ResvSet,
+        ResvUsage, //
+    },
+    Leaf, //
 };
 use kernel::{
     prelude::*,
     sync::Arc, //
 };
 
-fn case(set: &mut ResvSet<Arc<Resv>>, fence: &Leaf) -> Result {
-    let mut locked = set.lock()?;
-    let slot = locked.reserve(1)?.slot(0).ok_or(ENOSPC)?;
+fn case(set: ResvSet<Arc<Resv>>, fence: &Leaf) -> Result {
+    let mut slots = set.lock().reserve()?;
+    let first = slots.drain().next();
     #[cfg(fault)]
-    drop(locked); //~ E0505 cannot move out of `locked` because it is borrowed
+    drop(slots); //~ E0505 cannot move out of `slots` because it is borrowed
 
-    slot.add(fence, Usage::Read);
+    if let Some((_, slot)) = first {
+        slot.add(fence, ResvUsage::Read);
+    }
     Ok(())
 }

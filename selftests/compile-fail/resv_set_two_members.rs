@@ -1,23 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Two members of a set are not lent at a time, as they may be the same object.
+//! Two members of a set cannot be changed at a time, as they may be the same object.
 
-use dma_buf::{
+use dma_buf::resv::{
     Resv,
-    ResvLocked,
     ResvSet,
-    Usage, //
+    ResvUsage, //
 };
 use kernel::{
     prelude::*,
     sync::Arc, //
 };
 
-fn case(set: &mut ResvSet<Arc<Resv>>) -> Result<usize> {
-    let mut locked = set.lock()?;
-    let one = locked.get(0).ok_or(ENOENT)?;
+fn case(set: ResvSet<Arc<Resv>>) -> Result<usize> {
+    let mut locked = set.lock();
+    let one = locked.get_mut(0).ok_or(ENOENT)?;
     #[cfg(fault)]
-    let _two = locked.get(1); //~ E0499 cannot borrow `locked` as mutable more than once
+    let _two = locked.get_mut(1); //~ E0499 cannot borrow `locked` as mutable more than once
 
-    Ok(one.fences(Usage::Read).count())
+    Ok(one.fences(ResvUsage::Read).count())
 }

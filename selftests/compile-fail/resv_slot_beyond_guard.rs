@@ -3,11 +3,12 @@
 //! A slot does not outlive the lock.
 
 use dma_buf::{
-    Leaf,
-    Resv,
-    ResvGuard,
-    ResvLocked,
-    Usage, //
+    resv::{
+        Resv,
+        ResvGuard,
+        ResvUsage, //
+    },
+    Leaf, //
 };
 use kernel::{
     prelude::*,
@@ -21,7 +22,7 @@ fn case(resv: Arc<Resv>, fence: &Leaf) -> Result {
     drop(guard); //~ E0505 cannot move out of `guard` because it is borrowed
 
     if let Some(slot) = slot {
-        slot.add(fence, Usage::Read);
+        slot.add(fence, ResvUsage::Read);
     }
     Ok(())
 }

@@ -3,26 +3,27 @@
 //! A slot comes from a reservation, and from nothing else.
 
 use dma_buf::{
-    Leaf,
-    Resv,
-    ResvGuard,
-    ResvLocked,
-    Slot,
-    Usage, //
+    resv::{
+        Resv,
+        ResvGuard,
+        ResvSlot,
+        ResvUsage, //
+    },
+    Leaf, //
 };
 use kernel::{
     prelude::*,
     sync::Arc, //
 };
 
-fn case<'a>(guard: &'a mut ResvGuard<Arc<Resv>>, fence: &Leaf, slot: Slot<'a>) -> Result {
+fn case<'a>(guard: &'a mut ResvGuard<Arc<Resv>>, fence: &Leaf, slot: ResvSlot<'a>) -> Result {
     #[cfg(fault)]
     {
-        let slot = Slot { ..slot }; //~ E0451 field
-        slot.add(fence, Usage::Read);
+        let slot = ResvSlot { ..slot }; //~ E0451 field
+        slot.add(fence, ResvUsage::Read);
     }
     #[cfg(not(fault))]
-    slot.add(fence, Usage::Read);
+    slot.add(fence, ResvUsage::Read);
     let _ = guard.reserve_one()?;
     Ok(())
 }

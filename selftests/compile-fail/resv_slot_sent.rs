@@ -5,11 +5,12 @@
 mod fixture;
 
 use dma_buf::{
-    Leaf,
-    Resv,
-    ResvGuard,
-    ResvLocked,
-    Usage, //
+    resv::{
+        Resv,
+        ResvGuard,
+        ResvUsage, //
+    },
+    Leaf, //
 };
 use fixture::*;
 use kernel::{
@@ -22,7 +23,7 @@ fn case(guard: &mut ResvGuard<Arc<Resv>>, fence: &Leaf) -> Result {
     #[cfg(fault)]
     require_send(slot); //~ E0277 cannot be sent between threads safely
     #[cfg(not(fault))]
-    slot.add(fence, Usage::Read);
+    slot.add(fence, ResvUsage::Read);
     require_send(fence);
     Ok(())
 }

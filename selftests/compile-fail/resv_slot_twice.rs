@@ -3,11 +3,12 @@
 //! A slot is used once.
 
 use dma_buf::{
-    Leaf,
-    Resv,
-    ResvGuard,
-    ResvLocked,
-    Usage, //
+    resv::{
+        Resv,
+        ResvGuard,
+        ResvUsage, //
+    },
+    Leaf, //
 };
 use kernel::{
     prelude::*,
@@ -18,9 +19,9 @@ fn case(resv: Arc<Resv>, one: &Leaf, other: &Leaf) -> Result {
     let mut guard = ResvGuard::lock(resv);
     let slot = guard.reserve_one()?;
 
-    slot.add(one, Usage::Read);
+    slot.add(one, ResvUsage::Read);
     #[cfg(fault)]
-    slot.add(other, Usage::Read); //~ E0382 use of moved value: `slot`
+    slot.add(other, ResvUsage::Read); //~ E0382 use of moved value: `slot`
     let _ = other;
     Ok(())
 }

@@ -4,10 +4,9 @@
 
 mod fixture;
 
-use dma_buf::{
+use dma_buf::resv::{
     Resv,
-    ResvGuard,
-    ResvLocked, //
+    ResvGuard, //
 };
 use fixture::*;
 use kernel::{

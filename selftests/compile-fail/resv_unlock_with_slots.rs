@@ -3,11 +3,12 @@
 //! An object is not unlocked while there are slots in it.
 
 use dma_buf::{
-    Leaf,
-    Resv,
-    ResvGuard,
-    ResvLocked,
-    Usage, //
+    resv::{
+        Resv,
+        ResvGuard,
+        ResvUsage, //
+    },
+    Leaf, //
 };
 use kernel::{
     prelude::*,
@@ -21,7 +22,7 @@ fn case(resv: Arc<Resv>, fence: &Leaf) -> Result {
     guard.unlock(); //~ E0505 cannot move out of `guard` because it is borrowed
 
     for slot in slots {
-        slot.add(fence, Usage::Read);
+        slot.add(fence, ResvUsage::Read);
     }
     Ok(())
 }

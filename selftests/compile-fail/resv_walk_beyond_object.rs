@@ -2,14 +2,14 @@
 
 //! A walk does not outlive the object.
 
-use dma_buf::{
+use dma_buf::resv::{
     Resv,
-    Usage, //
+    ResvUsage, //
 };
 use kernel::sync::Arc;
 
 fn case(resv: Arc<Resv>) -> bool {
-    let mut walk = resv.fences_unlocked(Usage::Read);
+    let mut walk = resv.fences_unlocked(ResvUsage::Read);
     #[cfg(fault)]
     drop(resv); //~ E0505 cannot move out of `resv` because it is borrowed
 

@@ -4,25 +4,12 @@
 
 #include "helpers.h"
 
-int dma_buf_rs_dma_resv_lock(struct dma_resv *obj, struct ww_acquire_ctx *ctx)
-{
-	return dma_resv_lock(obj, ctx);
-}
-EXPORT_SYMBOL_GPL(dma_buf_rs_dma_resv_lock);
-
 int dma_buf_rs_dma_resv_lock_interruptible(struct dma_resv *obj,
 					   struct ww_acquire_ctx *ctx)
 {
 	return dma_resv_lock_interruptible(obj, ctx);
 }
 EXPORT_SYMBOL_GPL(dma_buf_rs_dma_resv_lock_interruptible);
-
-int dma_buf_rs_dma_resv_lock_slow_interruptible(struct dma_resv *obj,
-						struct ww_acquire_ctx *ctx)
-{
-	return dma_resv_lock_slow_interruptible(obj, ctx);
-}
-EXPORT_SYMBOL_GPL(dma_buf_rs_dma_resv_lock_slow_interruptible);
 
 bool dma_buf_rs_dma_resv_trylock(struct dma_resv *obj)
 {
@@ -35,9 +22,3 @@ bool dma_buf_rs_dma_resv_is_locked(struct dma_resv *obj)
 	return dma_resv_is_locked(obj);
 }
 EXPORT_SYMBOL_GPL(dma_buf_rs_dma_resv_is_locked);
-
-void dma_buf_rs_dma_resv_unlock(struct dma_resv *obj)
-{
-	dma_resv_unlock(obj);
-}
-EXPORT_SYMBOL_GPL(dma_buf_rs_dma_resv_unlock);

@@ -33,14 +33,10 @@ struct dma_fence *dma_buf_rs_dma_fence_get_rcu_safe(struct dma_fence **fencep);
 void dma_buf_rs_dma_fence_put_many(struct dma_fence *fence, int count);
 
 /* dma-resv.c */
-int dma_buf_rs_dma_resv_lock(struct dma_resv *obj, struct ww_acquire_ctx *ctx);
 int dma_buf_rs_dma_resv_lock_interruptible(struct dma_resv *obj,
 					   struct ww_acquire_ctx *ctx);
-int dma_buf_rs_dma_resv_lock_slow_interruptible(struct dma_resv *obj,
-						struct ww_acquire_ctx *ctx);
 bool dma_buf_rs_dma_resv_trylock(struct dma_resv *obj);
 bool dma_buf_rs_dma_resv_is_locked(struct dma_resv *obj);
-void dma_buf_rs_dma_resv_unlock(struct dma_resv *obj);
 
 /* irq_work.c */
 void dma_buf_rs_init_irq_work(struct irq_work *work,

@@ -1,76 +1,79 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Walking over the fences of a reservation object.
+//! The fences of a reservation object: iterating over them, asking and waiting for them.
 
 use super::{
+    LockedResv,
     Resv,
-    Usage, //
+    ResvUsage, //
 };
 use crate::{
     bindings,
     fence::{
         put,
-        Fence, //
-    }, //
+        Fence,
+        Wait,
+        WaitError, //
+    },
+    flat::Flat,
+    merge::merge, //
 };
 use core::{
     marker::PhantomData,
     mem::replace,
-    ptr::null_mut, //
+    ptr::{
+        null_mut,
+        without_provenance_mut, //
+    }, //
 };
 use kernel::{
-    sync::rcu,
-    types::NotThreadSafe, //
+    alloc::flags::__GFP_NOWARN,
+    prelude::*,
+    sync::{
+        aref::ARef,
+        rcu, //
+    },
+    time::{
+        Instant,
+        Jiffies,
+        Monotonic, //
+    }, //
 };
 
-/// A cursor at the beginning of a list.
-#[inline]
-fn begin(resv: &Resv, usage: Usage, list: *mut bindings::dma_resv_list) -> bindings::dma_resv_iter {
-    bindings::dma_resv_iter {
-        obj: resv.as_raw(),
-        usage: usage.as_raw(),
-        fences: list,
-        ..Default::default()
-    }
-}
-
-/// The fences of a locked object, and their usages.
+/// An iterator over the fences of a locked object, and their usages.
 ///
-/// From [`ResvLocked::fences`](super::ResvLocked::fences). Signalled ones may be among
-/// them, and containers that a foreign driver has put there, though none should.
+/// From [`LockedResv::fences`]. A foreign driver may have added containers, though none should.
 ///
 /// C functions: `dma_resv_iter_first()`, `dma_resv_iter_next()`
 ///
 /// # Invariants
 ///
-/// The cursor is for an object that is locked by the current task for `'a`, and whose
-/// list does not change for as long.
-pub struct Fences<'a> {
+/// For `'a`, the current task holds the lock of the cursor's object, and its list does not change.
+pub struct ResvIter<'a> {
     cursor: bindings::dma_resv_iter,
-    _lock: PhantomData<&'a Resv>,
-    _not_send: NotThreadSafe,
+    _lock: PhantomData<&'a LockedResv>,
 }
 
-impl<'a> Fences<'a> {
-    /// # Safety
-    ///
-    /// The type's invariants hold.
+impl<'a> ResvIter<'a> {
     #[inline]
-    pub(super) unsafe fn new(resv: &'a Resv, usage: Usage) -> Self {
-        // SAFETY: The lock is held, so nobody changes the pointer.
-        let list = unsafe { (*resv.as_raw()).fences };
-
-        // INVARIANT: By the function's contract.
+    pub(super) fn new(resv: &'a LockedResv, usage: ResvUsage) -> Self {
+        // INVARIANT: The object is locked as long as it is borrowed, and as it is not borrowed
+        // mutably, its list does not change.
         Self {
-            cursor: begin(resv, usage, list),
+            cursor: bindings::dma_resv_iter {
+                obj: resv.as_raw(),
+                usage: usage.as_raw(),
+                // SAFETY: The lock is held, so the pointer does not change.
+                fences: unsafe { (*resv.as_raw()).fences },
+                ..Default::default()
+            },
             _lock: PhantomData,
-            _not_send: NotThreadSafe,
         }
     }
 }
 
-impl<'a> Iterator for Fences<'a> {
-    type Item = (&'a Fence, Usage);
+impl<'a> Iterator for ResvIter<'a> {
+    type Item = (&'a Fence, ResvUsage);
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
@@ -80,190 +83,284 @@ impl<'a> Iterator for Fences<'a> {
         if fence.is_null() {
             return None;
         }
-        // SAFETY: The list has a reference to it, and does not change for `'a`.
+        // SAFETY: The list owns a reference to the fence, and does not change for `'a`.
         let fence = unsafe { Fence::from_raw(fence) };
-        Some((fence, Usage::from_raw(self.cursor.fence_usage)))
+        Some((fence, ResvUsage::from_raw(self.cursor.fence_usage)))
     }
 }
 
-/// A list that no object has, so that a walk starts with the one that it has. As it is
-/// only compared with that, the walk need not be told whether it has begun.
-const NO_LIST: *mut bindings::dma_resv_list = core::ptr::without_provenance_mut(usize::MAX);
-
-/// A walk over the fences of an object that are pending, without its lock.
+/// A walk over the pending fences of an object, without its lock.
 ///
-/// The kernel knows by the list's address whether the list is another one than before.
-/// That is only true while the old one's memory cannot be used for a new one, so for an
-/// RCU read-side section.
+/// From [`Resv::fences_unlocked`]. The walk holds the RCU read lock, so nothing may sleep until it
+/// is dropped. Code that has to sleep takes references first, by [`Resv::get_fences`].
+///
+/// The walk restarts when the list changes, and may then return fences that it has returned before:
+/// see [`Self::is_restarted`].
 ///
 /// # Invariants
 ///
-/// The cursor is for an object that is valid for `'a`; it has no fence, or a reference
-/// to its fence.
-pub(super) struct Walk<'a> {
+/// The cursor's object is valid for `'a`. The cursor owns a reference to its fence, if it has one.
+pub struct ResvIterUnlocked<'a> {
     cursor: bindings::dma_resv_iter,
     _resv: PhantomData<&'a Resv>,
+    /// The kernel recognises another list by its address. That is right only while the memory of
+    /// the old one cannot be reused.
+    _rcu: rcu::Guard,
 }
 
-impl<'a> Walk<'a> {
-    #[inline]
-    pub(super) fn new(resv: &'a Resv, usage: Usage) -> Self {
-        // INVARIANT: The object is borrowed, and there is no fence yet.
-        Self {
-            cursor: begin(resv, usage, NO_LIST),
-            _resv: PhantomData,
-        }
-    }
-
-    /// The next fence, which is kept until the following call.
+impl ResvIterUnlocked<'_> {
+    /// Returns the next fence. The walk keeps it until the next call.
     ///
-    /// # Safety
+    /// Context: any; no fence lock held.
     ///
-    /// Since the last call, if there was one after [`Self::restart`], the current task
-    /// has been in the same RCU read-side section.
+    /// C functions: `dma_resv_iter_first_unlocked()`, `dma_resv_iter_next_unlocked()`
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "an iterator's items do not borrow from it"
+    )]
     #[inline]
-    pub(super) unsafe fn next(&mut self) -> Option<&Fence> {
-        // SAFETY: By the type invariant and the function's contract.
+    pub fn next(&mut self) -> Option<&Fence> {
+        // SAFETY: By the type invariant. RCU has been locked since before the first call.
         let fence = unsafe { bindings::dma_resv_iter_next_unlocked(&mut self.cursor) };
 
-        // When the list has gone, as it does if a foreign driver copies fences of an object
-        // without any, the core gives the fence before once more, over and over.
+        // dma_resv_copy_fences() of an object without fences takes the list away. From then on the
+        // kernel returns the last fence again and again.
         if self.cursor.fences.is_null() {
-            self.release();
+            self.put();
             return None;
         }
         if fence.is_null() {
             return None;
         }
-        // SAFETY: By the type invariant there is a reference to it.
+        // SAFETY: By the type invariant the cursor owns a reference to it.
         Some(unsafe { Fence::from_raw(fence) })
     }
 
-    /// Has the walk start again.
+    /// Returns the usage of the fence that [`Self::next`] has returned last.
+    ///
+    /// C function: `dma_resv_iter_usage()`
     #[inline]
-    pub(super) fn restart(&mut self) {
-        self.cursor.fences = NO_LIST;
+    pub fn usage(&self) -> ResvUsage {
+        ResvUsage::from_raw(self.cursor.fence_usage)
     }
 
-    /// Drops the fence that the cursor has.
+    /// Returns `true` if the last call of [`Self::next`] has started the walk, or restarted it.
+    ///
+    /// Anything counted or collected up to then is void, also if that call has returned `None`.
+    ///
+    /// C function: `dma_resv_iter_is_restarted()`
     #[inline]
-    fn release(&mut self) {
+    pub fn is_restarted(&self) -> bool {
+        self.cursor.is_restarted
+    }
+
+    /// Drops the cursor's reference.
+    #[inline]
+    fn put(&mut self) {
         let fence = replace(&mut self.cursor.fence, null_mut());
 
         if !fence.is_null() {
-            // SAFETY: By the type invariant the reference is ours.
+            // SAFETY: By the type invariant the cursor owns the reference.
             unsafe { put(fence) };
         }
     }
 }
 
-impl Drop for Walk<'_> {
+impl Drop for ResvIterUnlocked<'_> {
     /// C function: `dma_resv_iter_end()`
     #[inline]
     fn drop(&mut self) {
-        self.release();
+        self.put();
     }
 }
 
-/// A walk over the fences of an object that are pending, without its lock.
+/// Everything that needs no lock.
 ///
-/// When the list changes meanwhile, the walk starts again, and may give fences that it
-/// has given before: see [`Self::is_restarted`]. [`Resv::get_fences`] takes care of that.
-///
-/// RCU is read-locked as long as there is the walk: nothing may sleep meanwhile. Whoever
-/// has to takes references, by [`Resv::get_fences`].
-///
-/// # Examples
-///
-/// ```
-/// use dma_buf::{Resv, Usage};
-///
-/// fn pending(resv: &Resv) -> usize {
-///     let mut fences = resv.fences_unlocked(Usage::Bookkeep);
-///     let mut pending = 0;
-///
-///     loop {
-///         let is_there = fences.next().is_some();
-///
-///         if fences.is_restarted() {
-///             pending = 0;
-///         }
-///         if !is_there {
-///             return pending;
-///         }
-///         pending += 1;
-///     }
-/// }
-/// # use kernel::{prelude::*, sync::Arc};
-/// # assert_eq!(pending(&*Arc::pin_init(Resv::new(), GFP_KERNEL)?), 0);
-/// # Ok::<(), Error>(())
-/// ```
-pub struct FencesUnlocked<'a> {
-    walk: Walk<'a>,
-    _rcu: rcu::Guard,
-}
-
+/// In 7.3, `dma_resv_get_fences()`, `_get_singleton()`, `_wait_timeout()` and `_set_deadline()` loop
+/// for ever or write beyond their array if the list is taken away meanwhile, and read a freed list
+/// if its memory is reused. So these are written with [`ResvIterUnlocked`] here.
 impl Resv {
-    /// Walks over those fences of this usage, or one before it, that are pending.
+    /// Returns `true` if all fences of `usage` and stronger usages have signalled.
+    ///
+    /// Context: any; no fence lock held.
+    ///
+    /// C function: `dma_resv_test_signaled()`
+    #[inline]
+    pub fn test_signaled(&self, usage: ResvUsage) -> bool {
+        // SAFETY: By the type invariant.
+        unsafe { bindings::dma_resv_test_signaled(self.as_raw(), usage.as_raw()) }
+    }
+
+    /// Walks over the pending fences of `usage` and stronger usages.
     ///
     /// Context: any.
     ///
-    /// C function: `dma_resv_iter_begin()`
+    /// C functions: `dma_resv_iter_begin()`, `dma_resv_for_each_fence_unlocked()`
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use dma_buf::resv::{Resv, ResvUsage};
+    ///
+    /// fn newest(resv: &Resv, context: u64) -> u64 {
+    ///     let mut fences = resv.fences_unlocked(ResvUsage::Bookkeep);
+    ///     let mut newest = 0;
+    ///
+    ///     // If the walk restarts, it returns the same fences again, or later ones.
+    ///     while let Some(fence) = fences.next() {
+    ///         if fence.context() == context {
+    ///             newest = newest.max(fence.seqno());
+    ///         }
+    ///     }
+    ///     newest
+    /// }
+    /// # use kernel::{prelude::*, sync::Arc};
+    /// # assert_eq!(newest(&*Arc::pin_init(Resv::new(), GFP_KERNEL)?, 1), 0);
+    /// # Ok::<(), Error>(())
+    /// ```
     #[inline]
-    pub fn fences_unlocked(&self, usage: Usage) -> FencesUnlocked<'_> {
-        FencesUnlocked {
-            walk: Walk::new(self, usage),
+    pub fn fences_unlocked(&self, usage: ResvUsage) -> ResvIterUnlocked<'_> {
+        // INVARIANT: The object is borrowed, and the cursor has no fence.
+        ResvIterUnlocked {
+            cursor: bindings::dma_resv_iter {
+                obj: self.as_raw(),
+                usage: usage.as_raw(),
+                // The list of no object. So the first call starts with the object's own.
+                fences: without_provenance_mut(usize::MAX),
+                ..Default::default()
+            },
+            _resv: PhantomData,
             _rcu: rcu::read_lock(),
+        }
+    }
+
+    /// Returns references to the pending fences of `usage` and stronger usages, each once.
+    ///
+    /// Context: process; may sleep. No fence lock held.
+    ///
+    /// Fails with `ENOMEM`.
+    ///
+    /// C function: `dma_resv_get_fences()`
+    pub fn get_fences(&self, usage: ResvUsage) -> Result<KVec<ARef<Fence>>> {
+        self.snapshot(usage, |fence, _| fence)
+    }
+
+    /// Collects what `f` makes of the pending fences of `usage` and stronger usages.
+    pub(super) fn snapshot<T>(
+        &self,
+        usage: ResvUsage,
+        f: impl Fn(ARef<Fence>, ResvUsage) -> T,
+    ) -> Result<KVec<T>> {
+        let mut found = KVec::new();
+
+        loop {
+            let mut walk = self.fences_unlocked(usage);
+
+            loop {
+                let fence = walk.next().map(ARef::from);
+
+                if walk.is_restarted() {
+                    found.clear();
+                }
+                let Some(fence) = fence else {
+                    return Ok(found);
+                };
+                if found.push_within_capacity(f(fence, walk.usage())).is_err() {
+                    break;
+                }
+            }
+            // Signalled fences, and those of other usages, are counted as well.
+            let count = walk.cursor.num_fences as usize;
+            // Allocating may sleep.
+            drop(walk);
+            found.clear();
+            found.reserve(count, GFP_KERNEL | __GFP_NOWARN)?;
+        }
+    }
+
+    /// Merges the pending fences of `usage` and stronger usages into one. Returns `None` if no
+    /// fence is pending.
+    ///
+    /// Context: process; may sleep. No fence lock held.
+    ///
+    /// Fails as [`merge`] does.
+    ///
+    /// C function: `dma_resv_get_singleton()`
+    pub fn get_singleton(&self, usage: ResvUsage) -> Result<Option<Flat>> {
+        let fences = self.get_fences(usage)?;
+
+        if fences.is_empty() {
+            return Ok(None);
+        }
+        merge(&fences).map(Some)
+    }
+
+    /// Waits until all fences of `usage` and stronger usages have signalled. Not interruptible.
+    ///
+    /// [`Wait::wait_resv`] has more options.
+    ///
+    /// Context: process; may sleep.
+    ///
+    /// C function: `dma_resv_wait_timeout()`
+    pub fn wait(&self, usage: ResvUsage) -> Result<(), WaitError> {
+        Wait::new().wait_resv(self, usage).map(|_| ())
+    }
+
+    /// Like [`Self::wait`], but for at most `timeout` jiffies. Returns how many were left.
+    ///
+    /// Context: process; may sleep.
+    ///
+    /// C function: `dma_resv_wait_timeout()`
+    pub fn wait_timeout(&self, usage: ResvUsage, timeout: Jiffies) -> Result<Jiffies, WaitError> {
+        Wait::new().timeout(timeout).wait_resv(self, usage)
+    }
+
+    /// Tells the drivers of the pending fences of `usage` and stronger usages when the fences are
+    /// wanted. This is only a hint.
+    ///
+    /// Context: any; no fence lock held.
+    ///
+    /// C function: `dma_resv_set_deadline()`
+    pub fn set_deadline(&self, usage: ResvUsage, deadline: Instant<Monotonic>) {
+        let mut walk = self.fences_unlocked(usage);
+
+        while let Some(fence) = walk.next() {
+            fence.set_deadline(deadline);
         }
     }
 }
 
-impl FencesUnlocked<'_> {
-    /// The next fence. It is kept until the following call.
+impl Wait {
+    /// Waits until all fences of `usage` and stronger usages have signalled. Returns how many
+    /// jiffies were left.
     ///
-    /// Asks drivers as [`Fence::is_signaled`] does. Context: any, but never with a
-    /// fence's lock held.
+    /// The lock may be held, but need not be. Fences that are added meanwhile are waited for, too.
     ///
-    /// C functions: `dma_resv_iter_first_unlocked()`, `dma_resv_iter_next_unlocked()`,
-    /// `dma_resv_for_each_fence_unlocked()`
-    #[expect(
-        clippy::should_implement_trait,
-        reason = "what it returns is kept by it"
-    )]
-    #[inline]
-    pub fn next(&mut self) -> Option<&Fence> {
-        // SAFETY: RCU is read-locked, since before the first call.
-        unsafe { self.walk.next() }
-    }
-
-    /// Has the walk start again, as it does by itself when the list changes.
-    #[inline]
-    pub fn restart(&mut self) {
-        self.walk.restart();
-    }
-
-    /// The usage of the fence that [`Self::next`] returned last.
+    /// Context: process; may sleep.
     ///
-    /// C function: `dma_resv_iter_usage()`
-    #[inline]
-    pub fn usage(&self) -> Usage {
-        Usage::from_raw(self.walk.cursor.fence_usage)
-    }
-
-    /// Whether what [`Self::next`] returned last is the first of a walk that has just
-    /// started, or started again: what was counted up to then is void. That may also be
-    /// nothing, if there is nothing any more.
+    /// Fails with [`WaitError::Driver`] if the driver of a fence gives up on it. The error is `EIO`
+    /// if the driver's own way of waiting ends before the fence has signalled without saying so.
     ///
-    /// C function: `dma_resv_iter_is_restarted()`
+    /// C function: `dma_resv_wait_timeout()`
     #[inline]
-    pub fn is_restarted(&self) -> bool {
-        self.walk.cursor.is_restarted
-    }
+    pub fn wait_resv(mut self, resv: &Resv, usage: ResvUsage) -> Result<Jiffies, WaitError> {
+        let mut left = self.jiffies().max(1);
 
-    /// How many fences there were when the walk started, or started again: more than there
-    /// will be, as signalled ones, and those of other usages, are counted, too.
-    #[inline]
-    pub(super) fn at_most(&self) -> usize {
-        self.walk.cursor.num_fences as usize
+        self.annotate_all();
+        loop {
+            let mut walk = resv.fences_unlocked(usage);
+            let Some(fence) = walk.next().map(ARef::from) else {
+                return Ok(left);
+            };
+
+            // Waiting sleeps, so each fence takes a walk of its own.
+            drop(walk);
+            left = self.on_annotated(&fence)?;
+            // The next walk would return the same fence.
+            if !fence.is_signaled() {
+                return Err(WaitError::Driver(EIO));
+            }
+            self = self.left(left);
+        }
     }
 }

@@ -1,43 +1,45 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a fence in a reservation object stands for.
+//! How the work of a fence uses a buffer.
 
 use crate::bindings;
 
-/// What the work of a fence does to the buffer, and so who must wait for it.
+/// How the work of a fence uses the buffer, and so who has to wait for it.
 ///
-/// The order is that of the kernel: who asks for one usage is given the fences of
-/// all before it as well.
+/// The usages are ordered from the strongest, `Kernel`, to the weakest, `Bookkeep`. A query for one
+/// usage finds the fences of all stronger usages as well.
 ///
-/// | Usage | Who adds it | Who must wait for it |
+/// | Usage | Added by | Waited for by |
 /// |---|---|---|
-/// | `Kernel` | the driver that moves, clears or evicts the buffer | everybody, always, before touching the memory, unless it is pinned |
-/// | `Write` | a submission that writes, with implicit synchronisation | those after it that read or write, with implicit synchronisation |
-/// | `Read` | a submission that only reads, with implicit synchronisation | those after it that write, with implicit synchronisation |
-/// | `Bookkeep` | whoever uses the memory without that: explicitly synchronised submissions, page table updates, preemption fences | only who takes the memory away: a move, an eviction, the end of the buffer |
+/// | `Kernel` | the driver, when it moves, clears or evicts the buffer | every access to the memory, unless the buffer is pinned |
+/// | `Write` | a submission that writes, with implicit synchronisation | later submissions that read or write, with implicit synchronisation |
+/// | `Read` | a submission that only reads, with implicit synchronisation | later submissions that write, with implicit synchronisation |
+/// | `Bookkeep` | work outside of implicit synchronisation: explicitly synchronised submissions, page table updates, preemption fences | the driver, when it takes the memory away: a move, an eviction, the end of the buffer |
 ///
-/// Between two drivers that share a buffer, and know of each other only this:
+/// Two drivers that share a buffer need to know no more than this:
 ///
-/// - A reader adds its fence as `Read` and waits for `for_access(false)`, that is for
-///   kernel moves and writers; it runs beside other readers.
-/// - A writer adds its fence as `Write` and waits for `for_access(true)`, that is for
-///   kernel moves, writers and readers.
-/// - Whoever moves the memory waits for `Bookkeep`, that is for everything, and adds
-///   its copy as `Kernel`, so that everybody waits for it.
-/// - User space that synchronises explicitly is not made to wait, and makes nobody
-///   wait: its driver adds `Bookkeep`. It takes part after all by
-///   `DMA_BUF_IOCTL_IMPORT_SYNC_FILE`, which adds the fence as `Read` or `Write`.
+/// - A reader adds its fence as `Read`, and waits for `for_access(false)`: moves and writers. It
+///   runs beside other readers.
+/// - A writer adds its fence as `Write`, and waits for `for_access(true)`: moves, writers and
+///   readers.
+/// - A driver that moves the memory waits for `Bookkeep`, which is everything, and adds the fence of
+///   its copy as `Kernel`, so that everything waits for it.
+/// - A submission that user space synchronises explicitly adds its fence as `Bookkeep`. It waits for
+///   `Kernel` only, and no implicitly synchronised work waits for it. User space can still make
+///   others wait, by `DMA_BUF_IOCTL_IMPORT_SYNC_FILE`, which adds the fence as `Read` or `Write`.
 ///
-/// A fence that was added can be promoted, by adding it once more with a usage that
-/// comes before; nothing takes back what others may rely on.
+/// A fence can be promoted: add it again with a stronger usage. It cannot be demoted, as others may
+/// rely on it.
 ///
 /// # Examples
 ///
-/// A reader waits for a writer, a writer for readers, everybody for a move, and for
-/// what is mere bookkeeping nobody does who synchronises implicitly:
+/// Who waits for a pending fence of each usage:
 ///
 /// ```
-/// use dma_buf::{FenceContext, FenceContextOps, Resv, ResvGuard, ResvLocked, Usage};
+/// use dma_buf::{
+///     resv::{Resv, ResvUsage},
+///     FenceContext, FenceContextOps,
+/// };
 /// use kernel::{prelude::*, sync::Arc};
 ///
 /// struct Engine;
@@ -48,79 +50,77 @@ use crate::bindings;
 /// }
 ///
 /// for (usage, reader_waits, writer_waits) in [
-///     (Usage::Kernel, true, true),
-///     (Usage::Write, true, true),
-///     (Usage::Read, false, true),
-///     (Usage::Bookkeep, false, false),
+///     (ResvUsage::Kernel, true, true),
+///     (ResvUsage::Write, true, true),
+///     (ResvUsage::Read, false, true),
+///     (ResvUsage::Bookkeep, false, false),
 /// ] {
 ///     let engine = FenceContext::new(c"mygpu", c"engine", Engine)?;
 ///     let job = engine.new_fence(engine.new_fence_allocation(())?);
 ///     let resv = Arc::pin_init(Resv::new(), GFP_KERNEL)?;
 ///
-///     ResvGuard::lock(resv.clone()).reserve_one()?.add(&job.leaf(), usage);
-///     assert_eq!(!resv.test_signaled(Usage::for_access(false)), reader_waits);
-///     assert_eq!(!resv.test_signaled(Usage::for_access(true)), writer_waits);
-///     // Who takes the memory away waits for everything.
-///     assert!(!resv.test_signaled(Usage::Bookkeep));
+///     resv.with_lock(|resv| {
+///         resv.reserve_one()?.add(&job.leaf(), usage);
+///         Ok::<(), Error>(())
+///     })?;
+///     assert_eq!(!resv.test_signaled(ResvUsage::for_access(false)), reader_waits);
+///     assert_eq!(!resv.test_signaled(ResvUsage::for_access(true)), writer_waits);
+///     // A driver that takes the memory away waits for everything.
+///     assert!(!resv.test_signaled(ResvUsage::Bookkeep));
 ///
 ///     job.signal(Ok(()));
-///     assert!(resv.test_signaled(Usage::Bookkeep));
+///     assert!(resv.test_signaled(ResvUsage::Bookkeep));
 /// }
 /// # Ok::<(), Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u32)]
-pub enum Usage {
-    /// The kernel's memory management: moving, clearing, evicting.
+pub enum ResvUsage {
+    /// Memory management by the kernel: moving, clearing, evicting.
     Kernel = bindings::dma_resv_usage_DMA_RESV_USAGE_KERNEL,
     /// An implicitly synchronised write.
     Write = bindings::dma_resv_usage_DMA_RESV_USAGE_WRITE,
     /// An implicitly synchronised read.
     Read = bindings::dma_resv_usage_DMA_RESV_USAGE_READ,
-    /// No implicit synchronisation; the memory is in use, that is all.
+    /// No implicit synchronisation. The memory is in use.
     Bookkeep = bindings::dma_resv_usage_DMA_RESV_USAGE_BOOKKEEP,
 }
 
-impl Usage {
-    /// All of them, in their order.
-    pub const ALL: [Usage; 4] = [Usage::Kernel, Usage::Write, Usage::Read, Usage::Bookkeep];
+impl ResvUsage {
+    /// All usages, from the strongest to the weakest.
+    pub const ALL: [ResvUsage; 4] = [
+        ResvUsage::Kernel,
+        ResvUsage::Write,
+        ResvUsage::Read,
+        ResvUsage::Bookkeep,
+    ];
 
-    /// What to wait for before an implicitly synchronised access: a write waits for
-    /// reads, and what that includes; a read only for writes.
+    /// Returns the usage to wait for before an implicitly synchronised access: `Read` before a
+    /// write, `Write` before a read.
     ///
     /// C function: `dma_resv_usage_rw()`
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use dma_buf::Usage;
-    ///
-    /// assert_eq!(Usage::for_access(true), Usage::Read);
-    /// assert_eq!(Usage::for_access(false), Usage::Write);
-    /// ```
     #[inline]
     pub const fn for_access(write: bool) -> Self {
         if write {
-            Usage::Read
+            ResvUsage::Read
         } else {
-            Usage::Write
+            ResvUsage::Write
         }
     }
 
-    /// For C.
     #[inline]
     pub(crate) const fn as_raw(self) -> bindings::dma_resv_usage {
         self as bindings::dma_resv_usage
     }
 
-    /// From C, which knows these four.
+    /// Converts a usage of a fence in a list. C has no other values.
     #[inline]
     pub(crate) const fn from_raw(usage: bindings::dma_resv_usage) -> Self {
         match usage {
-            bindings::dma_resv_usage_DMA_RESV_USAGE_KERNEL => Usage::Kernel,
-            bindings::dma_resv_usage_DMA_RESV_USAGE_WRITE => Usage::Write,
-            bindings::dma_resv_usage_DMA_RESV_USAGE_READ => Usage::Read,
-            _ => Usage::Bookkeep,
+            bindings::dma_resv_usage_DMA_RESV_USAGE_KERNEL => ResvUsage::Kernel,
+            bindings::dma_resv_usage_DMA_RESV_USAGE_WRITE => ResvUsage::Write,
+            bindings::dma_resv_usage_DMA_RESV_USAGE_READ => ResvUsage::Read,
+            _ => ResvUsage::Bookkeep,
         }
     }
 }
