@@ -71,8 +71,8 @@
 //!
 //! # Buffers
 //!
-//! Drivers that share a buffer take turns by its reservation object: see [`resv`]. A [`DmaBuf`] lends
-//! the reservation object of another driver's buffer.
+//! Drivers that share a buffer take turns by its reservation object: see [`resv`]. A [`DmaBuf`]
+//! lends the reservation object of another driver's buffer.
 //!
 //! # Contexts
 //!

@@ -11,13 +11,13 @@
 //! nothing may fail any more:
 //!
 //! ```text
-//!  one object    handle --lock()--> ResvGuard --reserve(n)?--> ResvSlots --next()--> ResvSlot
+//!  one object   handle --lock()--> ResvGuard --reserve(n)?--> ResvSlots --next()--> ResvSlot
 //!
-//!  many objects  ResvSet --lock()--> ResvSetGuard --reserve()?--> ResvSetSlots --drain()--> ResvSlot
-//!                   ^                    |                             |        one a member
-//!                   +----- unlock() -----+---------- unlock() ---------+
+//!  several      ResvSet --lock()--> ResvSetGuard --reserve()?--> ResvSetSlots --drain()--> ResvSlot
+//!                  ^                    |                             |        one a member
+//!                  +----- unlock() -----+---------- unlock() ---------+
 //!
-//!                                                     ResvSlot --add(fence, usage), cannot fail
+//!                                                    ResvSlot --add(fence, usage), cannot fail
 //! ```
 //!
 //! - Slots borrow the guard, or own the locks. So there are no slots without the lock, and while

@@ -101,7 +101,8 @@ mod tests {
         Ok(())
     }
 
-    /// The task that began later gives way: it unlocks all objects, and waits for the contended one.
+    /// The task that began later gives way: it unlocks everything, and waits for the contended
+    /// object.
     #[test]
     fn object_that_another_set_has_is_waited_for_with_none_locked() -> Result {
         let resvs = objects(8)?;

@@ -143,7 +143,7 @@ mod tests {
         set = locked.unlock();
         set.push(two.clone())?;
         let locked = set.lock();
-        assert!(has(&locked, &[two.clone()]) && !one.is_locked());
+        assert!(has(&locked, core::slice::from_ref(&two)) && !one.is_locked());
         Ok(())
     }
 

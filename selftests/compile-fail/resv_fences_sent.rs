@@ -18,5 +18,5 @@ fn case(guard: &ResvGuard<Arc<Resv>>) {
     require_send(fences.next());
     #[cfg(fault)]
     require_send(fences); //~ E0277 cannot be sent between threads safely
-    //~| E0277 cannot be shared between threads safely
+                          //~| E0277 cannot be shared between threads safely
 }

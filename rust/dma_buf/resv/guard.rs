@@ -39,7 +39,7 @@ use kernel::{
 /// The most slots that are reserved at a time.
 ///
 /// The kernel computes sizes in 32 bits without looking for overflow. And adding a fence takes time
-/// linear in the number of those that are there.
+/// linear in the number of fences that are there.
 const MAX_SLOTS: usize = 4096;
 
 /// A reservation object whose lock the current task holds.
@@ -145,7 +145,10 @@ impl LockedResv {
         }
         // SAFETY: By the type invariant the lock is held. `count` is not 0. It is small, so that
         // the sums of it and the length of the list, which `kmalloc()` limits, do not overflow.
-        to_result(unsafe { bindings::dma_resv_reserve_fences(self.as_raw(), count as u32) })
+        match unsafe { bindings::dma_resv_reserve_fences(self.as_raw(), count as u32) } {
+            0 => Ok(()),
+            error => Err(Error::from_errno(error)),
+        }
     }
 
     /// Adds a fence that exists already: itself, or its leaves if it is an array.

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     bindings,
     fence::{
+        owned,
         put,
         Fence,
         Wait,
@@ -154,6 +155,14 @@ impl ResvIterUnlocked<'_> {
         self.cursor.is_restarted
     }
 
+    /// Like [`Self::next`], but returns the walk's reference.
+    #[inline]
+    fn next_owned(&mut self) -> Option<ARef<Fence>> {
+        self.next()?;
+        // SAFETY: By the type invariant the cursor owns the reference, or has no fence.
+        unsafe { owned(replace(&mut self.cursor.fence, null_mut())) }
+    }
+
     /// Drops the cursor's reference.
     #[inline]
     fn put(&mut self) {
@@ -176,9 +185,9 @@ impl Drop for ResvIterUnlocked<'_> {
 
 /// Everything that needs no lock.
 ///
-/// In 7.3, `dma_resv_get_fences()`, `_get_singleton()`, `_wait_timeout()` and `_set_deadline()` loop
-/// for ever or write beyond their array if the list is taken away meanwhile, and read a freed list
-/// if its memory is reused. So these are written with [`ResvIterUnlocked`] here.
+/// In 7.3, `dma_resv_get_fences()`, `_get_singleton()`, `_wait_timeout()` and `_set_deadline()`
+/// loop for ever or write beyond their array if the list is taken away meanwhile, and read a freed
+/// list if its memory is reused. So these are written with [`ResvIterUnlocked`] here.
 impl Resv {
     /// Returns `true` if all fences of `usage` and stronger usages have signalled.
     ///
@@ -257,7 +266,7 @@ impl Resv {
             let mut walk = self.fences_unlocked(usage);
 
             loop {
-                let fence = walk.next().map(ARef::from);
+                let fence = walk.next_owned();
 
                 if walk.is_restarted() {
                     found.clear();
@@ -349,7 +358,7 @@ impl Wait {
         self.annotate_all();
         loop {
             let mut walk = resv.fences_unlocked(usage);
-            let Some(fence) = walk.next().map(ARef::from) else {
+            let Some(fence) = walk.next_owned() else {
                 return Ok(left);
             };
 

@@ -18,7 +18,6 @@ use crate::bindings;
 use core::{
     mem::{
         replace,
-        take,
         ManuallyDrop, //
     },
     ops::Deref,
@@ -44,8 +43,8 @@ const MAX_MEMBERS: usize = 2046;
 ///
 /// # Invariants
 ///
-/// `handle` keeps the object at `resv`. If `is_owner` is set, the set's context has locked that
-/// object, and the lock is given up through this member.
+/// `handle` keeps the object at `resv`. `is_owner` is unset only while the member is locked, and
+/// another member has locked the object first, or the object is that of `Inner::contended`.
 struct Member<H> {
     /// A handle may return another object each time, so it is asked once.
     resv: NonNull<Resv>,
@@ -53,61 +52,79 @@ struct Member<H> {
     handle: H,
 }
 
-impl<H: ResvHandle> Member<H> {
-    #[inline]
-    fn new(handle: H) -> Self {
-        // INVARIANT: The handle stays here.
-        Self {
-            resv: NonNull::from(handle.resv()),
-            is_owner: false,
-            handle,
+/// A set, on the heap.
+struct Inner<H> {
+    members: KVec<Member<H>>,
+    /// Contending tasks dereference it.
+    context: Opaque<bindings::ww_acquire_ctx>,
+    /// The owner of the locks. Contending tasks dereference it, even after it has exited.
+    task: Option<ARef<Task>>,
+    /// The number of members, from the first one on, that are locked.
+    locked: usize,
+    /// Some of these are not owners.
+    is_shared: bool,
+    /// An object that was waited for after a contention, and so was locked before all members.
+    contended: Option<NonNull<Resv>>,
+    /// Keeps that object, if it was found while the set was locked.
+    found: Option<H>,
+}
+
+/// Appends a member.
+fn push<H: ResvHandle>(members: &mut KVec<Member<H>>, handle: H) -> Result<&mut Member<H>> {
+    let index = members.len();
+
+    if index >= MAX_MEMBERS {
+        return Err(E2BIG);
+    }
+    // INVARIANT: The handle stays with the pointer.
+    let member = Member {
+        resv: NonNull::from(handle.resv()),
+        is_owner: true,
+        handle,
+    };
+    members.push(member, GFP_KERNEL)?;
+    Ok(&mut members[index])
+}
+
+/// Locks an object. Returns `false` if it is locked with this context already.
+///
+/// # Safety
+///
+/// `resv` points to an object. `context` is an initialised acquire context of the current task.
+/// After `EDEADLK`, the object is the same, and nothing is locked with the context.
+#[inline]
+unsafe fn lock<const INTERRUPTIBLE: bool>(
+    resv: NonNull<Resv>,
+    context: *mut bindings::ww_acquire_ctx,
+) -> Result<bool> {
+    const ALREADY: i32 = -(bindings::EALREADY as i32);
+    let resv = resv.as_ptr().cast();
+
+    // SAFETY: By the function's contract.
+    let result = unsafe {
+        if INTERRUPTIBLE {
+            bindings::dma_buf_rs_dma_resv_lock_interruptible(resv, context)
+        } else {
+            bindings::dma_resv_lock(resv, context)
         }
-    }
+    };
 
-    /// Locks the object. If another member owns its lock already, that is fine.
-    ///
-    /// # Safety
-    ///
-    /// `context` is an initialised acquire context of the current task. After `EDEADLK`, this is
-    /// the member that has failed, and nothing is locked with the context.
-    #[inline]
-    unsafe fn lock<const INTERRUPTIBLE: bool>(
-        &mut self,
-        context: *mut bindings::ww_acquire_ctx,
-    ) -> Result {
-        let resv = self.resv.as_ptr().cast();
-        // SAFETY: By the type invariant and the function's contract.
-        let result = unsafe {
-            if INTERRUPTIBLE {
-                bindings::dma_buf_rs_dma_resv_lock_interruptible(resv, context)
-            } else {
-                bindings::dma_resv_lock(resv, context)
-            }
-        };
-
-        // INVARIANT: Locked if the function has returned 0.
-        self.is_owner = result == 0;
-        match result {
-            0 => Ok(()),
-            result if result == -(bindings::EALREADY as i32) => Ok(()),
-            result => Err(Error::from_errno(result)),
-        }
+    match result {
+        0 => Ok(true),
+        ALREADY => Ok(false),
+        error => Err(Error::from_errno(error)),
     }
+}
 
-    /// Unlocks the object if this member owns its lock.
-    #[inline]
-    fn unlock(&mut self) {
-        if take(&mut self.is_owner) {
-            // SAFETY: By the type invariant; the lock is given up once.
-            unsafe { bindings::dma_resv_unlock(self.resv.as_ptr().cast()) };
-        }
-    }
-
-    /// Returns the object, which is locked by another member if not by this one.
-    #[inline]
-    fn locked(&self) -> *mut LockedResv {
-        LockedResv::from_resv(self.resv)
-    }
+/// Unlocks an object.
+///
+/// # Safety
+///
+/// The current task has locked the object at `resv`, and gives that up.
+#[inline]
+unsafe fn unlock(resv: NonNull<Resv>) {
+    // SAFETY: By the function's contract.
+    unsafe { bindings::dma_resv_unlock(resv.as_ptr().cast()) };
 }
 
 /// Reservation objects to be locked together, such as those of the buffers that a job uses.
@@ -168,13 +185,9 @@ impl<H: ResvHandle> Member<H> {
 ///
 /// # Invariants
 ///
-/// Unless the set is in a [`ResvSetGuard`], no member is an owner.
+/// Unless the set is in a [`ResvSetGuard`], nothing is locked.
 pub struct ResvSet<H: ResvHandle> {
-    members: KVec<Member<H>>,
-    /// The member for which the last contention was, if it had been found while locking.
-    contended: Option<Member<H>>,
-    /// On the heap, as contending tasks dereference it, also if a guard is leaked.
-    context: KBox<Opaque<bindings::ww_acquire_ctx>>,
+    inner: KBox<Inner<H>>,
 }
 
 // SAFETY: The objects may be used on any CPU, and so may the handles. No task uses the context.
@@ -189,14 +202,19 @@ impl<H: ResvHandle> ResvSet<H> {
     ///
     /// Fails with `ENOMEM`.
     pub fn new() -> Result<Self> {
-        let context = KBox::<Opaque<_>>::new_uninit(GFP_KERNEL)?;
-
-        // INVARIANT: There are no members.
-        Ok(Self {
+        let inner = Inner {
             members: KVec::new(),
+            context: Opaque::uninit(),
+            task: None,
+            locked: 0,
+            is_shared: false,
             contended: None,
-            // SAFETY: An `Opaque` may be uninitialised.
-            context: unsafe { context.assume_init() },
+            found: None,
+        };
+
+        // INVARIANT: There is nothing to be locked.
+        Ok(Self {
+            inner: KBox::new(inner, GFP_KERNEL)?,
         })
     }
 
@@ -204,21 +222,18 @@ impl<H: ResvHandle> ResvSet<H> {
     ///
     /// Context: process; may sleep.
     ///
-    /// Fails with `ENOMEM`, and with `E2BIG` for more than 2046 members. The handle is dropped then.
+    /// Fails with `ENOMEM`, and with `E2BIG` for more than 2046 members. The handle is dropped
+    /// then.
     pub fn push(&mut self, handle: H) -> Result {
-        if self.members.len() >= MAX_MEMBERS {
-            return Err(E2BIG);
-        }
-        // INVARIANT: The new member is no owner.
-        self.members.push(Member::new(handle), GFP_KERNEL)?;
-        Ok(())
+        push(&mut self.inner.members, handle).map(|_| ())
     }
 
     /// Removes all members. Their memory is kept for new ones.
     ///
     /// Context: that of dropping the handles.
     pub fn clear(&mut self) {
-        self.members.clear();
+        self.inner.members.clear();
+        self.inner.found = None;
     }
 
     /// Locks all members.
@@ -229,7 +244,7 @@ impl<H: ResvHandle> ResvSet<H> {
     /// C functions: `ww_acquire_init()`, `dma_resv_lock()`, `ww_acquire_done()`
     #[inline]
     pub fn lock(self) -> ResvSetGuard<H> {
-        let known = self.members.len();
+        let known = self.inner.members.len();
         let mut guard = ResvSetGuard::new(self);
 
         while let Err(failed) = guard.lock_members::<false>() {
@@ -313,7 +328,7 @@ impl<H: ResvHandle> ResvSet<H> {
         self,
         mut find: impl FnMut(&mut ResvSetLocking<'_, H>) -> Result,
     ) -> Result<ResvSetGuard<H>> {
-        let known = self.members.len();
+        let known = self.inner.members.len();
         let mut guard = ResvSetGuard::new(self);
 
         loop {
@@ -358,7 +373,7 @@ impl<H: ResvHandle> ResvSetLocking<'_, H> {
     /// Locks an object that has been found, and adds it to the set.
     ///
     /// If this fails, [`ResvSet::lock_with`] unlocks everything, whatever the closure returns. So
-    /// the closure should return at once.
+    /// the closure should return at once. The handle is dropped, possibly with the lock held.
     ///
     /// Context: process; may sleep.
     ///
@@ -371,18 +386,20 @@ impl<H: ResvHandle> ResvSetLocking<'_, H> {
         if let Some(failed) = &self.failed {
             return Err(failed.error);
         }
-        let set = &mut self.guard.set;
-        let index = set.members.len();
-        let (error, found) = match set.push(handle) {
+        let inner = &mut *self.guard.set.inner;
+        let index = inner.members.len();
+        let (context, is_shared) = (inner.context.get(), &mut inner.is_shared);
+        let (error, found) = match push(&mut inner.members, handle) {
             Err(error) => (error, None),
-            Ok(()) => {
-                // SAFETY: The context is that of the guard. `push` has not failed before.
-                match unsafe { set.members[index].lock::<true>(set.context.get()) } {
-                    Ok(()) => return Ok(()),
-                    // It is dropped when nothing is locked any more.
-                    Err(error) => (error, set.members.pop()),
+            // SAFETY: The others are locked, as nothing has failed so far.
+            Ok(member) => match unsafe { member.lock::<true>(context, is_shared) } {
+                Ok(()) => {
+                    inner.locked += 1;
+                    return Ok(());
                 }
-            }
+                // It is dropped when nothing is locked any more.
+                Err(error) => (error, inner.members.pop()),
+            },
         };
 
         self.failed = Some(Failed {
@@ -409,42 +426,97 @@ impl<H: ResvHandle> Deref for ResvSetLocking<'_, H> {
 ///
 /// # Invariants
 ///
-/// `task` is the current task. It has initialised `set.context`, and has the right to unlock the
-/// objects of all owners. Outside of this file, all members are locked, by an owner or by
-/// `set.contended`.
+/// `inner.task` is the current task. It has initialised `inner.context` and locked with it the
+/// objects of the first `inner.locked` members, and that of `inner.contended`, each once; and it has
+/// the right to unlock them. Outside of this file, these are all members.
 #[must_use = "the objects are unlocked when the guard is dropped"]
 pub struct ResvSetGuard<H: ResvHandle> {
     set: ResvSet<H>,
-    /// The owner of the locks. Contending tasks dereference it, even after it has exited.
-    _task: ARef<Task>,
     _not_send: NotThreadSafe,
+}
+
+impl<H: ResvHandle> Member<H> {
+    /// Locks the member. The caller counts it in `inner.locked` then.
+    ///
+    /// # Safety
+    ///
+    /// `context` and `is_shared` are those of a guard, and all members before this one are locked.
+    /// After `EDEADLK`, [`ResvSetGuard::back_off`] comes first.
+    #[inline]
+    unsafe fn lock<const INTERRUPTIBLE: bool>(
+        &mut self,
+        context: *mut bindings::ww_acquire_ctx,
+        is_shared: &mut bool,
+    ) -> Result {
+        // SAFETY: By the function's contract, and the type invariant.
+        if !unsafe { lock::<INTERRUPTIBLE>(self.resv, context)? } {
+            self.is_owner = false;
+            *is_shared = true;
+        }
+        Ok(())
+    }
+}
+
+impl<H: ResvHandle> ResvSet<H> {
+    /// Unlocks everything.
+    ///
+    /// # Safety
+    ///
+    /// The set is in a guard.
+    #[inline]
+    unsafe fn unlock(&mut self) {
+        let inner = &mut *self.inner;
+        let members = &mut inner.members[..replace(&mut inner.locked, 0)];
+
+        if replace(&mut inner.is_shared, false) {
+            for member in members {
+                if replace(&mut member.is_owner, true) {
+                    // SAFETY: By the type invariants of the guard and the member.
+                    unsafe { unlock(member.resv) };
+                }
+            }
+        } else {
+            for member in members {
+                // SAFETY: As above; all members are owners.
+                unsafe { unlock(member.resv) };
+            }
+        }
+        if let Some(resv) = inner.contended.take() {
+            // SAFETY: By the type invariant of the guard.
+            unsafe { unlock(resv) };
+        }
+    }
 }
 
 impl<H: ResvHandle> ResvSetGuard<H> {
     /// Begins to lock a set.
     #[inline]
-    fn new(set: ResvSet<H>) -> Self {
+    fn new(mut set: ResvSet<H>) -> Self {
         // SAFETY: The memory is valid. By the type invariant of the set nothing uses it.
-        unsafe { bindings::dma_buf_rs_ww_acquire_init(set.context.get()) };
-        // INVARIANT: As just initialised.
+        unsafe { bindings::dma_buf_rs_ww_acquire_init(set.inner.context.get()) };
+        set.inner.task = Some(ARef::from(&**kernel::current!()));
+        // INVARIANT: As just initialised. Nothing is locked yet.
         Self {
             set,
-            _task: ARef::from(&**kernel::current!()),
             _not_send: NotThreadSafe,
         }
     }
 
-    /// Locks the members that are not locked yet.
+    /// Locks the members, none of which is locked.
     #[inline]
     fn lock_members<const INTERRUPTIBLE: bool>(&mut self) -> Result<(), Failed<H>> {
-        let context = self.set.context.get();
+        let Inner {
+            members,
+            context,
+            locked,
+            is_shared,
+            ..
+        } = &mut *self.set.inner;
 
-        for (index, member) in self.set.members.iter_mut().enumerate() {
-            if member.is_owner {
-                continue;
-            }
-            // SAFETY: By the type invariant. After EDEADLK, `back_off()` comes before this.
-            if let Err(error) = unsafe { member.lock::<INTERRUPTIBLE>(context) } {
+        for (index, member) in members.iter_mut().enumerate() {
+            // SAFETY: By the type invariant; the members are locked in order.
+            if let Err(error) = unsafe { member.lock::<INTERRUPTIBLE>(context.get(), is_shared) } {
+                *locked = index;
                 return Err(Failed {
                     error,
                     index,
@@ -452,33 +524,43 @@ impl<H: ResvHandle> ResvSetGuard<H> {
                 });
             }
         }
+        *locked = members.len();
         Ok(())
     }
 
-    /// Unlocks everything, removes all but the first `known` members, and locks the contended one.
+    /// Unlocks everything, removes all but the first `known` members, and locks the contended
+    /// object.
     #[cold]
     fn back_off<const INTERRUPTIBLE: bool>(&mut self, failed: Failed<H>, known: usize) -> Result {
         let set = &mut self.set;
 
-        set.unlock();
-        set.members.truncate(known);
+        // SAFETY: It is in this guard.
+        unsafe { set.unlock() };
+        set.inner.members.truncate(known);
         if failed.error != EDEADLK {
             return Err(failed.error);
         }
-        let member = match failed.found {
-            Some(member) => Some(set.contended.insert(member)),
-            None => set.members.get_mut(failed.index),
+        let resv = match failed.found {
+            Some(member) => {
+                set.inner.found = Some(member.handle);
+                member.resv
+            }
+            None => set.inner.members.get(failed.index).ok_or(EDEADLK)?.resv,
         };
-        let member = member.ok_or(EDEADLK)?;
 
         loop {
             // ww_mutex.h allows the plain functions in the place of the slow ones. These would warn
             // after the EDEADLK of an rt_mutex, which stands for a long chain of waiters.
             //
-            // SAFETY: It is the member that has failed, and nothing is locked.
-            match unsafe { member.lock::<INTERRUPTIBLE>(set.context.get()) } {
+            // SAFETY: A member or `found` keeps the object. It is the one that has failed, and
+            // nothing is locked.
+            match unsafe { lock::<INTERRUPTIBLE>(resv, set.inner.context.get()) } {
                 Err(error) if error == EDEADLK => {}
-                result => return result,
+                result => {
+                    result?;
+                    set.inner.contended = Some(resv);
+                    return Ok(());
+                }
             }
         }
     }
@@ -487,27 +569,33 @@ impl<H: ResvHandle> ResvSetGuard<H> {
     #[inline]
     fn done(self) -> Self {
         // SAFETY: By the type invariant.
-        unsafe { bindings::dma_buf_rs_ww_acquire_done(self.set.context.get()) };
+        unsafe { bindings::dma_buf_rs_ww_acquire_done(self.set.inner.context.get()) };
         self
     }
 
     /// Returns the handle and the object of a member.
     #[inline]
     pub fn get(&self, index: usize) -> Option<(&H, &LockedResv)> {
-        let member = self.set.members.get(index)?;
+        let member = self.set.inner.members.get(index)?;
 
         // SAFETY: By the type invariants the object is valid and locked as long as the guard is
         // borrowed. There are no mutable borrows meanwhile.
-        Some((&member.handle, unsafe { &*member.locked() }))
+        Some((&member.handle, unsafe {
+            &*LockedResv::from_resv(member.resv)
+        }))
     }
 
     /// Iterates over the handles and the objects of all members.
     #[inline]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&H, &LockedResv)> + '_ {
-        let members = self.set.members.iter();
+        let members = self.set.inner.members.iter();
 
         // SAFETY: As in `get`.
-        members.map(|member| (&member.handle, unsafe { &*member.locked() }))
+        members.map(|member| {
+            (&member.handle, unsafe {
+                &*LockedResv::from_resv(member.resv)
+            })
+        })
     }
 
     /// Returns the object of a member, to change its list of fences.
@@ -515,11 +603,11 @@ impl<H: ResvHandle> ResvSetGuard<H> {
     /// Only one member can be borrowed at a time, as another one may have the same object.
     #[inline]
     pub fn get_mut(&mut self, index: usize) -> Option<&mut LockedResv> {
-        let member = self.set.members.get(index)?;
+        let member = self.set.inner.members.get(index)?;
 
         // SAFETY: By the type invariants the object is valid and locked as long as the guard is
         // borrowed. There are no other borrows meanwhile.
-        Some(unsafe { &mut *member.locked() })
+        Some(unsafe { &mut *LockedResv::from_resv(member.resv) })
     }
 
     /// Reserves room for one fence for each member.
@@ -532,13 +620,13 @@ impl<H: ResvHandle> ResvSetGuard<H> {
     ///
     /// C function: `dma_resv_reserve_fences()`
     pub fn reserve(self) -> Result<ResvSetSlots<H>> {
-        let members = &self.set.members;
+        let members = &self.set.inner.members;
 
-        if members.iter().all(|member| member.is_owner) {
+        if !self.set.inner.is_shared {
             for member in members {
                 // SAFETY: By the type invariants the object is valid and locked. As `self` is not
                 // borrowed, there are no other borrows.
-                unsafe { &mut *member.locked() }.reserve_raw(1)?;
+                unsafe { &mut *LockedResv::from_resv(member.resv) }.reserve_raw(1)?;
             }
         } else {
             let mut objects = KVec::with_capacity(members.len(), GFP_KERNEL)?;
@@ -567,32 +655,19 @@ impl<H: ResvHandle> ResvSetGuard<H> {
         let mut this = ManuallyDrop::new(self);
 
         this.end();
-        // SAFETY: `this` is not dropped, so each is moved out once.
-        unsafe {
-            ptr::drop_in_place(&mut this._task);
-            ptr::read(&this.set)
-        }
+        // SAFETY: `this` is not dropped, so the set is moved out once.
+        unsafe { ptr::read(&this.set) }
     }
 
     /// Unlocks all objects and gives up the context. Called once, before the guard goes.
     #[inline]
     fn end(&mut self) {
-        self.set.unlock();
-        // SAFETY: By the type invariant. Nothing is locked with the context.
-        unsafe { bindings::dma_buf_rs_ww_acquire_fini(self.set.context.get()) };
-    }
-}
-
-impl<H: ResvHandle> ResvSet<H> {
-    /// Unlocks the objects of all owners.
-    #[inline]
-    fn unlock(&mut self) {
-        for member in &mut self.members {
-            member.unlock();
+        // SAFETY: By the type invariant. Nothing is locked with the context when that is given up.
+        unsafe {
+            self.set.unlock();
+            bindings::dma_buf_rs_ww_acquire_fini(self.set.inner.context.get());
         }
-        if let Some(contended) = &mut self.contended {
-            contended.unlock();
-        }
+        self.set.inner.task = None;
     }
 }
 
@@ -629,7 +704,7 @@ impl<H: ResvHandle> ResvSetSlots<H> {
     /// Context: process, also in a signalling section.
     #[inline]
     pub fn drain(&mut self) -> impl ExactSizeIterator<Item = (&H, ResvSlot<'_>)> + '_ {
-        let members = &self.guard.set.members;
+        let members = &self.guard.set.inner.members;
         let used = replace(&mut self.used, members.len());
 
         members.iter().skip(used).map(|member| {

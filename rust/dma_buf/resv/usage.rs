@@ -22,10 +22,10 @@ use crate::bindings;
 ///   runs beside other readers.
 /// - A writer adds its fence as `Write`, and waits for `for_access(true)`: moves, writers and
 ///   readers.
-/// - A driver that moves the memory waits for `Bookkeep`, which is everything, and adds the fence of
-///   its copy as `Kernel`, so that everything waits for it.
-/// - A submission that user space synchronises explicitly adds its fence as `Bookkeep`. It waits for
-///   `Kernel` only, and no implicitly synchronised work waits for it. User space can still make
+/// - A driver that moves the memory waits for `Bookkeep`, which is everything, and adds the fence
+///   of its copy as `Kernel`, so that everything waits for it.
+/// - A submission that user space synchronises explicitly adds its fence as `Bookkeep`. It waits
+///   for `Kernel` only, and no implicitly synchronised work waits for it. User space can still make
 ///   others wait, by `DMA_BUF_IOCTL_IMPORT_SYNC_FILE`, which adds the fence as `Read` or `Write`.
 ///
 /// A fence can be promoted: add it again with a stronger usage. It cannot be demoted, as others may
