@@ -22,9 +22,9 @@ use crate::{
     side::Side, //
 };
 use dma_buf::{
+    delegate::FenceProxyAllocation,
     Fence,
     FenceContext,
-    Forward,
     Resv,
     ResvGuard,
     ResvLocked,
@@ -86,7 +86,7 @@ impl Strangers {
     fn theirs_in_ours(&self, nested: &Fence) -> Result {
         let side = self.sides[self.round % 2];
         let flat = nested.flatten()?;
-        let mut forward = Forward::new()?;
+        let proxy = FenceProxyAllocation::new()?;
         let job = next(&self.contexts[self.round % 2])?;
         let (fence, leaf) = (job.fence(), job.leaf());
 
@@ -97,7 +97,7 @@ impl Strangers {
         slots.next().ok_or(EINVAL)?.add(&leaf, Usage::Bookkeep);
         drop(guard);
 
-        forward.start(&flat, job).map_err(|_| EINVAL)?;
+        let _proxy = proxy.start(&flat, job);
         ensure!(!fence.test_signaled_flag());
         self.complete(side);
         ensure!(Wait::new().timeout(long()).on_leaves(nested).is_ok());

@@ -16,15 +16,17 @@ mod tests {
         Trace, //
     };
     use dma_buf::{
+        delegate::{
+            Delegate,
+            Timer, //
+        },
         ContextOptions,
         DriverFence,
         Fence,
         FenceContext,
-        Section,
         SeqnoError,
-        Status,
-        Timer,
-        TimerItem, //
+        SignallingSection,
+        Status, //
     };
     use kernel::{
         sync::aref::ARef,
@@ -213,8 +215,8 @@ mod tests {
         signalled: Counter,
     }
 
-    impl TimerItem for Look {
-        fn run(&self, _section: &Section<'_>) {
+    impl Delegate for Look {
+        fn run(&self, _section: &SignallingSection<'_>) {
             if self.fence.test_signaled_flag() {
                 self.signalled.add();
             }

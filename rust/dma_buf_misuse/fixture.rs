@@ -4,10 +4,12 @@
 //! table, too.
 
 use dma_buf::{
+    callback::{
+        FenceCallback,
+        FenceCallbackRegistration, //
+    },
     DriverFence,
     Fence,
-    FenceCallback,
-    FenceCallbackRegistration,
     FenceContext,
     FenceContextOps,
     Resv, //

@@ -9,13 +9,17 @@ use crate::{
     fixture::resv, //
 };
 use dma_buf::{
+    delegate::{
+        Cleanup,
+        CleanupWork,
+        Delegate,
+        Work, //
+    },
     signalling,
     Resv,
     ResvGuard,
     ResvSet,
-    Section,
-    Work,
-    WorkItem, //
+    SignallingSection, //
 };
 use kernel::{
     bindings,
@@ -30,6 +34,7 @@ use kernel::{
 cases!(
     locking_a_resv,
     locking_a_resv_in_a_work,
+    locking_a_resv_in_a_cleanup,
     locking_a_set,
     trying_to_lock_a_resv,
     touching_user_memory,
@@ -45,8 +50,8 @@ fn locking_a_resv() -> Result {
 
 struct LocksResv(Arc<Resv>);
 
-impl WorkItem for LocksResv {
-    fn run(&self, _section: &Section<'_>) {
+impl Delegate for LocksResv {
+    fn run(&self, _section: &SignallingSection<'_>) {
         self.0.with_lock(|_| ());
     }
 }
@@ -56,6 +61,20 @@ fn locking_a_resv_in_a_work() -> Result {
 
     work.queue();
     work.flush();
+    Ok(())
+}
+
+impl Cleanup for LocksResv {
+    fn run(&self) {
+        self.0.with_lock(|_| ());
+    }
+}
+
+fn locking_a_resv_in_a_cleanup() -> Result {
+    let cleanup = CleanupWork::new(LocksResv(resv()?))?;
+
+    cleanup.queue();
+    cleanup.flush();
     Ok(())
 }
 

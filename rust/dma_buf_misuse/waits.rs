@@ -10,14 +10,16 @@ use crate::{
     }, //
 };
 use dma_buf::{
+    delegate::{
+        Delegate,
+        Work, //
+    },
     signalling,
     Fence,
     ResvGuard,
-    Section,
+    SignallingSection,
     Usage,
-    Wait,
-    Work,
-    WorkItem, //
+    Wait, //
 };
 use kernel::{
     bindings,
@@ -79,8 +81,8 @@ fn in_a_section_of_c() -> Result {
 
 struct Waits;
 
-impl WorkItem for Waits {
-    fn run(&self, _section: &Section<'_>) {
+impl Delegate for Waits {
+    fn run(&self, _section: &SignallingSection<'_>) {
         let _ = Fence::stub().wait();
     }
 }

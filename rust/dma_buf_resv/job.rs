@@ -13,19 +13,20 @@ use crate::{
     race::ensure, //
 };
 use dma_buf::{
+    delegate::{
+        Delegate,
+        IrqWork,
+        Timer, //
+    },
     ContextOptions,
     DriverFence,
     Fence,
     FenceContext,
-    IrqWork,
-    IrqWorkItem,
     LockClass,
     Resv,
     ResvGuard,
     ResvLocked,
-    Section,
-    Timer,
-    TimerItem,
+    SignallingSection,
     Usage,
     Wait, //
 };
@@ -58,8 +59,8 @@ struct Finish {
     fence: SpinLockIrq<Option<DriverFence<Mock>>>,
 }
 
-impl IrqWorkItem for Finish {
-    fn run(&self, _section: &Section<'_>) {
+impl Delegate for Finish {
+    fn run(&self, _section: &SignallingSection<'_>) {
         let fence = self.fence.lock().take();
 
         fence.map(|fence| fence.signal(Ok(())));
@@ -69,8 +70,8 @@ impl IrqWorkItem for Finish {
 /// The device, which takes a while.
 struct Device(IrqWork<Finish>);
 
-impl TimerItem for Device {
-    fn run(&self, _section: &Section<'_>) {
+impl Delegate for Device {
+    fn run(&self, _section: &SignallingSection<'_>) {
         self.0.queue();
     }
 }

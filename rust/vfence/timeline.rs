@@ -190,7 +190,7 @@ impl Timeline {
         context: Option<(FenceContext<Fences>, ContextCharge)>,
     ) {
         let (node, job) = job.into_job(fence, context);
-        let starter = job.in_fences().map(InFences::queuer);
+        let starter = job.in_fences().map(InFences::looks);
         let mut state = self.state.lock();
 
         state.last = number;

@@ -154,7 +154,7 @@ impl Entry {
     }
 
     /// Takes a reference unless the last one is gone.
-    pub(super) fn try_get(&self) -> bool {
+    pub(crate) fn try_get(&self) -> bool {
         let mut count = self.refs.load(Relaxed);
 
         while count != 0 {
