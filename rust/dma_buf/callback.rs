@@ -2,12 +2,12 @@
 
 //! Callbacks on fences.
 //!
-//! A callback runs in the middle of somebody else's signal: with the fence's
-//! lock held, with interrupts off, perhaps in an interrupt handler, and while
-//! whoever signals may hold locks that its author has never heard of. About all
-//! it may do is to hand on: wake, complete, queue. The callbacks that do just
-//! that are here, ready and audited; their code is this module's, so a driver
-//! that is gone cannot be called by one it has leaked.
+//! A callback runs in the middle of a signal: with the fence's lock held, with interrupts
+//! off, perhaps in an interrupt handler, and under whatever locks the signalling driver
+//! holds. About all that it may do is to hand on: wake, complete, queue. The callbacks that
+//! do just that are ready here, and audited. Their code is this library's, so a leaked
+//! callback does not call a driver that is gone. What they queue is a
+//! [delegate](crate::delegate), whose body may signal.
 //!
 //! ```text
 //!             register                 the fence signals
@@ -29,7 +29,7 @@ pub use ready::{
     Complete,
     QueueIrqWork,
     QueueWork,
-    Wake, //
+    WakeUp, //
 };
 pub use registration::FenceCallbackRegistration;
 
@@ -39,16 +39,15 @@ use crate::{
 };
 use kernel::prelude::*;
 
-/// What to do when a fence signals.
+/// A callback on a fence.
 ///
-/// A driver rarely implements this: see [`Complete`], [`Wake`],
-/// [`QueueIrqWork`] and [`QueueWork`], which
-/// can be used without `unsafe`.
+/// A driver rarely implements this: [`Complete`], [`WakeUp`], [`QueueIrqWork`] and
+/// [`QueueWork`] can be used without `unsafe`.
 ///
 /// # Examples
 ///
 /// ```
-/// use dma_buf::{Fence, FenceCallback, FenceCallbackRegistration};
+/// use dma_buf::{callback::{FenceCallback, FenceCallbackRegistration}, Fence};
 /// use kernel::{prelude::*, sync::{atomic::{Atomic, Relaxed}, Arc}};
 ///
 /// /// Counts the jobs that are done.
@@ -76,15 +75,15 @@ use kernel::prelude::*;
 ///
 /// - it does not sleep, and takes no lock that is ever held with interrupts on;
 /// - it neither signals a fence, nor registers or cancels a callback, nor looks at what is
-///   pending on a context, nor drops a context, what may be the registration, or the last
-///   reference to a fence;
+///   pending on a context, nor drops a context, an object that may own the registration, or
+///   the last reference to a fence;
 /// - it leaves [`FenceCallback::function`] as it is;
 /// - a registration that is leaked, or given to another module, is over, because its
 ///   fence signals or it is cancelled, before a module goes that has this
 ///   implementation in its text: the one it is part of, and any that registers it.
 pub unsafe trait FenceCallback: Send + Sync + Sized + 'static {
-    /// The fence has signalled. What may be asked of it is its flag, error, time,
-    /// context and sequence number.
+    /// Called when the fence signals. It may ask for the flag, error, time, context and
+    /// sequence number of the fence.
     fn called(&self, fence: &Fence);
 
     /// The C function that calls [`Self::called`]. Overridden by the callbacks of
@@ -95,12 +94,15 @@ pub unsafe trait FenceCallback: Send + Sync + Sized + 'static {
     }
 }
 
-/// Why a callback was not registered; gives it back.
+/// The reason why a callback was not registered, with the callback.
 ///
 /// # Examples
 ///
 /// ```
-/// use dma_buf::{CallbackError, Complete, Fence, FenceCallbackRegistration};
+/// use dma_buf::{
+///     callback::{CallbackError, Complete, FenceCallbackRegistration},
+///     Fence,
+/// };
 /// use kernel::{prelude::*, sync::{Arc, Completion}};
 ///
 /// let done = Arc::pin_init(Completion::new(), GFP_KERNEL)?;
@@ -108,7 +110,7 @@ pub unsafe trait FenceCallback: Send + Sync + Sized + 'static {
 ///
 /// match callback.as_mut().register(&Fence::stub(), Complete(done.clone())) {
 ///     Ok(()) => {}
-///     // Nobody will call it: what it was to do is done here.
+///     // It will not be called, so this does what it would have done.
 ///     Err(CallbackError::AlreadySignaled(Complete(done))) => done.complete_all(),
 ///     Err(error) => return Err(error.into()),
 /// }
@@ -119,10 +121,10 @@ pub unsafe trait FenceCallback: Send + Sync + Sized + 'static {
 pub enum CallbackError<T> {
     /// The fence had signalled already.
     AlreadySignaled(T),
-    /// The registration is in use, or [`FenceCallbackRegistration::cancel`] has
-    /// not fetched what was.
+    /// The registration is in use, or [`FenceCallbackRegistration::cancel`] has not fetched
+    /// the callback of its last use.
     Busy(T),
-    /// A foreign driver has put into the fence what must not be there:
+    /// A foreign driver has nested containers in the fence:
     /// [flatten](crate::Fence::flatten) it, and register on that.
     Nested(T),
 }
@@ -137,7 +139,7 @@ impl<T> From<CallbackError<T>> for Error {
     }
 }
 
-/// What became of a callback.
+/// A callback that is not registered any more.
 #[derive(Debug)]
 pub enum Cancelled<T> {
     /// It was removed before it was called, and is not called any more. The fence may
@@ -149,7 +151,7 @@ pub enum Cancelled<T> {
 }
 
 impl<T> Cancelled<T> {
-    /// The callback, in either case.
+    /// Returns the callback, in either case.
     pub fn into_inner(self) -> T {
         match self {
             Self::Cancelled(callback) | Self::Called(callback) => callback,

@@ -24,7 +24,7 @@
 //! | `dma_fence_timestamp` | [`Fence::timestamp`] | callback::result_and_time_are_known_inside |
 //! | `dma_fence_wait`, `_timeout`, `dma_fence_default_wait` | [`Fence::wait`] and its like, [`Wait::on`] | fence::test_wait, fence::test_wait_timeout, wait::* |
 //! | `dma_fence_wait_any_timeout` | [`Wait::on_any`] | wait::any_says_which, wait::any_of_none_or_too_many_is_an_error |
-//! | `dma_fence_add_callback`, `dma_fence_remove_callback` | [`FenceCallbackRegistration`], [`Complete`], [`Wake`], [`QueueIrqWork`], [`QueueWork`], [`Forward`] | fence::test_add_callback, fence::test_rm_callback, callback::*, forward::* |
+//! | `dma_fence_add_callback`, `dma_fence_remove_callback` | [`FenceCallbackRegistration`], [`Complete`], [`WakeUp`], [`QueueIrqWork`], [`QueueWork`], [`FenceProxy`] | fence::test_add_callback, fence::test_rm_callback, callback::*, fence_proxy::* |
 //! | `dma_fence_enable_signaling`, the operation | [`Fence::enable_signaling`], [`FenceContextOps::enable_signaling`] | ops::enable_signaling_is_called_once |
 //! | the operation `signaled` | [`FenceContextOps::signaled`] | ops::poll_signals_soon_and_in_order, poll::* |
 //! | `dma_fence_set_deadline`, the operation | [`Fence::set_deadline`], [`FenceContextOps::set_deadline`] | ops::deadline_reaches_the_driver_until_the_signal |
@@ -34,7 +34,7 @@
 //! | `dma_fence_get_stub` | [`Fence::stub`] | fence::test_stub, state::stub_is_one_and_signalled |
 //! | `dma_fence_allocate_private_stub` | [`Fence::signaled_at`] | state::signalled_fence_has_the_time_it_was_given |
 //! | `dma_fence_context_alloc` | [`FenceContext::new`], [`ContextNumbers`] | context::seqnos_are_consecutive_from_one, data::data_is_found_by_the_number_after_the_signal |
-//! | `dma_fence_begin_signalling`, `dma_fence_end_signalling` | [`signalling`], entered by [`DriverFence::signal`], [`IrqWork`], [`Work`] and [`Timer`] | wait::ordered_wait_in_a_section_is_silent, suite lockdep |
+//! | `dma_fence_begin_signalling`, `dma_fence_end_signalling` | [`signalling`], entered by [`DriverFence::signal`], [`IrqWork`], [`Work`], [`Timer`] and [`ThreadedInterrupt`] | wait::ordered_wait_in_a_section_is_silent, delegate::body_of_a_work_is_a_section, suite lockdep |
 //! | `dma_fence_is_array`, `_chain`, `_container` | [`Fence::kind`], [`Fence::is_array`], [`Fence::is_chain`], [`Fence::is_container`] | kind::stays_the_same_when_it_signals |
 //! | `dma_fence_spinlock`, `dma_fence_lock_irqsave`, `dma_fence_assert_held`, `dma_fence_was_initialized` | none outside this crate | |
 //! | `container_of` on a driver's own fence | [`Fence::downcast`], [`ContextNumbers::data`] | data::downcast_finds_only_its_own_while_pending, data::data_is_found_by_the_number_after_the_signal |
@@ -117,7 +117,7 @@
 //! | C | Rust | Test |
 //! |---|---|---|
 //! | `init_irq_work` | [`IrqWork::new`] | irq_work::runs_once_each_time_it_is_queued |
-//! | `irq_work_queue` | [`IrqWork::queue`], [`IrqWorkQueuer::queue`] | irq_work::queued_twice_before_it_runs_is_queued_once |
+//! | `irq_work_queue` | [`IrqWork::queue`], [`IrqWorkRef::queue`] | irq_work::queued_twice_before_it_runs_is_queued_once |
 //! | `irq_work_sync` | [`IrqWork::sync`] | irq_work::runs_once_each_time_it_is_queued |
 //! | `irq_work_is_pending`, `irq_work_is_busy` | [`IrqWork::is_pending`], [`IrqWork::is_busy`] | irq_work::queued_twice_before_it_runs_is_queued_once |
 //!
@@ -142,6 +142,8 @@
 // For the links above.
 #[allow(unused_imports)]
 use crate::{
+    callback::*,
+    delegate::*,
     resv::*,
     *, //
 };

@@ -65,9 +65,9 @@
 //! [`Fence::find_seqno`], which recurse; and by [`Fence::enable_signaling`],
 //! [`Wait::on`], [`Wait::on_any`] and the poll of a [`SyncFile`], where lockdep has
 //! something to say, too.
-//! [`FenceCallbackRegistration::register`] and [`Forward::start`] refuse what they see
-//! at one look. The last reference has all in it let go, level by level, inside each
-//! other: that is the kernel's, and whoever drops it cannot tell.
+//! [`FenceCallbackRegistration::register`] refuses what it sees at one look. The last
+//! reference has all in it let go, level by level, inside each other: that is the kernel's,
+//! and the caller that drops it cannot tell.
 //!
 //! # Buffers
 //!
@@ -105,7 +105,8 @@
 //! - With a lock L held that callbacks take, a driver may do what the second column above names,
 //!   such as publish, and nothing of the third.
 //! - A callback may take such a lock, publish on any context, also its own, and queue an
-//!   [`IrqWork`] or a [`Work`], which then signal: a callback must not. [`Forward`] does so.
+//!   [`IrqWork`] or a [`Work`], which then signal: a callback must not. A [`FenceProxy`] does
+//!   so.
 //! - Interrupts are off for as long as it takes to signal 256 fences: what there is more of is
 //!   left to the next piece.
 //!
@@ -118,7 +119,7 @@
 //! `unsafe`; adding a fence to a reservation object without its lock, or without room,
 //! and a container at all.
 //!
-//! A body that runs in a section is handed a [`Section`] and can still call any
+//! A body that runs in a section is handed a [`SignallingSection`] and can still call any
 //! function that it can name: Rust cannot take one away. Whatever must not be
 //! done there (locking a reservation object, `GFP_KERNEL`, touching user memory)
 //! lockdep reports, and this crate reports a wait that does not declare its order
@@ -152,22 +153,26 @@
 //! Reference: <https://docs.kernel.org/driver-api/dma-buf.html>
 //!
 //! [`ARef`]: kernel::sync::aref::ARef
+//! [`FenceCallback`]: callback::FenceCallback
+//! [`FenceCallbackRegistration::register`]: callback::FenceCallbackRegistration::register
+//! [`FenceProxy`]: delegate::FenceProxy
+//! [`IrqWork`]: delegate::IrqWork
+//! [`Work`]: delegate::Work
 
 #![crate_name = "dma_buf"]
 
 mod array;
 mod bindings;
 mod buffer;
-mod callback;
+pub mod callback;
 mod chain;
 mod context;
 pub mod coverage;
+pub mod delegate;
 mod driver_fence;
 mod fence;
 mod flat;
-mod forward;
 mod header;
-mod irq_work;
 mod lock;
 mod lockdep;
 mod merge;
@@ -180,10 +185,7 @@ mod section;
 mod slab;
 mod sync_file;
 mod timeline;
-mod timer;
 mod unwrap;
-mod wait_queue;
-mod work;
 
 pub use array::{
     FenceArray,
@@ -191,16 +193,6 @@ pub use array::{
     MAX_ARRAY_FENCES, //
 };
 pub use buffer::DmaBuf;
-pub use callback::{
-    CallbackError,
-    Cancelled,
-    Complete,
-    FenceCallback,
-    FenceCallbackRegistration,
-    QueueIrqWork,
-    QueueWork,
-    Wake, //
-};
 pub use chain::{
     FenceChain,
     FenceChainAllocation,
@@ -231,12 +223,6 @@ pub use fence::{
     MAX_WAIT_ANY, //
 };
 pub use flat::Flat;
-pub use forward::Forward;
-pub use irq_work::{
-    IrqWork,
-    IrqWorkItem,
-    IrqWorkQueuer, //
-};
 pub use lockdep::{
     Domain,
     LockClass,
@@ -251,26 +237,16 @@ pub use merge::{
 pub use options::ContextOptions;
 pub use section::{
     signalling,
-    Section, //
+    SignallingSection, //
 };
 pub use sync_file::{
     SyncFile,
     SyncFileAllocation, //
 };
-pub use timer::{
-    Timer,
-    TimerItem, //
-};
 pub use unwrap::{
     Leaves,
     MAX_LEAVES,
     MAX_NESTED, //
-};
-pub use wait_queue::WaitQueue;
-pub use work::{
-    Work,
-    WorkItem,
-    WorkQueuer, //
 };
 
 use kernel::prelude::*;
@@ -288,7 +264,7 @@ module! {
 struct DmaBufModule {
     /// Goes first: what it runs to the end leaves things to RCU, which `watch`
     /// waits for.
-    queue: work::Queue,
+    queues: delegate::LibraryQueues,
     #[pin]
     watch: registry::ModuleWatch,
 }
@@ -302,7 +278,7 @@ impl kernel::InPlaceModule for DmaBufModule {
         };
 
         try_pin_init!(Self {
-            queue: work::Queue::new()?,
+            queues: delegate::LibraryQueues::new()?,
             watch <- registry::ModuleWatch::new(),
         })
     }

@@ -78,7 +78,7 @@ impl Domain {
     ///
     /// Any context; in atomic context the annotation is void, as there.
     #[inline]
-    pub fn signalling<R>(self, f: impl FnOnce(&crate::Section<'_>) -> R) -> R {
+    pub fn signalling<R>(self, f: impl FnOnce(&crate::SignallingSection<'_>) -> R) -> R {
         let _domain = DomainSection::begin(Some(self));
 
         crate::signalling(f)

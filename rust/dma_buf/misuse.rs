@@ -22,7 +22,7 @@
 //! | a wait for any of several fences in a section | `signalling(\|_\| Wait::new().on_any(&[&fence]))` | lockdep | waiting for a fence inside a signalling section, then WARNING: possible circular locking dependency detected (fs_reclaim, mmu_notifier_invalidate_range_start, dma_fence_map): the second is for the memory that it wants |
 //! | a wait for a reservation object in a section | `signalling(\|_\| resv.wait(ResvUsage::Read))` | ours | waiting for a fence inside a signalling section |
 //! | a wait in a section, again and again | `signalling(\|_\| fence.wait())` | ours | waiting for a fence inside a signalling section: once |
-//! | a wait in the body of a work | `fence.wait() in WorkItem::run()` | ours | waiting for a fence inside a signalling section |
+//! | a wait in the body of a work | `fence.wait() in Delegate::run()` | ours | waiting for a fence inside a signalling section |
 //! | a wait in a section that C has opened | `fence.wait() after dma_fence_begin_signalling()` | ours | waiting for a fence inside a signalling section |
 //! | a wait in a section for what completes before | `signalling(\|_\| Wait::new().ordered().on(fence))` | nothing | nothing: allowed |
 //! | a wait with a spinlock held | `fence.wait() with a SpinLock's guard` | kernel | BUG: sleeping function called from invalid context (misuse_lock) |
@@ -49,11 +49,12 @@
 //! |---|---|---|---|
 //! | a section left open | `signalling(\|section\| ..) that keeps the section` | compiler | E0521: borrowed data escapes outside of closure |
 //! | a section left open by returning it | `let section = signalling(\|section\| section)` | compiler | error: lifetime may not live long enough |
-//! | a section made by hand | `Section { .. }` | compiler | E0451: private |
+//! | a section made by hand | `SignallingSection { .. }` | compiler | E0451: private |
 //! | a section taken to another thread | `signalling(\|section\| spawn(section))` | compiler | E0277: cannot be shared between threads safely |
 //! | a section left open by C, and then an allocation | `dma_fence_begin_signalling(), KBox::new(0, GFP_KERNEL), and no end` | lockdep | WARNING: possible circular locking dependency detected (fs_reclaim, mmu_notifier_invalidate_range_start, dma_fence_map): what comes after is taken for a part of it |
 //! | a reservation object locked in a section | `signalling(\|_\| ResvGuard::lock(resv))` | lockdep | WARNING: possible circular locking dependency detected (reservation_ww_class_mutex, fs_reclaim, mmu_notifier_invalidate_range_start, dma_fence_map) |
-//! | a reservation object locked in the body of a work | `resv.with_lock(..) in WorkItem::run()` | lockdep | WARNING: possible circular locking dependency detected (reservation_ww_class_mutex, fs_reclaim, mmu_notifier_invalidate_range_start, dma_fence_map) |
+//! | a reservation object locked in the body of a work | `resv.with_lock(..) in Delegate::run()` | lockdep | WARNING: possible circular locking dependency detected (reservation_ww_class_mutex, fs_reclaim, mmu_notifier_invalidate_range_start, dma_fence_map) |
+//! | a reservation object locked in the body of a cleanup work | `resv.with_lock(..) in Cleanup::run()` | nothing | nothing: allowed |
 //! | a set of reservation objects locked in a section | `signalling(\|_\| set.lock())` | lockdep | WARNING: possible circular locking dependency detected (reservation_ww_class_acquire, reservation_ww_class_mutex, fs_reclaim, mmu_notifier_invalidate_range_start, dma_fence_map) |
 //! | a reservation object locked in a section, if nobody has it | `signalling(\|_\| ResvGuard::try_lock(resv))` | nothing | nothing: allowed: it does not wait |
 //! | user memory touched in a section | `signalling(\|_\| reader.read::<u8>())` | lockdep | WARNING: possible circular locking dependency detected (\&mm->mmap_lock, mmu_notifier_invalidate_range_start, dma_fence_map) |
@@ -63,7 +64,9 @@
 //! | Misuse | Calls | Refused by | Report |
 //! |---|---|---|---|
 //! | an allocation in a section that may wait for memory | `signalling(\|_\| KBox::new(0, GFP_KERNEL))` | lockdep | WARNING: possible circular locking dependency detected (fs_reclaim, mmu_notifier_invalidate_range_start, dma_fence_map) |
-//! | an allocation in the body of a work | `KBox::new(0, GFP_KERNEL) in WorkItem::run()` | lockdep | WARNING: possible circular locking dependency detected (fs_reclaim, mmu_notifier_invalidate_range_start, dma_fence_map) |
+//! | an allocation in the body of a work | `KBox::new(0, GFP_KERNEL) in Delegate::run()` | lockdep | WARNING: possible circular locking dependency detected (fs_reclaim, mmu_notifier_invalidate_range_start, dma_fence_map) |
+//! | an allocation in the thread of an interrupt handler | `KBox::new(0, GFP_KERNEL) in ThreadedDelegate::handle_threaded()` | lockdep | WARNING: possible circular locking dependency detected (fs_reclaim, mmu_notifier_invalidate_range_start, dma_fence_map) |
+//! | an allocation in the body of a cleanup work | `KBox::new(0, GFP_KERNEL) in Cleanup::run()` | nothing | nothing: allowed |
 //! | an allocation in a section that leaves file systems alone | `signalling(\|_\| KBox::new(0, GFP_KERNEL)), as a task with PF_MEMALLOC_NOFS` | lockdep | WARNING: possible circular locking dependency detected (mmu_notifier_invalidate_range_start, dma_fence_map): only where there are MMU notifiers |
 //! | an allocation in a section that does not wait | `signalling(\|_\| KBox::new(0, GFP_NOWAIT))` | nothing | nothing: allowed |
 //! | an allocation in a section that uses reserves | `signalling(\|_\| KBox::new(0, GFP_ATOMIC))` | nothing | nothing: allowed |
@@ -78,7 +81,7 @@
 //! | a callback that takes the lock of another fence | `other.enable_signaling() in FenceCallback::called()` | lockdep | WARNING: possible recursive locking detected (\&fence->inline_lock) |
 //! | a callback that takes the lock of another fence of a named class | `.. of a context with ContextOptions::lock_class(..)` | lockdep | WARNING: possible recursive locking detected (misuse_fence) |
 //! | a callback that takes a lock that sleeps | `mutex.lock() in FenceCallback::called()` | lockdep | BUG: sleeping function called from invalid context (dma_buf_rs::FenceContext, \&fence->inline_lock), then \[ BUG: Invalid wait context \] (misuse_lock) |
-//! | a fence that signals another one by the library | `Forward::start(..)` | nothing | nothing: allowed, also of a forward |
+//! | a fence that signals another one by the library | `FenceProxyAllocation::start(..)` | nothing | nothing: allowed, also of a proxy |
 //!
 //! # Operations
 //!
@@ -104,11 +107,11 @@
 //!
 //! | Misuse | Calls | Refused by | Report |
 //! |---|---|---|---|
-//! | a callback that takes a lock that is not irq-safe, then an interrupt | `lock.lock() in FenceCallback::called(), then job.signal(..) in IrqWorkItem::run()` | lockdep | WARNING: possible irq lock inversion dependency detected (dma_buf_rs::FenceContext, misuse_lock) |
-//! | a signal in an interrupt, and then a callback that takes such a lock | `job.signal(..) in IrqWorkItem::run(), then lock.lock() in FenceCallback::called()` | lockdep | WARNING: HARDIRQ-safe -> HARDIRQ-unsafe lock order detected (\&fence->inline_lock, misuse_lock) |
-//! | an interrupt that takes a lock that is not irq-safe | `lock.lock() of a SpinLock in IrqWorkItem::run()` | lockdep | WARNING: inconsistent lock state (misuse_lock) |
-//! | an interrupt that takes a lock that sleeps | `lock.lock() of a Mutex in IrqWorkItem::run()` | lockdep | BUG: sleeping function called from invalid context, then \[ BUG: Invalid wait context \] (misuse_lock) |
-//! | an interrupt that takes a lock that is irq-safe | `lock.lock() of a SpinLockIrq in IrqWorkItem::run()` | nothing | nothing: allowed |
+//! | a callback that takes a lock that is not irq-safe, then an interrupt | `lock.lock() in FenceCallback::called(), then job.signal(..) in Delegate::run()` | lockdep | WARNING: possible irq lock inversion dependency detected (dma_buf_rs::FenceContext, misuse_lock) |
+//! | a signal in an interrupt, and then a callback that takes such a lock | `job.signal(..) in Delegate::run(), then lock.lock() in FenceCallback::called()` | lockdep | WARNING: HARDIRQ-safe -> HARDIRQ-unsafe lock order detected (\&fence->inline_lock, misuse_lock) |
+//! | an interrupt that takes a lock that is not irq-safe | `lock.lock() of a SpinLock in Delegate::run()` | lockdep | WARNING: inconsistent lock state (misuse_lock) |
+//! | an interrupt that takes a lock that sleeps | `lock.lock() of a Mutex in Delegate::run()` | lockdep | BUG: sleeping function called from invalid context, then \[ BUG: Invalid wait context \] (misuse_lock) |
+//! | an interrupt that takes a lock that is irq-safe | `lock.lock() of a SpinLockIrq in Delegate::run()` | nothing | nothing: allowed |
 //!
 //! # Reservation objects
 //!
@@ -156,8 +159,8 @@
 //!
 //! | Misuse | Calls | Refused by | Report |
 //! |---|---|---|---|
-//! | an interrupt of vfence that allocates | `KBox::new(0, GFP_KERNEL) in IrqWorkItem::run()` | lockdep | WARNING: inconsistent lock state (fs_reclaim), then BUG: sleeping function called from invalid context |
-//! | an interrupt of vfence that takes a lock that is not irq-safe | `lock.lock() of a SpinLock in IrqWorkItem::run()` | lockdep | WARNING: inconsistent lock state (vfence_lock) |
-//! | an interrupt of vfence that takes a lock that sleeps | `lock.lock() of a Mutex in IrqWorkItem::run()` | lockdep | BUG: sleeping function called from invalid context, then \[ BUG: Invalid wait context \] (vfence_mutex) |
-//! | an interrupt of vfence that locks a reservation object | `resv.with_lock(..) in IrqWorkItem::run()` | lockdep | BUG: sleeping function called from invalid context, then \[ BUG: Invalid wait context \] (reservation_ww_class_mutex) |
-//! | an interrupt of vfence that waits for a fence | `fence.wait() in IrqWorkItem::run()` | lockdep | BUG: sleeping function called from invalid context, then WARNING: inconsistent lock state (dma_fence_map) |
+//! | an interrupt of vfence that allocates | `KBox::new(0, GFP_KERNEL) in Delegate::run()` | lockdep | WARNING: inconsistent lock state (fs_reclaim), then BUG: sleeping function called from invalid context |
+//! | an interrupt of vfence that takes a lock that is not irq-safe | `lock.lock() of a SpinLock in Delegate::run()` | lockdep | WARNING: inconsistent lock state (vfence_lock) |
+//! | an interrupt of vfence that takes a lock that sleeps | `lock.lock() of a Mutex in Delegate::run()` | lockdep | BUG: sleeping function called from invalid context, then \[ BUG: Invalid wait context \] (vfence_mutex) |
+//! | an interrupt of vfence that locks a reservation object | `resv.with_lock(..) in Delegate::run()` | lockdep | BUG: sleeping function called from invalid context, then \[ BUG: Invalid wait context \] (reservation_ww_class_mutex) |
+//! | an interrupt of vfence that waits for a fence | `fence.wait() in Delegate::run()` | lockdep | BUG: sleeping function called from invalid context, then WARNING: inconsistent lock state (dma_fence_map) |

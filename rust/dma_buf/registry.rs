@@ -298,7 +298,7 @@ impl TrackedEntry {
     }
 
     /// `refcount_inc_not_zero()`, which the kernel crate lacks.
-    fn try_get(&self) -> bool {
+    pub(crate) fn try_get(&self) -> bool {
         let refs = self.refs.as_atomic();
         let mut count = refs.load(Relaxed);
 

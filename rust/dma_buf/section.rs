@@ -2,15 +2,14 @@
 
 //! Signalling sections: code that must run for a fence to signal.
 //!
-//! Whoever waits for a fence may hold a reservation lock, sit in a shrinker or
-//! in an mmu notifier. So whatever a fence's completion depends on must neither
-//! lock a reservation object, nor allocate with `GFP_KERNEL`, nor touch user
-//! memory. Such code is put in a section, and lockdep then reports what it may
-//! not do, on a kernel with `CONFIG_PROVE_LOCKING`; on any other a section costs
-//! nothing.
+//! A task that waits for a fence may hold a reservation lock, or may be in a shrinker or an
+//! mmu notifier. So whatever a fence's completion depends on must neither lock a reservation
+//! object, nor allocate with `GFP_KERNEL`, nor touch user memory. In a section, lockdep
+//! reports such code, on a kernel with `CONFIG_PROVE_LOCKING`. On other kernels a section
+//! costs nothing.
 //!
-//! A section is a closure, so it ends where it began, in order, on the same
-//! thread: it can be neither forgotten nor kept.
+//! A section is a closure. So it ends on the thread where it began, in order, and cannot be
+//! forgotten.
 //!
 //! C functions: `dma_fence_begin_signalling()`, `dma_fence_end_signalling()`
 
@@ -21,30 +20,34 @@ use kernel::types::NotThreadSafe;
 
 /// Proof that the current code runs in a signalling section.
 ///
-/// Handed to the closure of [`signalling`] and to the bodies of the work types
-/// whose job is to signal; not `Send`, and it cannot outlive the section.
+/// The closure of [`signalling`] and the bodies of [delegates](crate::delegate) get one. It
+/// is not `Send`, and it cannot outlive the section.
 ///
 /// # Examples
 ///
 /// ```
-/// use dma_buf::{signalling, Section};
+/// use dma_buf::{signalling, SignallingSection};
 ///
 /// /// Part of what completes a job: called in a section only.
-/// fn retire(_section: &Section<'_>) -> u32 {
+/// fn retire(_section: &SignallingSection<'_>) -> u32 {
 ///     1
 /// }
 ///
 /// assert_eq!(signalling(retire), 1);
 /// ```
-pub struct Section<'a> {
+pub struct SignallingSection<'a> {
     _scope: PhantomData<&'a ()>,
     _not_send: NotThreadSafe,
 }
 
 /// Runs `f` in a signalling section.
 ///
-/// Sections nest. Context: any; in atomic context the annotation is void, as
-/// the core relies on the rules of that context there.
+/// Sections nest. In atomic context the annotation does nothing: the core relies on the
+/// rules of that context.
+///
+/// Context: any.
+///
+/// C functions: `dma_fence_begin_signalling()`, `dma_fence_end_signalling()`
 ///
 /// # Examples
 ///
@@ -55,21 +58,21 @@ pub struct Section<'a> {
 /// assert_eq!(answer, 42);
 /// ```
 #[inline]
-pub fn signalling<R>(f: impl FnOnce(&Section<'_>) -> R) -> R {
+pub fn signalling<R>(f: impl FnOnce(&SignallingSection<'_>) -> R) -> R {
     let _annotation = Annotation::begin();
 
-    f(&Section {
+    f(&SignallingSection {
         _scope: PhantomData,
         _not_send: NotThreadSafe,
     })
 }
 
-/// Reports a wait for a fence inside a section that does not say why it cannot
-/// deadlock: once, or, where C helpers are inlined into Rust, once for each module
-/// that waits so.
+/// Reports a wait for a fence inside a section, if the wait does not declare an order that
+/// excludes a deadlock. Reports it once, or, if C helpers are inlined into Rust, once for
+/// each module that waits.
 ///
-/// Lockdep does not: it drops the section for the time of a wait, for the sake
-/// of schedulers. On a kernel without lockdep nobody knows of sections.
+/// Lockdep does not report it: the core drops the section for the time of a wait, for
+/// schedulers. A kernel without lockdep does not track sections.
 #[inline]
 pub(crate) fn report_wait() {
     #[cfg(CONFIG_LOCKDEP)]
@@ -79,7 +82,7 @@ pub(crate) fn report_wait() {
     }
 }
 
-/// The annotation itself, for code of this crate that does not pass a token on.
+/// The annotation of a section, for code of this crate that does not pass a token on.
 pub(crate) struct Annotation {
     #[cfg(CONFIG_LOCKDEP)]
     cookie: bool,

@@ -25,14 +25,17 @@ mod tests {
     };
     use dma_buf::{
         dedup,
+        delegate::{
+            FenceProxy,
+            FenceProxyAllocation, //
+        },
         merge,
         Fence,
         FenceArray,
         FenceChain,
         FenceChainAllocation,
         FenceContext,
-        Flat,
-        Forward, //
+        Flat, //
     };
     use kernel::sync::aref::ARef;
 
@@ -43,7 +46,7 @@ mod tests {
 
     /// A job runs when its dependencies have signalled: this stands for the job.
     struct Job {
-        run: Forward<Mock>,
+        _run: Option<FenceProxy<Mock>>,
         done: Option<ARef<Fence>>,
     }
 
@@ -60,9 +63,12 @@ mod tests {
             let mut jobs = KVec::new();
 
             for _ in 0..DEPTH {
-                let run = Forward::new()?;
+                let idle = Job {
+                    _run: None,
+                    done: None,
+                };
 
-                jobs.push(Job { run, done: None }, GFP_KERNEL)?;
+                jobs.push(idle, GFP_KERNEL)?;
             }
             Ok(Self {
                 engines: [
@@ -104,6 +110,7 @@ mod tests {
         fn submit(&mut self, round: u64) -> Result {
             let dependencies = self.dependencies(round)?;
             let link = FenceChainAllocation::new()?;
+            let run = FenceProxyAllocation::new()?;
             let fence = next(&self.engines[round as usize % 3])?;
             let job = &mut self.jobs[(round % DEPTH) as usize];
 
@@ -113,7 +120,7 @@ mod tests {
             job.done = Some(fence.fence());
             let link = link.append(self.tail.take(), fence.leaf(), round + 1);
             self.tail = Some(FenceChain::into_fence(link));
-            job.run.start(&dependencies, fence).map_err(|_| EBUSY)?;
+            job._run = Some(run.start(&dependencies, fence));
 
             // The foreign driver is some jobs behind.
             self.device

@@ -36,10 +36,10 @@ mod tests {
         workqueue::Workqueue, //
     };
     use dma_buf::{
+        callback::CallbackError,
+        delegate::FenceProxyAllocation,
         merge,
-        CallbackError,
         Fence,
-        Forward,
         Wait,
         WaitError,
         MAX_NESTED, //
@@ -228,7 +228,7 @@ mod tests {
             let mut callback = registration()?;
             let (_context, target) = fixture::fence()?;
             let target_fence = target.fence();
-            let mut forward = Forward::new()?;
+            let proxy = FenceProxyAllocation::new()?;
 
             match callback.as_mut().register(nested, Count(seen.clone())) {
                 Ok(()) => ensure!(is_allowed),
@@ -236,15 +236,10 @@ mod tests {
                 Err(error) => return Err(error.into()),
             }
             callback.as_mut().cancel();
-            let target = match forward.start(nested, target) {
-                Ok(()) if is_allowed => forward.cancel().ok_or(EINVAL)?,
-                Err(CallbackError::Nested(target)) if !is_allowed => target,
-                _ => return Err(EINVAL),
-            };
 
             let flat = nested.flatten()?;
             callback.as_mut().register(&flat, Count(seen.clone()))?;
-            forward.start(&flat, target)?;
+            let _proxy = proxy.start(&flat, target);
             device.signal_up_to(u64::MAX, Ok(()));
             ensure!(eventually(|| seen.get() == 1));
             ensure!(eventually(|| target_fence.test_signaled_flag()));

@@ -16,9 +16,9 @@ mod tests {
         Mock, //
     };
     use dma_buf::{
+        callback::FenceCallback,
         ContextOptions,
         Fence,
-        FenceCallback,
         FenceContext,
         FenceContextOps,
         LockClass, //

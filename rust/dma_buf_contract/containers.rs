@@ -15,14 +15,14 @@ use crate::{
     race::ensure, //
 };
 use dma_buf::{
+    delegate::FenceProxyAllocation,
     merge,
     DriverFence,
     Fence,
     FenceChain,
     FenceChainAllocation,
     FenceContext,
-    Flat,
-    Forward, //
+    Flat, //
 };
 use kernel::{
     prelude::*,
@@ -75,9 +75,9 @@ impl Driver {
         self.round += 1;
         match theirs {
             Some(theirs) if self.round % 2 == 0 => {
-                let mut forward = Forward::new()?;
+                let (proxy, theirs) = (FenceProxyAllocation::new()?, theirs.flatten()?);
+                let _proxy = proxy.start(&theirs, job);
 
-                forward.start(theirs, job).map_err(|_| EINVAL)?;
                 ensure!(ours.wait().on(&fence).is_ok());
             }
             Some(theirs) => {

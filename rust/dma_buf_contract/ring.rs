@@ -8,15 +8,15 @@ use crate::{
     side::Side, //
 };
 use dma_buf::{
+    delegate::{
+        Delegate,
+        IrqWork,
+        Timer,
+        Work, //
+    },
     Fence,
     FenceContext,
-    IrqWork,
-    IrqWorkItem,
-    Section,
-    Timer,
-    TimerItem,
-    Work,
-    WorkItem, //
+    SignallingSection, //
 };
 use kernel::{
     alloc::flags::__GFP_NOWARN,
@@ -63,18 +63,20 @@ impl Complete {
     }
 }
 
-impl IrqWorkItem for Complete {
-    fn run(&self, _section: &Section<'_>) {
+impl Delegate for Complete {
+    fn run(&self, _section: &SignallingSection<'_>) {
         self.all();
     }
 }
 
-impl WorkItem for Complete {
-    /// Takes memory if there is some, as bookkeeping may.
-    fn run(&self, _section: &Section<'_>) {
+/// Takes memory if there is some, as bookkeeping may.
+struct TakeNotes(Complete);
+
+impl Delegate for TakeNotes {
+    fn run(&self, _section: &SignallingSection<'_>) {
         let notes = KVec::<u64>::with_capacity(64, GFP_NOWAIT | __GFP_NOWARN);
 
-        self.all();
+        self.0.all();
         drop(notes);
     }
 }
@@ -82,11 +84,11 @@ impl WorkItem for Complete {
 enum Next {
     Here(Complete),
     IrqWork(IrqWork<Complete>),
-    Work(Work<Complete>),
+    Work(Work<TakeNotes>),
 }
 
-impl TimerItem for Next {
-    fn run(&self, _section: &Section<'_>) {
+impl Delegate for Next {
+    fn run(&self, _section: &SignallingSection<'_>) {
         match self {
             Self::Here(complete) => complete.all(),
             Self::IrqWork(work) => {
@@ -115,7 +117,7 @@ impl Ring {
         let next = match by {
             By::Timer => Next::Here(complete),
             By::IrqWork => Next::IrqWork(IrqWork::new(complete)?),
-            By::Work => Next::Work(Work::new(complete)?),
+            By::Work => Next::Work(Work::new(TakeNotes(complete))?),
         };
 
         Ok(Self {

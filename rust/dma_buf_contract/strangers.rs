@@ -22,14 +22,10 @@ use crate::{
     side::Side, //
 };
 use dma_buf::{
-    resv::{
-        Resv,
-        ResvGuard,
-        ResvUsage, //
-    },
+    delegate::FenceProxyAllocation,
+    resv::{Resv, ResvGuard, ResvUsage},
     Fence,
     FenceContext,
-    Forward,
     Wait, //
 };
 use kernel::{
@@ -87,7 +83,7 @@ impl Strangers {
     fn theirs_in_ours(&self, nested: &Fence) -> Result {
         let side = self.sides[self.round % 2];
         let flat = nested.flatten()?;
-        let mut forward = Forward::new()?;
+        let proxy = FenceProxyAllocation::new()?;
         let job = next(&self.contexts[self.round % 2])?;
         let (fence, leaf) = (job.fence(), job.leaf());
 
@@ -96,7 +92,7 @@ impl Strangers {
         guard.reserve_one()?.add(&leaf, ResvUsage::Bookkeep);
         drop(guard);
 
-        forward.start(&flat, job).map_err(|_| EINVAL)?;
+        let _proxy = proxy.start(&flat, job);
         ensure!(!fence.test_signaled_flag());
         self.complete(side);
         ensure!(Wait::new().timeout(long()).on_leaves(nested).is_ok());

@@ -15,9 +15,11 @@ use crate::{
     side::Side, //
 };
 use dma_buf::{
-    Complete,
+    callback::{
+        Complete,
+        FenceCallbackRegistration, //
+    },
     Fence,
-    FenceCallbackRegistration,
     Wait, //
 };
 use kernel::{

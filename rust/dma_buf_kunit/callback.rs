@@ -11,7 +11,9 @@ mod tests {
         fixture::{
             self,
             eventually,
+            long,
             registration,
+            until_asleep,
             Count,
             Counter,
             Droppable, //
@@ -24,24 +26,35 @@ mod tests {
         workqueue::Workqueue, //
     };
     use dma_buf::{
-        CallbackError,
-        Cancelled,
-        Complete,
-        Fence,
-        FenceCallback,
-        FenceCallbackRegistration,
-        IrqWork,
-        IrqWorkItem,
-        QueueIrqWork,
-        Section, //
-    };
-    use kernel::sync::{
-        atomic::{
-            Atomic,
-            Relaxed, //
+        callback::{
+            CallbackError,
+            Cancelled,
+            Complete,
+            FenceCallback,
+            FenceCallbackRegistration,
+            QueueIrqWork,
+            WakeUp, //
         },
-        Arc,
-        Completion, //
+        delegate::{
+            Delegate,
+            IrqWork, //
+        },
+        Fence,
+        SignallingSection, //
+    };
+    use kernel::{
+        new_mutex,
+        new_poll_condvar,
+        sync::{
+            atomic::{
+                Atomic,
+                Relaxed, //
+            },
+            Arc,
+            Completion,
+            CondVarTimeoutResult,
+            Mutex, //
+        }, //
     };
 
     /// Asks a fence what may be asked of it in a callback.
@@ -118,8 +131,8 @@ mod tests {
 
     struct Work(Counter);
 
-    impl IrqWorkItem for Work {
-        fn run(&self, _section: &Section<'_>) {
+    impl Delegate for Work {
+        fn run(&self, _section: &SignallingSection<'_>) {
             self.0.add();
         }
     }
@@ -259,6 +272,63 @@ mod tests {
     }
 
     #[test]
+    fn wake_up_wakes_who_waits() -> Result {
+        let (_context, driver) = fixture::fence()?;
+        let condvar = Arc::pin_init(new_poll_condvar!("wake_up"), GFP_KERNEL)?;
+        let mutex = KBox::pin_init(new_mutex!(()), GFP_KERNEL)?;
+        let mut callback = registration()?;
+        let queue = Workqueue::new()?;
+        let asleep = until_asleep();
+
+        callback
+            .as_mut()
+            .register(driver.as_fence(), WakeUp(condvar.clone()))?;
+        queue.spawn_on(0, move || {
+            asleep();
+            driver.signal(Ok(()));
+        })?;
+        let mut guard = Mutex::lock(&mutex);
+        let woken = condvar.wait_interruptible_timeout(&mut guard, long());
+
+        assert!(matches!(woken, CondVarTimeoutResult::Woken { .. }));
+        assert!(callback.is_called());
+        Ok(())
+    }
+
+    #[test]
+    fn unwrapped_fence_takes_the_place_of_the_last_one() -> Result {
+        let (_context, first) = fixture::fence()?;
+        let (_other, second) = fixture::fence()?;
+        let drops = Counter::new()?;
+        let payload = || Payload(Droppable(drops.clone()));
+        let (one, two) = (first.as_fence().flatten()?, second.as_fence().flatten()?);
+        let mut callback = registration()?;
+
+        assert!(callback
+            .as_mut()
+            .register_unwrapped(&one, payload())
+            .is_ok());
+        assert_eq!(drops.get(), 0);
+        assert!(callback
+            .as_mut()
+            .register_unwrapped(&two, payload())
+            .is_ok());
+        assert_eq!(drops.get(), 1);
+        first.signal(Ok(()));
+        assert!(!callback.is_called());
+        second.signal(Ok(()));
+        assert!(callback.is_called());
+        // It is called, and fetched; the new one is given back.
+        let refused = callback.as_mut().register_unwrapped(&one, payload());
+        assert_eq!(drops.get(), 2);
+        assert!(refused.is_err());
+        drop(refused);
+        assert_eq!(drops.get(), 3);
+        assert!(callback.as_mut().cancel().is_none());
+        Ok(())
+    }
+
+    #[test]
     fn irq_work_is_queued() -> Result {
         let (_context, driver) = fixture::fence()?;
         let ran = Counter::new()?;
@@ -267,7 +337,7 @@ mod tests {
 
         callback
             .as_mut()
-            .register(driver.as_fence(), QueueIrqWork(work.queuer()))?;
+            .register(driver.as_fence(), QueueIrqWork(work.to_ref()))?;
         // The callback keeps what it needs.
         drop(work);
         driver.signal(Ok(()));

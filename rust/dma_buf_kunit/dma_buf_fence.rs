@@ -26,8 +26,10 @@ mod tests {
         workqueue::Workqueue, //
     };
     use dma_buf::{
-        CallbackError,
-        Cancelled,
+        callback::{
+            CallbackError,
+            Cancelled, //
+        },
         Fence,
         FenceSlot,
         SignalOutcome,

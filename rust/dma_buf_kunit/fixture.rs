@@ -7,10 +7,12 @@ use core::{
     ptr::NonNull, //
 };
 use dma_buf::{
+    callback::{
+        FenceCallback,
+        FenceCallbackRegistration, //
+    },
     DriverFence,
     Fence,
-    FenceCallback,
-    FenceCallbackRegistration,
     FenceContext,
     FenceContextOps, //
 };

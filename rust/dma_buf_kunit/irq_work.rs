@@ -20,21 +20,23 @@ mod tests {
         },
     };
     use dma_buf::{
-        IrqWork,
-        IrqWorkItem,
-        IrqWorkQueuer,
-        Section, //
+        delegate::{
+            Delegate,
+            IrqWork,
+            IrqWorkRef,
+            WeakRef, //
+        },
+        SignallingSection, //
     };
     use kernel::{
         interrupt::local_interrupt_disable,
-        new_spinlock_irq,
         sync::{
             atomic::{
+                Acquire,
                 Atomic,
                 Full, //
             },
-            rcu,
-            SpinLockIrq, //
+            rcu, //
         }, //
     };
 
@@ -43,8 +45,8 @@ mod tests {
         _drops: Droppable,
     }
 
-    impl IrqWorkItem for Item {
-        fn run(&self, _section: &Section<'_>) {
+    impl Delegate for Item {
+        fn run(&self, _section: &SignallingSection<'_>) {
             self.runs.add();
         }
     }
@@ -82,14 +84,14 @@ mod tests {
     #[test]
     fn queued_twice_before_it_runs_is_queued_once() -> Result {
         let (work, runs, drops) = work()?;
-        let queuer = work.queuer();
+        let reference = work.to_ref();
         let (first, second, third, pending) = {
             let _guard = local_interrupt_disable();
 
             (
                 work.queue(),
                 work.queue(),
-                queuer.queue(),
+                reference.queue(),
                 work.is_pending(),
             )
         };
@@ -97,7 +99,7 @@ mod tests {
         assert!(first && !second && !third && pending);
         work.sync();
         assert_eq!(runs.get(), 1);
-        drop((work, queuer));
+        drop((work, reference));
         assert!(once(&drops));
         Ok(())
     }
@@ -118,17 +120,17 @@ mod tests {
     }
 
     #[test]
-    fn queuer_keeps_the_item() -> Result {
+    fn reference_keeps_the_item() -> Result {
         let (work, runs, drops) = work()?;
-        let queuer = work.queuer();
+        let reference = work.to_ref();
 
         drop(work);
         rcu::rcu_barrier();
         assert_eq!(drops.get(), 0);
-        assert!(queuer.queue());
+        assert!(reference.queue());
         assert!(eventually(|| runs.get() == 1));
         assert_eq!(drops.get(), 0);
-        drop(queuer);
+        drop(reference);
         assert!(once(&drops));
         Ok(())
     }
@@ -142,25 +144,19 @@ mod tests {
         Ok(())
     }
 
-    /// Queues itself from its body, and gives that up with the last turn.
-    #[pin_data]
+    /// Queues itself from its body.
     struct Again {
         left: Atomic<i32>,
-        #[pin]
-        queuer: SpinLockIrq<Option<IrqWorkQueuer>>,
+        me: WeakRef<IrqWorkRef>,
         _drops: Droppable,
     }
 
-    impl IrqWorkItem for Again {
-        fn run(&self, _section: &Section<'_>) {
+    impl Delegate for Again {
+        fn run(&self, _section: &SignallingSection<'_>) {
             if self.left.fetch_sub(1, Full) > 1 {
-                if let Some(queuer) = &*self.queuer.lock() {
-                    queuer.queue();
+                if let Some(me) = self.me.upgrade() {
+                    me.queue();
                 }
-            } else {
-                let last = self.queuer.lock().take();
-
-                drop(last);
             }
         }
     }
@@ -169,15 +165,15 @@ mod tests {
     fn body_can_queue_its_own_work() -> Result {
         let drops = Counter::new()?;
         let item = Droppable(drops.clone());
-        let work = IrqWork::new(pin_init!(Again {
+        let work = IrqWork::new_cyclic(|me| Again {
             left: Atomic::new(5),
-            queuer <- new_spinlock_irq!(None),
+            me,
             _drops: item,
-        }))?;
-        let queuer = work.queuer();
+        })?;
 
-        *work.queuer.lock() = Some(queuer);
         work.queue();
+        assert!(eventually(|| work.left.load(Acquire) == 0));
+        // Nobody has to give anything up.
         drop(work);
         assert!(once(&drops));
         Ok(())
@@ -192,16 +188,16 @@ mod tests {
         assert!(race(
             || {
                 let (work, runs, drops) = work()?;
-                let queuer = work.queuer();
+                let reference = work.to_ref();
 
-                Ok(((work, runs, drops), queuer))
+                Ok(((work, runs, drops), reference))
             },
             |(work, runs, drops)| {
                 work.queue();
                 drop(work);
                 (runs, drops)
             },
-            |queuer| queuer.queue(),
+            |reference| reference.queue(),
             |left, _| rounds.add(left),
         )
         .is_ok());

@@ -16,16 +16,18 @@ mod tests {
         Trace, //
     };
     use dma_buf::{
+        delegate::{
+            Delegate,
+            Timer, //
+        },
         ContextOptions,
         DriverFence,
         Fence,
         FenceContext,
-        Section,
         SeqnoError,
         SignalOutcome,
-        Status,
-        Timer,
-        TimerItem, //
+        SignallingSection,
+        Status, //
     };
     use kernel::{
         interrupt::local_interrupt_disable,
@@ -224,8 +226,8 @@ mod tests {
         signalled: Counter,
     }
 
-    impl TimerItem for Look {
-        fn run(&self, _section: &Section<'_>) {
+    impl Delegate for Look {
+        fn run(&self, _section: &SignallingSection<'_>) {
             if self.fence.test_signaled_flag() {
                 self.signalled.add();
             }

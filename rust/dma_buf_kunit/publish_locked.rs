@@ -19,10 +19,12 @@ mod tests {
         }, //
     };
     use dma_buf::{
+        callback::{
+            FenceCallback,
+            FenceCallbackRegistration, //
+        },
         DriverFence,
         Fence,
-        FenceCallback,
-        FenceCallbackRegistration,
         FenceContext,
         SignalOutcome,
         Status, //

@@ -26,10 +26,12 @@ mod tests {
         },
     };
     use dma_buf::{
+        delegate::{
+            Delegate,
+            Timer, //
+        },
         DriverFence,
-        Section,
-        Timer,
-        TimerItem, //
+        SignallingSection, //
     };
     use kernel::{
         interrupt::local_interrupt_disable,
@@ -51,8 +53,8 @@ mod tests {
         _drops: Droppable,
     }
 
-    impl TimerItem for Item {
-        fn run(&self, _section: &Section<'_>) {
+    impl Delegate for Item {
+        fn run(&self, _section: &SignallingSection<'_>) {
             self.runs.add();
             for _ in 0..self.slow {
                 core::hint::spin_loop();
@@ -82,8 +84,8 @@ mod tests {
         fence: SpinLockIrq<Option<DriverFence<Mock>>>,
     }
 
-    impl TimerItem for Signals {
-        fn run(&self, _section: &Section<'_>) {
+    impl Delegate for Signals {
+        fn run(&self, _section: &SignallingSection<'_>) {
             let fence = self.fence.lock().take();
 
             fence.map(|fence| fence.signal(Ok(())));
@@ -167,8 +169,8 @@ mod tests {
         _drops: Droppable,
     }
 
-    impl TimerItem for DropsItself {
-        fn run(&self, _section: &Section<'_>) {
+    impl Delegate for DropsItself {
+        fn run(&self, _section: &SignallingSection<'_>) {
             let timer = self.timer.lock().take();
 
             self.runs.add();

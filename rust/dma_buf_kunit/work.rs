@@ -25,11 +25,13 @@ mod tests {
         },
     };
     use dma_buf::{
+        callback::QueueWork,
+        delegate::{
+            Delegate,
+            Work, //
+        },
         DriverFence,
-        QueueWork,
-        Section,
-        Work,
-        WorkItem, //
+        SignallingSection, //
     };
     use kernel::{
         new_mutex,
@@ -50,8 +52,8 @@ mod tests {
         _drops: Droppable,
     }
 
-    impl WorkItem for Item {
-        fn run(&self, _section: &Section<'_>) {
+    impl Delegate for Item {
+        fn run(&self, _section: &SignallingSection<'_>) {
             self.runs.add();
             if self.sleep != 0 {
                 fsleep(Delta::from_millis(self.sleep));
@@ -167,7 +169,7 @@ mod tests {
 
         callback
             .as_mut()
-            .register(driver.as_fence(), QueueWork(work.queuer()))?;
+            .register(driver.as_fence(), QueueWork(work.to_ref()))?;
         // The callback keeps what it needs.
         drop(work);
         assert_eq!(runs.get(), 0);
@@ -184,8 +186,8 @@ mod tests {
         fence: Mutex<Option<DriverFence<Mock>>>,
     }
 
-    impl WorkItem for Signals {
-        fn run(&self, _section: &Section<'_>) {
+    impl Delegate for Signals {
+        fn run(&self, _section: &SignallingSection<'_>) {
             if let Some(fence) = self.fence.lock().take() {
                 fence.signal(Err(EIO));
             }
@@ -216,16 +218,16 @@ mod tests {
         assert!(race(
             || {
                 let (work, runs, _, drops) = work(0)?;
-                let queuer = work.queuer();
+                let reference = work.to_ref();
 
-                Ok(((work, runs, drops), queuer))
+                Ok(((work, runs, drops), reference))
             },
             |(work, runs, drops)| {
                 work.queue();
                 drop(work);
                 (runs, drops)
             },
-            |queuer| queuer.queue(),
+            |reference| reference.queue(),
             |left, _| rounds.add(left),
         )
         .is_ok());
@@ -240,16 +242,16 @@ mod tests {
         assert!(race(
             || {
                 let (work, runs, _, drops) = work(0)?;
-                let queuer = work.queuer();
+                let reference = work.to_ref();
 
-                Ok(((work, runs, drops), queuer))
+                Ok(((work, runs, drops), reference))
             },
             |(work, runs, drops)| {
                 let cancelled = work.cancel();
 
                 (work, cancelled, runs, drops)
             },
-            |queuer| queuer.queue(),
+            |reference| reference.queue(),
             |(work, cancelled, runs, drops), queued| {
                 // While it is being cancelled, nobody can queue it.
                 ensure!(queued || !cancelled);

@@ -8,15 +8,17 @@ use crate::{
     fixture::resv, //
 };
 use dma_buf::{
+    delegate::{Cleanup, CleanupWork, Delegate, ThreadedDelegate, ThreadedInterrupt, Work},
     resv::ResvGuard,
-    signalling,
-    Section,
-    Work,
-    WorkItem, //
+    signalling, SignallingSection,
 };
 use kernel::{
     alloc::Flags,
     bindings,
+    irq::{
+        IrqReturn,
+        ThreadedHandler, //
+    },
     prelude::*,
     task::Task, //
 };
@@ -24,6 +26,8 @@ use kernel::{
 cases!(
     gfp_kernel,
     gfp_kernel_in_a_work,
+    gfp_kernel_in_an_interrupt_thread,
+    gfp_kernel_in_a_cleanup,
     gfp_nofs,
     gfp_nowait,
     gfp_atomic,
@@ -40,9 +44,23 @@ fn gfp_kernel() -> Result {
 
 struct Allocates;
 
-impl WorkItem for Allocates {
-    fn run(&self, _section: &Section<'_>) {
+impl Delegate for Allocates {
+    fn run(&self, _section: &SignallingSection<'_>) {
         let _ = allocate(GFP_KERNEL);
+    }
+}
+
+impl Cleanup for Allocates {
+    fn run(&self) {
+        let _ = allocate(GFP_KERNEL);
+    }
+}
+
+impl ThreadedDelegate for Allocates {
+    fn handle_threaded(&self, _section: &SignallingSection<'_>) -> IrqReturn {
+        let _ = allocate(GFP_KERNEL);
+
+        IrqReturn::Handled
     }
 }
 
@@ -51,6 +69,24 @@ fn gfp_kernel_in_a_work() -> Result {
 
     work.queue();
     work.flush();
+    Ok(())
+}
+
+/// What the kernel calls in the thread.
+fn gfp_kernel_in_an_interrupt_thread() -> Result {
+    let handler = KBox::pin_init(ThreadedInterrupt::new(Allocates), GFP_KERNEL)?;
+
+    match handler.handle_threaded() {
+        IrqReturn::Handled => Ok(()),
+        IrqReturn::None => Err(EINVAL),
+    }
+}
+
+fn gfp_kernel_in_a_cleanup() -> Result {
+    let cleanup = CleanupWork::new(Allocates)?;
+
+    cleanup.queue();
+    cleanup.flush();
     Ok(())
 }
 

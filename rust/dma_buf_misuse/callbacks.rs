@@ -17,11 +17,11 @@ use crate::{
     }, //
 };
 use dma_buf::{
+    callback::FenceCallback,
+    delegate::FenceProxyAllocation,
     ContextOptions,
     Fence,
-    FenceCallback,
     FenceContext,
-    Forward,
     LockClass, //
 };
 use kernel::{
@@ -38,7 +38,7 @@ cases!(
     takes_another_fences_lock,
     takes_another_fences_lock_of_a_class,
     takes_a_mutex,
-    forwards,
+    proxies,
 );
 
 /// A callback that signals another fence.
@@ -110,22 +110,20 @@ fn takes_a_mutex() -> Result {
 }
 
 /// The library's own way of signalling another fence: no fence is signalled with the lock
-/// of another held, as deep as forwards of forwards may be.
-fn forwards() -> Result {
+/// of another held, as deep as proxies of proxies may be.
+fn proxies() -> Result {
     let first = context()?;
     let source = next(&first)?;
     let mut last = source.fence();
-    let mut forwards = KVec::new();
+    let mut proxies = KVec::new();
 
     for _ in 0..3 {
+        let (proxy, before) = (FenceProxyAllocation::new()?, last.flatten()?);
         let context = context()?;
         let target = next(&context)?;
-        let fence = target.fence();
-        let mut forward = Forward::new()?;
 
-        forward.start(&last, target).map_err(|_| EBUSY)?;
-        forwards.push((context, forward), GFP_KERNEL)?;
-        last = fence;
+        last = target.fence();
+        proxies.push((context, proxy.start(&before, target)), GFP_KERNEL)?;
     }
     source.signal(Err(EIO));
     last.wait()?;

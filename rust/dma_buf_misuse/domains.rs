@@ -19,7 +19,7 @@ use dma_buf::{
     Domain,
     Fence,
     FenceContext,
-    Section,
+    SignallingSection,
     Wait, //
 };
 use kernel::prelude::*;
@@ -44,7 +44,7 @@ fn domain(name: &CStr, with: bool) -> Result<Option<Domain>> {
 }
 
 /// A section of the domain, if there is one.
-fn section<R>(domain: Option<Domain>, f: impl FnOnce(&Section<'_>) -> R) -> R {
+fn section<R>(domain: Option<Domain>, f: impl FnOnce(&SignallingSection<'_>) -> R) -> R {
     match domain {
         Some(domain) => domain.signalling(f),
         None => signalling(f),

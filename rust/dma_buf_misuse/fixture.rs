@@ -4,11 +4,10 @@
 //! table, too.
 
 use dma_buf::{
+    callback::{FenceCallback, FenceCallbackRegistration},
     resv::Resv,
     DriverFence,
     Fence,
-    FenceCallback,
-    FenceCallbackRegistration,
     FenceContext,
     FenceContextOps, //
 };

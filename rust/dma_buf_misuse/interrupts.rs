@@ -18,9 +18,11 @@ use crate::{
     }, //
 };
 use dma_buf::{
-    IrqWork,
-    IrqWorkItem,
-    Section, //
+    delegate::{
+        Delegate,
+        IrqWork, //
+    },
+    SignallingSection, //
 };
 use kernel::{
     prelude::*,
@@ -54,8 +56,8 @@ struct Interrupt {
     job: Held,
 }
 
-impl IrqWorkItem for Interrupt {
-    fn run(&self, _section: &Section<'_>) {
+impl Delegate for Interrupt {
+    fn run(&self, _section: &SignallingSection<'_>) {
         match &self.lock {
             Lock::None => {}
             Lock::Spin(lock) => drop(lock.lock()),

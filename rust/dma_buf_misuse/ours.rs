@@ -11,9 +11,11 @@ use crate::{
     }, //
 };
 use dma_buf::{
-    Complete,
+    callback::{
+        Complete,
+        FenceCallbackRegistration, //
+    },
     Domain,
-    FenceCallbackRegistration,
     FenceContext,
     LockClass,
     Status,

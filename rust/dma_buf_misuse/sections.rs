@@ -9,15 +9,9 @@ use crate::{
     fixture::resv, //
 };
 use dma_buf::{
-    resv::{
-        Resv,
-        ResvGuard,
-        ResvSet, //
-    },
-    signalling,
-    Section,
-    Work,
-    WorkItem, //
+    delegate::{Cleanup, CleanupWork, Delegate, Work},
+    resv::{Resv, ResvGuard, ResvSet},
+    signalling, SignallingSection,
 };
 use kernel::{
     bindings,
@@ -32,6 +26,7 @@ use kernel::{
 cases!(
     locking_a_resv,
     locking_a_resv_in_a_work,
+    locking_a_resv_in_a_cleanup,
     locking_a_set,
     trying_to_lock_a_resv,
     touching_user_memory,
@@ -47,8 +42,8 @@ fn locking_a_resv() -> Result {
 
 struct LocksResv(Arc<Resv>);
 
-impl WorkItem for LocksResv {
-    fn run(&self, _section: &Section<'_>) {
+impl Delegate for LocksResv {
+    fn run(&self, _section: &SignallingSection<'_>) {
         self.0.with_lock(|_| ());
     }
 }
@@ -58,6 +53,20 @@ fn locking_a_resv_in_a_work() -> Result {
 
     work.queue();
     work.flush();
+    Ok(())
+}
+
+impl Cleanup for LocksResv {
+    fn run(&self) {
+        self.0.with_lock(|_| ());
+    }
+}
+
+fn locking_a_resv_in_a_cleanup() -> Result {
+    let cleanup = CleanupWork::new(LocksResv(resv()?))?;
+
+    cleanup.queue();
+    cleanup.flush();
     Ok(())
 }
 

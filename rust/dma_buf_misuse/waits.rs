@@ -10,16 +10,9 @@ use crate::{
     }, //
 };
 use dma_buf::{
-    resv::{
-        ResvGuard,
-        ResvUsage, //
-    },
-    signalling,
-    Fence,
-    Section,
-    Wait,
-    Work,
-    WorkItem, //
+    delegate::{Delegate, Work},
+    resv::{ResvGuard, ResvUsage},
+    signalling, Fence, SignallingSection, Wait,
 };
 use kernel::{
     bindings,
@@ -81,8 +74,8 @@ fn in_a_section_of_c() -> Result {
 
 struct Waits;
 
-impl WorkItem for Waits {
-    fn run(&self, _section: &Section<'_>) {
+impl Delegate for Waits {
+    fn run(&self, _section: &SignallingSection<'_>) {
         let _ = Fence::stub().wait();
     }
 }

@@ -13,6 +13,11 @@ use crate::{
     race::ensure, //
 };
 use dma_buf::{
+    delegate::{
+        Delegate,
+        IrqWork,
+        Timer, //
+    },
     resv::{
         Resv,
         ResvGuard,
@@ -22,12 +27,8 @@ use dma_buf::{
     DriverFence,
     Fence,
     FenceContext,
-    IrqWork,
-    IrqWorkItem,
     LockClass,
-    Section,
-    Timer,
-    TimerItem,
+    SignallingSection,
     Wait, //
 };
 use kernel::{
@@ -59,8 +60,8 @@ struct Finish {
     fence: SpinLockIrq<Option<DriverFence<Mock>>>,
 }
 
-impl IrqWorkItem for Finish {
-    fn run(&self, _section: &Section<'_>) {
+impl Delegate for Finish {
+    fn run(&self, _section: &SignallingSection<'_>) {
         let fence = self.fence.lock().take();
 
         fence.map(|fence| fence.signal(Ok(())));
@@ -70,8 +71,8 @@ impl IrqWorkItem for Finish {
 /// The device, which takes time.
 struct Device(IrqWork<Finish>);
 
-impl TimerItem for Device {
-    fn run(&self, _section: &Section<'_>) {
+impl Delegate for Device {
+    fn run(&self, _section: &SignallingSection<'_>) {
         self.0.queue();
     }
 }

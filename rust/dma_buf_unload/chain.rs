@@ -9,12 +9,14 @@ use crate::{
     Ring, //
 };
 use dma_buf::{
+    delegate::{
+        Delegate,
+        IrqWork, //
+    },
     DriverFence,
     FenceContext,
     FenceContextOps,
-    IrqWork,
-    IrqWorkItem,
-    Section, //
+    SignallingSection, //
 };
 use kernel::{
     prelude::*,
@@ -63,8 +65,8 @@ impl Drop for Counted {
     }
 }
 
-impl IrqWorkItem for Aside {
-    fn run(&self, _section: &Section<'_>) {}
+impl Delegate for Aside {
+    fn run(&self, _section: &SignallingSection<'_>) {}
 }
 
 /// The context, and the handle that all others hang on.

@@ -19,6 +19,7 @@ pub use adopted::{
 };
 
 use dma_buf::{
+    delegate::CleanupWork,
     ContextOptions,
     Fence,
     FenceContext,
@@ -102,10 +103,16 @@ pub(crate) fn foreign() -> Result<kernel::sync::aref::ARef<Fence>> {
 }
 
 /// What goes when the module goes.
-pub struct Unload(#[expect(dead_code)] Option<chain::Ends>);
+pub struct Unload {
+    _chain: Option<chain::Ends>,
+    cleanup: Option<CleanupWork<leave::Slow>>,
+}
 
 impl Drop for Unload {
     fn drop(&mut self) {
+        if let Some(cleanup) = &self.cleanup {
+            cleanup.queue();
+        }
         if let Err(error) = adopted::use_up() {
             pr_err!("what was adopted is not as it should be: {:?}\n", error);
         }
@@ -117,19 +124,25 @@ impl kernel::Module for Unload {
         // SAFETY: This is the module's init.
         unsafe { adopted::init() };
 
+        let (mut chain, mut cleanup) = (None, None);
+
         match module_parameters::leave.value() {
             0 => leave::context()?,
             1 => leave::handle_and_context()?,
             2 => leave::registration()?,
-            3 => leave::forward()?,
+            3 => leave::proxy()?,
             4 => leave::works()?,
-            5 => return Ok(Self(Some(chain::Ends::new(64)?))),
+            5 => chain = Some(chain::Ends::new(64)?),
             // Nothing, but what another module leaves here.
             6 => {}
             7 => leave::lock_class()?,
             8 => leave::contexts()?,
+            9 => cleanup = Some(leave::cleanup()?),
             _ => return Err(EINVAL),
         }
-        Ok(Self(None))
+        Ok(Self {
+            _chain: chain,
+            cleanup,
+        })
     }
 }

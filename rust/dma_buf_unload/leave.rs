@@ -9,30 +9,32 @@ use crate::{
     ring_with, //
 };
 use dma_buf::{
+    callback::{
+        FenceCallbackRegistration,
+        QueueIrqWork,
+        QueueWork, //
+    },
+    delegate::{
+        Cleanup,
+        CleanupWork,
+        Delegate,
+        FenceProxyAllocation,
+        IrqWork,
+        Timer,
+        WeakRef,
+        Work,
+        WorkRef,
+        Workqueue, //
+    },
     ContextOptions,
-    FenceCallbackRegistration,
-    Forward,
-    IrqWork,
-    IrqWorkItem,
     LockClass,
-    QueueIrqWork,
-    QueueWork,
-    Section,
-    Timer,
-    TimerItem,
-    Work,
-    WorkItem,
-    WorkQueuer, //
+    SignallingSection, //
 };
 use kernel::{
-    new_mutex,
     prelude::*,
-    sync::{
-        atomic::{
-            Atomic,
-            Relaxed, //
-        },
-        Mutex, //
+    sync::atomic::{
+        Atomic,
+        Relaxed, //
     },
     time::{
         delay::fsleep,
@@ -110,95 +112,105 @@ pub(crate) fn handle_and_context() -> Result {
     forget(fence)
 }
 
-/// What a callback is to do: nothing that anybody would notice, but in the text
-/// of this module.
-struct Body(#[expect(dead_code)] KBox<u64>);
+/// What a callback leads to: nothing much, but in the text of this module.
+struct Body {
+    name: &'static str,
+    _memory: KBox<u64>,
+}
 
-impl IrqWorkItem for Body {
-    fn run(&self, _section: &Section<'_>) {
-        pr_info!("the irq_work runs\n");
+impl Delegate for Body {
+    fn run(&self, _section: &SignallingSection<'_>) {
+        pr_info!("the {} runs\n", self.name);
     }
 }
 
-impl WorkItem for Body {
-    fn run(&self, _section: &Section<'_>) {
-        pr_info!("the work runs\n");
-    }
-}
-
-impl TimerItem for Body {
-    fn run(&self, _section: &Section<'_>) {
-        pr_info!("the timer runs\n");
-    }
-}
-
-fn body() -> Result<Body> {
-    Ok(Body(KBox::new(0, GFP_KERNEL)?))
+fn body(name: &'static str) -> Result<Body> {
+    Ok(Body {
+        name,
+        _memory: KBox::new(0, GFP_KERNEL)?,
+    })
 }
 
 /// Registrations on a foreign fence, which signals when the module has gone.
 pub(crate) fn registration() -> Result {
     let fence = foreign()?;
-    let irq_work = IrqWork::new(body()?)?;
-    let work = Work::new(body()?)?;
+    let irq_work = IrqWork::new(body("irq_work")?)?;
+    let work = Work::new(body("work")?)?;
     let mut first = KBox::pin_init(FenceCallbackRegistration::new(), GFP_KERNEL)?;
     let mut second = KBox::pin_init(FenceCallbackRegistration::new(), GFP_KERNEL)?;
 
     first
         .as_mut()
-        .register(&fence, QueueIrqWork(irq_work.queuer()))?;
-    second.as_mut().register(&fence, QueueWork(work.queuer()))?;
+        .register(&fence, QueueIrqWork(irq_work.to_ref()))?;
+    second.as_mut().register(&fence, QueueWork(work.to_ref()))?;
     forget((first, second))
 }
 
-/// A forward from a foreign fence to one of a context that is forgotten, too.
-pub(crate) fn forward() -> Result {
+/// A proxy from a foreign fence to one of a context that is forgotten, too.
+pub(crate) fn proxy() -> Result {
+    let source = foreign()?.flatten()?;
+    let proxy = FenceProxyAllocation::new()?;
     let ring = ring()?;
     let target = ring.new_fence(ring.new_fence_allocation(1)?);
-    let mut forward = Forward::new()?;
 
     hand_out(target.as_fence())?;
-    forward.start(&*foreign()?, target).map_err(|_| EBUSY)?;
-    forget((forward, ring))
+    forget((proxy.start(&source, target), ring))
 }
 
 /// Queues itself for ever, as work that polls does. It says so once, and then takes its time:
 /// longer than a grace period.
-#[pin_data]
 struct Again {
-    #[pin]
-    queuer: Mutex<Option<WorkQueuer>>,
+    me: WeakRef<WorkRef>,
     runs: Atomic<u32>,
 }
 
-impl WorkItem for Again {
-    fn run(&self, _section: &Section<'_>) {
+impl Delegate for Again {
+    fn run(&self, _section: &SignallingSection<'_>) {
         let is_slow = self.runs.load(Relaxed) > 10;
 
         fsleep(Delta::from_millis(if is_slow { 1000 } else { 1 }));
         if self.runs.fetch_add(1, Relaxed) == 10 {
             pr_info!("it goes on\n");
         }
-        if let Some(queuer) = &*self.queuer.lock() {
-            queuer.queue();
+        if let Some(me) = self.me.upgrade() {
+            me.queue();
         }
     }
 }
 
-/// Work and a timer that are to run when the module has gone, and work that never
-/// ends.
+/// Works and a timer that are to run when the module has gone, and work that never ends.
 pub(crate) fn works() -> Result {
-    let work = Work::new(body()?)?;
-    let timer = Timer::new(body()?)?;
-    let again = Work::new(pin_init!(Again {
-        queuer <- new_mutex!(None),
+    let queue = Workqueue::new(c"unload")?;
+    let work = Work::new(body("work")?)?;
+    let own = Work::new_on(&queue, body("work on a queue of its own")?)?;
+    let timer = Timer::new(body("timer")?)?;
+    let again = Work::new_cyclic_on(&queue, |me| Again {
+        me,
         runs: Atomic::new(0),
-    }))?;
-    let queuer = again.queuer();
+    })?;
 
-    *again.queuer.lock() = Some(queuer);
     again.queue();
     work.queue_after(msecs_to_jiffies(1000));
+    own.queue_after(msecs_to_jiffies(1000));
     timer.start(Delta::from_millis(1000));
-    forget((work, timer, again))
+    forget((work, own, timer, again, queue))
+}
+
+/// Says when it begins, and later that it has run.
+pub(crate) struct Slow;
+
+impl Cleanup for Slow {
+    fn run(&self) {
+        pr_info!("the cleanup begins\n");
+        fsleep(Delta::from_millis(1000));
+        pr_info!("the cleanup has run\n");
+    }
+}
+
+/// A cleanup work that runs, and that the module's exit queues once more.
+pub(crate) fn cleanup() -> Result<CleanupWork<Slow>> {
+    let cleanup = CleanupWork::new(Slow)?;
+
+    cleanup.queue();
+    Ok(cleanup)
 }

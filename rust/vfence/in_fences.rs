@@ -13,12 +13,17 @@ use crate::{
     timeline::Timeline, //
 };
 use dma_buf::{
+    callback::{
+        FenceCallbackRegistration,
+        QueueIrqWork, //
+    },
+    delegate::{
+        Delegate,
+        IrqWork,
+        IrqWorkRef, //
+    },
     Fence,
-    FenceCallbackRegistration,
-    IrqWork,
-    IrqWorkItem,
-    QueueIrqWork,
-    Section, //
+    SignallingSection, //
 };
 use kernel::{
     new_spinlock_irq,
@@ -61,8 +66,8 @@ impl Waiting {
     }
 }
 
-impl IrqWorkItem for Waiting {
-    fn run(&self, _section: &Section<'_>) {
+impl Delegate for Waiting {
+    fn run(&self, _section: &SignallingSection<'_>) {
         let begun = now();
 
         self.look();
@@ -137,15 +142,15 @@ impl InFences {
             // they are flat.
             let _ = registration
                 .as_mut()
-                .register(fence, QueueIrqWork(self.work.queuer()));
+                .register(fence, QueueIrqWork(self.work.to_ref()));
         }
         *self.work.registrations.lock() = registrations;
     }
 
     /// What looks once the job can be started: those that signalled before have looked
     /// in vain.
-    pub(crate) fn queuer(&self) -> dma_buf::IrqWorkQueuer {
-        self.work.queuer()
+    pub(crate) fn looks(&self) -> IrqWorkRef {
+        self.work.to_ref()
     }
 
     /// What is not needed any more once all have signalled, to be dropped where a

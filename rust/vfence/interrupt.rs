@@ -14,13 +14,12 @@ use crate::{
     }, //
 };
 use dma_buf::{
-    FenceContext,
-    IrqWorkItem,
-    IrqWorkQueuer,
-    Section,
-    SignalOutcome,
-    Timer,
-    TimerItem, //
+    delegate::{
+        Delegate,
+        IrqWorkRef,
+        Timer, //
+    },
+    FenceContext, SignalOutcome, SignallingSection,
 };
 use kernel::{
     prelude::*,
@@ -33,7 +32,7 @@ const BATCH_NS: i64 = 500_000;
 
 /// How to get the irq_work going.
 pub(crate) struct Links {
-    pub(crate) interrupt: IrqWorkQueuer,
+    pub(crate) interrupt: IrqWorkRef,
     pub(crate) timer: Timer<Alarm>,
 }
 
@@ -80,8 +79,8 @@ impl Interrupt {
     }
 }
 
-impl IrqWorkItem for Interrupt {
-    fn run(&self, _section: &Section<'_>) {
+impl Delegate for Interrupt {
+    fn run(&self, _section: &SignallingSection<'_>) {
         let begun = now();
         let since = self.timeline.begin();
 
@@ -137,8 +136,8 @@ impl Interrupt {
 /// The timer.
 pub(crate) struct Alarm(pub(crate) Arc<Timeline>);
 
-impl TimerItem for Alarm {
-    fn run(&self, _section: &Section<'_>) {
+impl Delegate for Alarm {
+    fn run(&self, _section: &SignallingSection<'_>) {
         self.0.alarm();
     }
 }

@@ -14,9 +14,11 @@ use crate::{
     timeline::Timeline, //
 };
 use dma_buf::{
-    FenceContext,
-    IrqWork,
-    Timer, //
+    delegate::{
+        IrqWork,
+        Timer, //
+    },
+    FenceContext, //
 };
 use kernel::{
     prelude::*,
@@ -62,7 +64,7 @@ impl Ring {
             fences: fences.clone(),
         })?;
         let links = Links {
-            interrupt: interrupt.queuer(),
+            interrupt: interrupt.to_ref(),
             timer: Timer::new(Alarm(timeline.clone()))?,
         };
         let ring = Self {

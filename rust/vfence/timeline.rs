@@ -36,20 +36,20 @@ use crate::{
 };
 use dma_buf::{
     DriverFence,
-    FenceContext,
-    WaitQueue, //
+    FenceContext, //
 };
 use kernel::{
+    new_condvar,
     new_spinlock_irq,
     prelude::*,
     str::CString,
     sync::{
         atomic::{
-            Acquire,
             Atomic,
             Relaxed, //
         },
         Arc,
+        CondVar,
         SpinLockIrq, //
     },
     time::Delta, //
@@ -66,10 +66,9 @@ pub(crate) struct Timeline {
     pub(crate) pending: Limit,
     /// When the irq_work was queued, in ns of CLOCK_MONOTONIC; 0 if it was not.
     queued_at: Atomic<i64>,
-    /// Of the requests, how many are done; written with the state locked.
-    served: Atomic<u64>,
+    /// Notified when requests have been served.
     #[pin]
-    waiters: WaitQueue,
+    served: CondVar,
 }
 
 impl Timeline {
@@ -84,8 +83,7 @@ impl Timeline {
                 state <- new_spinlock_irq!(State::new()),
                 pending,
                 queued_at: Atomic::new(0),
-                served: Atomic::new(0),
-                waiters <- WaitQueue::new(),
+                served <- new_condvar!("vfence::Timeline::served"),
             }),
             GFP_KERNEL,
         )
@@ -142,7 +140,11 @@ impl Timeline {
     }
 
     pub(crate) fn wait_for(&self, request: u64) {
-        self.waiters.wait(|| self.served.load(Acquire) >= request);
+        let mut state = self.state.lock();
+
+        while state.served < request {
+            self.served.wait(&mut state);
+        }
     }
 
     /// The bound has completed fences up to this number; so many have signalled.
@@ -188,7 +190,7 @@ impl Timeline {
         context: Option<(FenceContext<Fences>, ContextCharge)>,
     ) {
         let (node, job) = job.into_job(fence, context);
-        let starter = job.in_fences().map(InFences::queuer);
+        let starter = job.in_fences().map(InFences::looks);
         let mut state = self.state.lock();
 
         state.last = number;

@@ -10,10 +10,12 @@ use crate::side::{
     Side, //
 };
 use dma_buf::{
+    callback::{
+        FenceCallback,
+        FenceCallbackRegistration, //
+    },
     DriverFence,
     Fence,
-    FenceCallback,
-    FenceCallbackRegistration,
     FenceContext, //
 };
 use kernel::{

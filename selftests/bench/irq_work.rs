@@ -8,9 +8,11 @@ use crate::side::{
     Side, //
 };
 use dma_buf::{
-    IrqWork,
-    IrqWorkItem,
-    Section, //
+    delegate::{
+        Delegate,
+        IrqWork, //
+    },
+    SignallingSection, //
 };
 use kernel::{
     prelude::*,
@@ -22,8 +24,8 @@ use kernel::{
 
 struct Ran(Atomic<u32>);
 
-impl IrqWorkItem for Ran {
-    fn run(&self, _section: &Section<'_>) {
+impl Delegate for Ran {
+    fn run(&self, _section: &SignallingSection<'_>) {
         self.0.store(self.0.load(Relaxed) + 1, Relaxed);
     }
 }

@@ -3,8 +3,8 @@
 //! A callback may outlive whoever registered it, so it borrows nothing.
 
 use dma_buf::{
-    Fence,
-    FenceCallback, //
+    callback::FenceCallback,
+    Fence, //
 };
 
 struct Own<T>(T);

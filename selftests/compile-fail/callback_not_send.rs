@@ -3,8 +3,8 @@
 //! A callback runs on any CPU, so it must be Send.
 
 use dma_buf::{
-    Fence,
-    FenceCallback, //
+    callback::FenceCallback,
+    Fence, //
 };
 
 #[cfg(fault)]

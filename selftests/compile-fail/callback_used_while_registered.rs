@@ -3,9 +3,11 @@
 //! While it is registered, a callback belongs to the fence.
 
 use dma_buf::{
-    Complete,
-    Fence,
-    FenceCallbackRegistration, //
+    callback::{
+        Complete,
+        FenceCallbackRegistration, //
+    },
+    Fence, //
 };
 use kernel::prelude::*;
 

@@ -3,8 +3,8 @@
 //! A callback of the driver's own is a promise, so it takes unsafe.
 
 use dma_buf::{
-    Fence,
-    FenceCallback, //
+    callback::FenceCallback,
+    Fence, //
 };
 
 struct Own;

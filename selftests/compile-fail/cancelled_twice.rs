@@ -2,7 +2,7 @@
 
 //! What a cancelled registration gives back is given back once.
 
-use dma_buf::{
+use dma_buf::callback::{
     Cancelled,
     Complete, //
 };

@@ -3,17 +3,19 @@
 //! The item of an IrqWork is shared with its body, so nobody changes it without a lock.
 
 use dma_buf::{
-    IrqWork,
-    IrqWorkItem,
-    Section, //
+    delegate::{
+        Delegate,
+        IrqWork, //
+    },
+    SignallingSection, //
 };
 
 struct Item {
     count: u32,
 }
 
-impl IrqWorkItem for Item {
-    fn run(&self, _section: &Section<'_>) {}
+impl Delegate for Item {
+    fn run(&self, _section: &SignallingSection<'_>) {}
 }
 
 fn case(work: &mut IrqWork<Item>) -> u32 {

@@ -2,7 +2,7 @@
 
 //! A registration is only made where it stays.
 
-use dma_buf::{
+use dma_buf::callback::{
     Complete,
     FenceCallbackRegistration, //
 };

@@ -2,7 +2,7 @@
 
 //! A registration does not leave its Pin: the fence points to it.
 
-use dma_buf::{
+use dma_buf::callback::{
     Complete,
     FenceCallbackRegistration, //
 };

@@ -2,7 +2,7 @@
 
 //! A registration that could still move cannot be pinned in passing.
 
-use dma_buf::{
+use dma_buf::callback::{
     Complete,
     FenceCallbackRegistration, //
 };

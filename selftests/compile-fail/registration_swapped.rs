@@ -2,7 +2,7 @@
 
 //! A registration is not swapped for another where it is pinned.
 
-use dma_buf::{
+use dma_buf::callback::{
     Complete,
     FenceCallbackRegistration, //
 };

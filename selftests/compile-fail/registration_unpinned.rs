@@ -3,10 +3,12 @@
 //! A registration that could still move cannot be registered.
 
 use dma_buf::{
-    CallbackError,
-    Complete,
-    Fence,
-    FenceCallbackRegistration, //
+    callback::{
+        CallbackError,
+        Complete,
+        FenceCallbackRegistration, //
+    },
+    Fence, //
 };
 use kernel::prelude::*;
 

@@ -2,7 +2,7 @@
 
 //! A callback that was not registered is given back once.
 
-use dma_buf::{
+use dma_buf::callback::{
     CallbackError,
     Complete, //
 };

@@ -5,15 +5,15 @@
 use core::marker::PhantomData;
 use dma_buf::{
     signalling,
-    Section, //
+    SignallingSection, //
 };
 use kernel::types::NotThreadSafe;
 
-fn body(_section: &Section<'_>) {}
+fn body(_section: &SignallingSection<'_>) {}
 
 fn case() {
     #[cfg(fault)]
     #[rustfmt::skip]
-    body(&Section { _scope: PhantomData, _not_send: NotThreadSafe }); //~ E0451 private
+    body(&SignallingSection { _scope: PhantomData, _not_send: NotThreadSafe }); //~ E0451 private
     signalling(body);
 }

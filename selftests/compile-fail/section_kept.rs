@@ -4,11 +4,11 @@
 
 use dma_buf::{
     signalling,
-    Section, //
+    SignallingSection, //
 };
 
 fn case() {
-    let mut kept: Option<&Section<'_>> = None;
+    let mut kept: Option<&SignallingSection<'_>> = None;
 
     signalling(|section| {
         #[cfg(fault)]

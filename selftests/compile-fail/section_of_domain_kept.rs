@@ -4,11 +4,11 @@
 
 use dma_buf::{
     Domain,
-    Section, //
+    SignallingSection, //
 };
 
 fn case(domain: Domain) {
-    let mut kept: Option<&Section<'_>> = None;
+    let mut kept: Option<&SignallingSection<'_>> = None;
 
     domain.signalling(|section| {
         #[cfg(fault)]

@@ -4,11 +4,11 @@
 
 mod fixture;
 
-use dma_buf::Section;
+use dma_buf::SignallingSection;
 use fixture::*;
 
 #[cfg(fault)]
-type Token = Section<'static>;
+type Token = SignallingSection<'static>;
 #[cfg(not(fault))]
 type Token = ();
 

@@ -3,17 +3,19 @@
 //! The item of a Timer is shared with its body, so nobody changes it without a lock.
 
 use dma_buf::{
-    Section,
-    Timer,
-    TimerItem, //
+    delegate::{
+        Delegate,
+        Timer, //
+    },
+    SignallingSection, //
 };
 
 struct Item {
     count: u32,
 }
 
-impl TimerItem for Item {
-    fn run(&self, _section: &Section<'_>) {}
+impl Delegate for Item {
+    fn run(&self, _section: &SignallingSection<'_>) {}
 }
 
 fn case(work: &mut Timer<Item>) -> u32 {

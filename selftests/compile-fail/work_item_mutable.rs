@@ -3,17 +3,19 @@
 //! The item of a Work is shared with its body, so nobody changes it without a lock.
 
 use dma_buf::{
-    Section,
-    Work,
-    WorkItem, //
+    delegate::{
+        Delegate,
+        Work, //
+    },
+    SignallingSection, //
 };
 
 struct Item {
     count: u32,
 }
 
-impl WorkItem for Item {
-    fn run(&self, _section: &Section<'_>) {}
+impl Delegate for Item {
+    fn run(&self, _section: &SignallingSection<'_>) {}
 }
 
 fn case(work: &mut Work<Item>) -> u32 {

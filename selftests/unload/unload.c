@@ -90,11 +90,11 @@ TEST_F(unload, leaked_registration_does_not_reach_the_module)
 	close(log);
 }
 
-TEST_F(unload, leaked_forward_is_cut_off)
+TEST_F(unload, leaked_proxy_is_cut_off)
 {
 	int target = next_fd();
 
-	ASSERT_EQ(0, load(LEAVE_FORWARD, self->foreign));
+	ASSERT_EQ(0, load(LEAVE_PROXY, self->foreign));
 	EXPECT_EQ(0, status(target, NULL));
 	ASSERT_EQ(0, unload());
 	EXPECT_EQ(-ECANCELED, status(target, NULL));
@@ -122,6 +122,23 @@ TEST_F(unload, leaked_works_do_not_run_any_more)
 	EXPECT_EQ(0, said(log, "it goes on"));
 	close(log);
 	close(late);
+}
+
+TEST_F(unload, queued_cleanup_runs_before_the_module_is_gone)
+{
+	int log = kernel_log(), later = kernel_log();
+
+	ASSERT_LE(0, log);
+	ASSERT_LE(0, later);
+	ASSERT_EQ(0, load(LEAVE_CLEANUP, -1));
+	/* It takes a second, and the module's exit queues it once more. */
+	while (!said(log, "the cleanup begins"))
+		usleep(1000);
+	ASSERT_EQ(0, unload());
+	EXPECT_EQ(2, said(later, "the cleanup has run"));
+	EXPECT_TRUE(stays_well());
+	close(log);
+	close(later);
 }
 
 TEST_F(unload, drops_that_lead_to_drops_are_waited_for)

@@ -1,24 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! This module stays loaded while a fence may call a callback whose text it is.
+//! This library stays loaded while a fence may call a callback whose text it is.
 //!
-//! The module that registers one depends on this one. That ends when it is
-//! unloaded, which a registration that it has leaked survives. A reference to this
-//! module for each registration would cost more than the registration; so there is
-//! one for all, and whether it is needed is looked at when a module goes.
+//! The module that registers a callback depends on this one. That ends when it is unloaded,
+//! but a registration that it has leaked survives. A reference to this module for each
+//! registration would cost more than the registration. So there is one for all, and when a
+//! module goes, [`keep_library`] takes it, or gives it up.
 //!
-//! That is soon enough. Who makes registrations and drops them is a module that
-//! depends on this one, until its dependency ends, which is after its
-//! `MODULE_STATE_GOING`. So the last of them to go looks when nobody else makes or
-//! drops any more, and what is counted then is for ever.
+//! That is soon enough. A module that makes and drops registrations depends on this one
+//! until after its `MODULE_STATE_GOING`. So when the last of them goes, no registration is
+//! made or dropped any more, and what is counted then stays.
 
 use kernel::sync::atomic::{
     Atomic,
     Relaxed, //
 };
 
-/// The registrations that exist, of all modules. Idle ones, too: counting them each
-/// time that they are used would cost as much as looking at the fence does.
+/// The registrations that exist, of all modules. Idle ones, too: to count each use of one
+/// would cost as much as to look at the fence.
 static REGISTRATIONS: Atomic<i64> = Atomic::new(0);
 
 /// This module has a reference to itself. Only used by [`keep_library`].
@@ -39,11 +38,10 @@ pub(super) fn end() {
 /// Keeps this module loaded if there are registrations, until there are none when
 /// this is called again.
 ///
-/// To be called by the module notifier, when a module goes that depends on this one, after
-/// its exit, and by one at a time: of two, the one that looks first must not have the last
-/// word.
+/// Called by the module notifier, when a module goes that depends on this one, after its exit, for
+/// one module at a time: of two, the one that looks first must not decide last.
 pub(crate) fn keep_library() {
-    // What the module that goes has registered happened before its exit returned.
+    // The module that goes registered before its exit returned.
     let keep = REGISTRATIONS.load(Relaxed) != 0;
 
     if KEPT.load(Relaxed) == keep {

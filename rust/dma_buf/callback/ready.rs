@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The callbacks that a driver needs: audited, and text of this module.
+//! The callbacks that a driver needs: audited, and text of this library.
 
 use super::{
     registration::call_inline,
@@ -8,12 +8,14 @@ use super::{
 };
 use crate::{
     bindings,
-    fence::Fence,
-    irq_work::IrqWorkQueuer,
-    wait_queue::WaitQueue,
-    work::WorkQueuer, //
+    delegate::{
+        IrqWorkRef,
+        WorkRef, //
+    },
+    fence::Fence, //
 };
 use kernel::sync::{
+    poll::PollCondVar,
     Arc,
     Completion, //
 };
@@ -25,8 +27,8 @@ macro_rules! ready_callback {
         pub struct $name(pub $inner);
 
         // SAFETY: It only does what is allowed with the fence's lock held and
-        // interrupts off, as its author explains at the body, and its function is
-        // text of this module, which a registration keeps loaded.
+        // interrupts off, as the comment at the body explains, and its function is
+        // text of this library, which a registration keeps loaded.
         unsafe impl FenceCallback for $name {
             fn called(&self, _fence: &Fence) {
                 let $this = self;
@@ -54,34 +56,88 @@ macro_rules! ready_callback {
 }
 
 ready_callback!(
-    /// Completes a completion, for all who wait for it.
+    /// Completes a completion.
+    ///
+    /// # Examples
+    ///
+    /// See [`CallbackError`](super::CallbackError).
     Complete(Arc<Completion>),
     // Takes the completion's own raw lock, with interrupts off, and wakes.
     |this| this.0.complete_all()
 );
 
 ready_callback!(
-    /// Wakes all who wait on a [`WaitQueue`].
-    Wake(Arc<WaitQueue>),
-    // Takes the wait queue's own lock, with interrupts off, and wakes.
-    |this| this.0.wake_all()
-);
-
-ready_callback!(
-    /// Queues a [`Work`](crate::Work): process context. One that is queued with a
-    /// delay stays so, and runs when that is over.
+    /// Wakes the tasks that poll, or wait on, a [`PollCondVar`].
+    ///
+    /// It changes nothing that a lock protects. So it is for a poll function, which asks the
+    /// fence after it has registered; a task that asks the fence and then waits on the
+    /// condvar may miss the wake-up, and uses a [`Complete`] or a
+    /// [`Wait`](crate::Wait) instead.
+    ///
+    /// The last reference to a [`PollCondVar`] may only be dropped where it may sleep.
     ///
     /// # Examples
     ///
     /// ```
-    /// use dma_buf::{CallbackError, Fence, FenceCallbackRegistration};
-    /// use dma_buf::{QueueWork, Section, Work, WorkItem};
+    /// use dma_buf::{callback::{FenceCallbackRegistration, WakeUp}, Fence};
+    /// use kernel::{
+    ///     bindings, fs::File, new_poll_condvar, prelude::*,
+    ///     sync::{aref::ARef, poll::{PollCondVar, PollTable}, Arc},
+    /// };
+    ///
+    /// /// What is behind an open file.
+    /// struct Job {
+    ///     fence: ARef<Fence>,
+    ///     wakes: Arc<PollCondVar>,
+    ///     _callback: Pin<KBox<FenceCallbackRegistration<WakeUp>>>,
+    /// }
+    ///
+    /// impl Job {
+    ///     fn new(fence: ARef<Fence>) -> Result<Self> {
+    ///         let wakes = Arc::pin_init(new_poll_condvar!("Job::wakes"), GFP_KERNEL)?;
+    ///         let mut callback = KBox::pin_init(FenceCallbackRegistration::new(), GFP_KERNEL)?;
+    ///
+    ///         // If it has signalled already, the poll function finds that.
+    ///         let _ = callback.as_mut().register(&fence, WakeUp(wakes.clone()));
+    ///         Ok(Self { fence, wakes, _callback: callback })
+    ///     }
+    ///
+    ///     # #[allow(dead_code)]
+    ///     fn poll(&self, file: &File, table: PollTable<'_>) -> u32 {
+    ///         table.register_wait(file, &self.wakes);
+    ///         if self.fence.test_signaled_flag() { bindings::POLLIN } else { 0 }
+    ///     }
+    /// }
+    ///
+    /// let job = Job::new(Fence::stub())?;
+    /// # let _ = &job.wakes;
+    /// assert!(job.fence.test_signaled_flag());
+    /// # Ok::<(), Error>(())
+    /// ```
+    WakeUp(Arc<PollCondVar>),
+    // Takes the wait queue's own lock, with interrupts off, and wakes, as the core does for
+    // the poll of a sync_file.
+    |this| this.0.notify_all()
+);
+
+ready_callback!(
+    /// Queues a [`Work`](crate::delegate::Work). If it is queued with a delay, it keeps its
+    /// time.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use dma_buf::{
+    ///     callback::{FenceCallbackRegistration, QueueWork},
+    ///     delegate::{Delegate, Work},
+    ///     Fence, SignallingSection,
+    /// };
     /// use kernel::{prelude::*, sync::{Arc, Completion}};
     ///
     /// struct Next(Arc<Completion>);
     ///
-    /// impl WorkItem for Next {
-    ///     fn run(&self, _section: &Section<'_>) {
+    /// impl Delegate for Next {
+    ///     fn run(&self, _section: &SignallingSection<'_>) {
     ///         // May sleep: hand the next job to the hardware.
     ///         self.0.complete_all();
     ///     }
@@ -90,18 +146,19 @@ ready_callback!(
     /// let done = Arc::pin_init(Completion::new(), GFP_KERNEL)?;
     /// let next = Work::new(Next(done.clone()))?;
     /// let mut callback = KBox::pin_init(FenceCallbackRegistration::new(), GFP_KERNEL)?;
+    /// let fence = Fence::stub().flatten()?;
     ///
     /// // When the fence signals, or now if it has.
-    /// if let Err(CallbackError::AlreadySignaled(QueueWork(queuer))) = callback
+    /// if let Err(QueueWork(next)) = callback
     ///     .as_mut()
-    ///     .register(&Fence::stub(), QueueWork(next.queuer()))
+    ///     .register_unwrapped(&fence, QueueWork(next.to_ref()))
     /// {
-    ///     queuer.queue();
+    ///     next.queue();
     /// }
     /// done.wait_for_completion();
     /// # Ok::<(), Error>(())
     /// ```
-    QueueWork(WorkQueuer),
+    QueueWork(WorkRef),
     // Takes the workqueue's own locks, with interrupts off.
     |this| {
         this.0.queue();
@@ -109,55 +166,12 @@ ready_callback!(
 );
 
 ready_callback!(
-    /// Queues an [`IrqWork`](crate::IrqWork): what is not allowed in a callback,
-    /// signalling another fence above all, is in its body.
+    /// Queues an [`IrqWork`](crate::delegate::IrqWork), whose body may signal other fences.
     ///
     /// # Examples
     ///
-    /// ```
-    /// use dma_buf::{DriverFence, FenceCallbackRegistration, IrqWork, IrqWorkItem};
-    /// use dma_buf::{QueueIrqWork, Section};
-    /// use kernel::{new_spinlock_irq, prelude::*, sync::SpinLockIrq};
-    /// # use dma_buf::{FenceContext, FenceContextOps};
-    /// # struct Ring;
-    /// # #[vtable]
-    /// # impl FenceContextOps for Ring {
-    /// #     type FenceData = ();
-    /// # }
-    /// # let ring = FenceContext::new(c"mygpu", c"ring 0", Ring)?;
-    /// # let other = FenceContext::new(c"mygpu", c"ring 1", Ring)?;
-    ///
-    /// /// Signals a fence when another one has signalled.
-    /// #[pin_data]
-    /// struct Pass {
-    ///     #[pin]
-    ///     job: SpinLockIrq<Option<DriverFence<Ring>>>,
-    /// }
-    ///
-    /// impl IrqWorkItem for Pass {
-    ///     fn run(&self, _section: &Section<'_>) {
-    ///         let job = self.job.lock().take();
-    ///
-    ///         job.map(|job| job.signal(Ok(())));
-    ///     }
-    /// }
-    ///
-    /// let first = ring.new_fence(ring.new_fence_allocation(())?);
-    /// let second = other.new_fence(other.new_fence_allocation(())?);
-    /// let fence = second.fence();
-    /// let pass = IrqWork::new(pin_init!(Pass {
-    ///     job <- new_spinlock_irq!(Some(second)),
-    /// }))?;
-    /// let mut callback = KBox::pin_init(FenceCallbackRegistration::new(), GFP_KERNEL)?;
-    ///
-    /// callback
-    ///     .as_mut()
-    ///     .register(first.as_fence(), QueueIrqWork(pass.queuer()))?;
-    /// first.signal(Ok(()));
-    /// fence.wait()?;
-    /// # Ok::<(), Error>(())
-    /// ```
-    QueueIrqWork(IrqWorkQueuer),
+    /// See [`delegate`](crate::delegate).
+    QueueIrqWork(IrqWorkRef),
     // Lock-free.
     |this| {
         this.0.queue();

@@ -10,7 +10,8 @@ use super::{
 };
 use crate::{
     bindings,
-    fence::Fence, //
+    fence::Fence,
+    flat::Flat, //
 };
 use core::{
     cell::UnsafeCell,
@@ -28,15 +29,16 @@ use kernel::{
 
 /// A callback's place in a fence, allocated before it is needed.
 ///
-/// Once it returns, neither [`Self::cancel`] nor the drop leaves the callback
-/// running; both take the fence's lock for that, so neither may be called where
-/// it is held. The callback is dropped by whoever owns the registration, never in
-/// the middle of a signal.
+/// When [`Self::cancel`] or the drop returns, the callback does not run. Both take the
+/// fence's lock for that. The owner of the registration drops the callback, never the
+/// fence that signals.
+///
+/// Context of the drop: any; no fence lock held.
 ///
 /// # Examples
 ///
 /// ```
-/// use dma_buf::{Cancelled, Complete, Fence, FenceCallbackRegistration};
+/// use dma_buf::{callback::{Cancelled, Complete, FenceCallbackRegistration}, Fence};
 /// use kernel::{prelude::*, sync::{Arc, Completion}};
 ///
 /// fn notify(fence: &Fence) -> Result {
@@ -58,8 +60,8 @@ use kernel::{
 ///
 /// # Invariants
 ///
-/// - It is counted by [`library::begin`].
-/// - While `fence` is none, the registration is idle, and nobody else uses it.
+/// - It is counted by `library::begin`.
+/// - While `fence` is none, the registration is idle, and no fence uses it.
 /// - While it is some, `entry` was added to that fence, and has been removed from
 ///   its list or not; `callback` is initialised, and is not changed.
 #[pin_data(PinnedDrop)]
@@ -77,9 +79,9 @@ unsafe impl<T: FenceCallback> Send for FenceCallbackRegistration<T> {}
 unsafe impl<T: FenceCallback> Sync for FenceCallbackRegistration<T> {}
 
 impl<T: FenceCallback> FenceCallbackRegistration<T> {
-    /// An idle registration.
+    /// Makes an idle registration.
     ///
-    /// Any context.
+    /// Context: any.
     pub fn new() -> impl PinInit<Self> {
         // INVARIANT: Idle, and counted: nothing fails after that.
         pin_init!(Self {
@@ -92,16 +94,17 @@ impl<T: FenceCallback> FenceCallbackRegistration<T> {
         })
     }
 
-    /// Has the callback called once, when the fence signals.
+    /// Registers a callback, which is called once, when the fence signals.
     ///
-    /// Tells the fence's driver that somebody waits, as
-    /// [`Fence::enable_signaling`] does. Any context, but never with a fence's
-    /// lock held.
+    /// Enables signaling, as [`Fence::enable_signaling`] does.
     ///
-    /// Fails with [`CallbackError::Nested`] for an array with a container in it, and
-    /// for a link with more than an array of leaves in it, unless somebody has had
-    /// signalling enabled before. The links before it are not looked at: a foreign
-    /// timeline is to be [flattened first](crate#containers).
+    /// Fails with [`CallbackError::Nested`] for an array with a container in it, and for a
+    /// link with more than an array of leaves in it, unless signaling has been enabled
+    /// before. It does not look at the links before it: flatten a foreign timeline
+    /// [first](crate#containers). Fails with [`CallbackError::Busy`] if the registration is in
+    /// use, and with [`CallbackError::AlreadySignaled`].
+    ///
+    /// Context: any; no fence lock held.
     ///
     /// C function: `dma_fence_add_callback()`
     // A call would cost more than what there is to do for a leaf.
@@ -117,12 +120,39 @@ impl<T: FenceCallback> FenceCallbackRegistration<T> {
         if fence.is_to_be_flattened() {
             return Err(CallbackError::Nested(callback));
         }
+        self.add(fence, callback)
+            .map_err(CallbackError::AlreadySignaled)
+    }
+
+    /// Registers a callback on a fence that is not nested; cancels and drops the callback
+    /// that was registered before, if there is one.
+    ///
+    /// Fails only if the fence has signalled already, and then gives the callback back.
+    ///
+    /// Context: any; no fence lock held.
+    ///
+    /// C function: `dma_fence_add_callback()`
+    ///
+    /// # Examples
+    ///
+    /// See [`QueueWork`](super::QueueWork).
+    pub fn register_unwrapped(
+        mut self: Pin<&mut Self>,
+        fence: &Flat,
+        callback: T,
+    ) -> Result<(), T> {
+        drop(self.as_mut().cancel());
+        self.add(fence, callback)
+    }
+
+    /// Adds the callback to the fence. The registration is idle.
+    #[inline(always)]
+    fn add(self: Pin<&mut Self>, fence: &Fence, callback: T) -> Result<(), T> {
         // SAFETY: Nothing is moved out of the pinned field, `entry`.
         let this = unsafe { self.get_unchecked_mut() };
 
         this.callback.get_mut().write(callback);
-        // SAFETY: The place is valid, and what is there needs no dropping: it was
-        // just seen to be none.
+        // SAFETY: The place is valid, and what is there needs no dropping: it is none.
         unsafe { (&raw mut this.fence).write(Some(fence.into())) };
 
         // SAFETY: The fence is valid, as will be the entry until it is removed,
@@ -137,17 +167,15 @@ impl<T: FenceCallback> FenceCallbackRegistration<T> {
         }
 
         this.fence = None;
-        // SAFETY: It was put there above, and the entry was not added, so nobody
-        // else uses it. It is idle now, so this moves out what nobody reads again.
-        Err(CallbackError::AlreadySignaled(unsafe {
-            this.callback.get_mut().assume_init_read()
-        }))
+        // SAFETY: It was put there above, and the entry was not added, so no fence uses it.
+        // It is idle now, so what is moved out is not read again.
+        Err(unsafe { this.callback.get_mut().assume_init_read() })
     }
 
-    /// Makes sure that the callback does not run, or has, and gives it back;
-    /// `None` if nothing was registered.
+    /// Removes the callback, or waits until it has run, and returns it. Returns `None` if
+    /// none was registered.
     ///
-    /// Any context, but never with the fence's lock held, so not in a callback.
+    /// Context: any; no fence lock held, so not a callback.
     ///
     /// C function: `dma_fence_remove_callback()`
     #[inline]
@@ -162,7 +190,7 @@ impl<T: FenceCallback> FenceCallbackRegistration<T> {
             unsafe { bindings::dma_fence_remove_callback(fence.as_raw(), this.entry.get()) };
 
         // SAFETY: By the type invariants it is initialised, and now that the entry
-        // is on no list and the fence's lock was let go, nobody else uses it. As
+        // is on no list and the fence's lock was let go, the fence does not use it. As
         // `fence` is none, this is the last time that it is read.
         let callback = unsafe { this.callback.get_mut().assume_init_read() };
         Some(if removed {
@@ -172,9 +200,10 @@ impl<T: FenceCallback> FenceCallbackRegistration<T> {
         })
     }
 
-    /// Whether the fence has signalled: it has called the callback, or is about to.
+    /// Returns `true` if the fence has signalled: it has called the callback, or is about to.
+    /// When [`Self::cancel`] returns, the callback has.
     ///
-    /// Any context. To know that the callback has returned, [`Self::cancel`].
+    /// Context: any.
     #[inline]
     pub fn is_called(&self) -> bool {
         self.fence.as_ref().is_some_and(|f| f.test_signaled_flag())
@@ -201,8 +230,8 @@ pub(super) unsafe fn call_inline<T: FenceCallback>(
     entry: *mut bindings::dma_fence_cb,
 ) {
     // SAFETY: By the function's contract. By the type invariants the callback is
-    // initialised, and nobody changes it; the owner waits for the fence's lock
-    // before it uses or frees anything.
+    // initialised, and is not changed; the owner waits for the fence's lock before it uses
+    // or frees anything.
     unsafe {
         let this = entry
             .byte_sub(offset_of!(FenceCallbackRegistration<T>, entry))

@@ -21,7 +21,6 @@
 #include <linux/preempt.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
-#include <linux/workqueue.h>
 #include <linux/ww_mutex.h>
 
 /* dma-buf.c */
@@ -81,13 +80,6 @@ void *dma_buf_rs_kmalloc_pointers(size_t count);
 /* spinlock.c */
 unsigned long dma_buf_rs_spin_lock_irqsave(spinlock_t *lock);
 void dma_buf_rs_spin_unlock_irqrestore(spinlock_t *lock, unsigned long flags);
-
-/* workqueue.c */
-struct workqueue_struct *dma_buf_rs_alloc_workqueue(void);
-void dma_buf_rs_init_delayed_work(struct delayed_work *work, work_func_t func);
-bool dma_buf_rs_queue_delayed_work(struct workqueue_struct *queue,
-				   struct delayed_work *work,
-				   unsigned long delay);
 
 /* ww_mutex.c */
 void dma_buf_rs_ww_acquire_init(struct ww_acquire_ctx *ctx);

@@ -40,8 +40,10 @@ pub(crate) struct State {
     pub(super) paused: bool,
     /// How many CPUs are about to do what they were told.
     pub(super) active: u32,
-    /// How often something was asked for.
+    /// How many requests there have been.
     pub(super) requests: u64,
+    /// How many of them are done.
+    pub(super) served: u64,
 }
 
 /// When a job is due that is to be started, as it has been ready since.
@@ -71,6 +73,7 @@ impl State {
             paused: false,
             active: 0,
             requests: 0,
+            served: 0,
         }
     }
 

@@ -22,10 +22,6 @@ use crate::{
 use dma_buf::DriverFence;
 use kernel::{
     prelude::*,
-    sync::atomic::{
-        Relaxed,
-        Release, //
-    },
     time::Delta, //
 };
 
@@ -74,16 +70,15 @@ impl Timeline {
         let (step, was_asked_for) = self.pick(&mut state, last);
 
         // Whoever is still at it looks again.
-        let served =
-            !was_asked_for && state.active == 0 && self.served.load(Relaxed) < state.requests;
+        let served = !was_asked_for && state.active == 0 && state.served < state.requests;
 
         if served {
-            self.served.store(state.requests, Release);
+            state.served = state.requests;
         }
         state.active += u32::from(!matches!(step, Step::Idle));
         drop(state);
         if served {
-            self.waiters.wake_all();
+            self.served.notify_all();
         }
         step
     }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The item of a Work is shared with its body, so it must be Sync.
+//! The item of a delegate is shared with its body, so it must be Sync.
 
 use dma_buf::{
-    Section,
-    WorkItem, //
+    delegate::Delegate,
+    SignallingSection, //
 };
 
 struct Item {
@@ -14,7 +14,7 @@ struct Item {
     _count: u32,
 }
 
-impl WorkItem for Item {
+impl Delegate for Item {
     //~^ E0277 cannot be shared between threads safely
-    fn run(&self, _section: &Section<'_>) {}
+    fn run(&self, _section: &SignallingSection<'_>) {}
 }

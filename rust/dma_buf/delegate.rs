@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Code that runs later, in a context where it may signal fences.
+//!
+//! A callback on a fence runs with the lock of that fence held, so it must not signal
+//! another one. It queues a delegate instead, whose body runs in a signalling section:
+//!
+//! | Delegate | Its body runs in | May sleep | Queued by |
+//! |---|---|---|---|
+//! | [`IrqWork`] | hard interrupt context, at once | no | [`QueueIrqWork`], [`IrqWorkRef`] |
+//! | [`Work`] | a workqueue | yes | [`QueueWork`], [`WorkRef`] |
+//! | [`Timer`] | hard interrupt context, after a while | no | [`TimerRef`] |
+//! | [`ThreadedInterrupt`] | the thread of an interrupt handler | yes | the hardware |
+//! | [`CleanupWork`] | a workqueue, outside of sections | yes | the driver |
+//!
+//! With `PREEMPT_RT`, the body of an irq_work runs in a thread, and that of a timer in a
+//! softirq. A [`FenceProxy`] is a callback and a delegate in one: it signals a driver's
+//! fence when another fence signals.
+//!
+//! # Ownership
+//!
+//! A delegate owns the item that its body works on, and lends it out by `Deref`. Dropping
+//! the delegate does not wait: what is queued still runs. The item is dropped a grace
+//! period after the delegate and the last of its references ([`WorkRef`] and the like), in
+//! softirq context. So an item must not own anything whose drop may sleep by then.
+//!
+//! An item that queues its own delegate, or two items that queue each other, would keep
+//! themselves alive by such a reference. They hold a [`WeakRef`], which `new_cyclic` gives
+//! them.
+//!
+//! # Module unload
+//!
+//! A driver may leak a delegate, or have a foreign fence queue it, when its module is
+//! unloaded. From then on the body is not called, and a body that runs is waited for. Only
+//! what is queued of a [`CleanupWork`] still runs, before the module is gone.
+//!
+//! # Examples
+//!
+//! A job is completed from a work item, which a callback queues:
+//!
+//! ```
+//! use dma_buf::{
+//!     callback::{FenceCallbackRegistration, QueueWork},
+//!     delegate::{Delegate, Work},
+//!     DriverFence, SignallingSection,
+//! };
+//! use kernel::{new_mutex, prelude::*, sync::Mutex};
+//! # use dma_buf::{FenceContext, FenceContextOps};
+//! # struct Ring;
+//! # #[vtable]
+//! # impl FenceContextOps for Ring {
+//! #     type FenceData = ();
+//! # }
+//! # let ring = FenceContext::new(c"mygpu", c"ring 0", Ring)?;
+//! # let other = FenceContext::new(c"mygpu", c"ring 1", Ring)?;
+//!
+//! /// Signals a fence when another one has signalled.
+//! #[pin_data]
+//! struct Pass {
+//!     #[pin]
+//!     job: Mutex<Option<DriverFence<Ring>>>,
+//! }
+//!
+//! impl Delegate for Pass {
+//!     fn run(&self, _section: &SignallingSection<'_>) {
+//!         if let Some(job) = self.job.lock().take() {
+//!             job.signal(Ok(()));
+//!         }
+//!     }
+//! }
+//!
+//! let first = ring.new_fence(ring.new_fence_allocation(())?);
+//! let second = other.new_fence(other.new_fence_allocation(())?);
+//! let fence = second.fence();
+//! let pass = Work::new(pin_init!(Pass {
+//!     job <- new_mutex!(Some(second)),
+//! }))?;
+//! let mut callback = KBox::pin_init(FenceCallbackRegistration::new(), GFP_KERNEL)?;
+//!
+//! callback
+//!     .as_mut()
+//!     .register(first.as_fence(), QueueWork(pass.to_ref()))?;
+//! first.signal(Ok(()));
+//! fence.wait()?;
+//! # Ok::<(), Error>(())
+//! ```
+//!
+//! [`QueueIrqWork`]: crate::callback::QueueIrqWork
+//! [`QueueWork`]: crate::callback::QueueWork
+
+mod fence_proxy;
+mod interrupt;
+mod irq_work;
+mod raw;
+mod timer;
+mod work;
+mod workqueue;
+
+pub use fence_proxy::{
+    FenceProxy,
+    FenceProxyAllocation, //
+};
+pub use interrupt::{
+    ThreadedDelegate,
+    ThreadedInterrupt, //
+};
+pub use irq_work::{
+    IrqWork,
+    IrqWorkRef, //
+};
+pub use raw::WeakRef;
+pub use timer::{
+    Timer,
+    TimerRef, //
+};
+pub use work::{
+    Cleanup,
+    CleanupWork,
+    Work,
+    WorkRef, //
+};
+pub use workqueue::Workqueue;
+
+pub(crate) use workqueue::LibraryQueues;
+
+use crate::section::SignallingSection;
+
+/// The item of an [`IrqWork`], a [`Work`] or a [`Timer`], with the body that it runs.
+///
+/// # Examples
+///
+/// ```
+/// use dma_buf::{
+///     delegate::{Delegate, IrqWork},
+///     SignallingSection,
+/// };
+/// use kernel::{prelude::*, sync::atomic::{Atomic, Relaxed}};
+///
+/// struct Count(Atomic<i32>);
+///
+/// impl Delegate for Count {
+///     fn run(&self, _section: &SignallingSection<'_>) {
+///         self.0.add(1, Relaxed);
+///     }
+/// }
+///
+/// let work = IrqWork::new(Count(Atomic::new(0)))?;
+/// work.queue();
+/// work.sync();
+/// assert_eq!(work.0.load(Relaxed), 1);
+/// # Ok::<(), Error>(())
+/// ```
+pub trait Delegate: Send + Sync + Sized + 'static {
+    /// Runs the body, in a signalling section.
+    ///
+    /// Where the body may sleep, it must neither lock a reservation object nor allocate
+    /// with `GFP_KERNEL`. A body does not run on two CPUs at a time, except that of an
+    /// [`IrqWork`] that is queued again while it runs.
+    ///
+    /// Context: that of the delegate, see [the module](self).
+    fn run(&self, section: &SignallingSection<'_>);
+}

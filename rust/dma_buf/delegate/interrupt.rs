@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Interrupt handlers whose thread runs in a signalling section.
+
+use crate::section::{
+    signalling,
+    SignallingSection, //
+};
+use kernel::{
+    irq::{
+        IrqReturn,
+        ThreadedHandler,
+        ThreadedIrqReturn, //
+    },
+    prelude::*, //
+};
+
+/// An interrupt handler whose thread signals fences.
+///
+/// It is [`irq::ThreadedHandler`](ThreadedHandler) with a section; what registers it is a
+/// [`ThreadedInterrupt`].
+pub trait ThreadedDelegate: Sync {
+    /// Handles the interrupt first; wakes the thread, unless the driver does otherwise.
+    ///
+    /// Context: hard interrupt.
+    fn handle(&self) -> ThreadedIrqReturn {
+        ThreadedIrqReturn::WakeThread
+    }
+
+    /// Handles the interrupt in its thread, in a signalling section.
+    ///
+    /// Context: process; may sleep, but neither lock a reservation object nor allocate with
+    /// `GFP_KERNEL`.
+    fn handle_threaded(&self, section: &SignallingSection<'_>) -> IrqReturn;
+}
+
+/// Adapts a [`ThreadedDelegate`] to the kernel's
+/// [`irq::ThreadedRegistration`](kernel::irq::ThreadedRegistration).
+///
+/// # Examples
+///
+/// ```
+/// use dma_buf::{
+///     delegate::{ThreadedDelegate, ThreadedInterrupt},
+///     FenceContext, FenceContextOps, SignallingSection,
+/// };
+/// use kernel::{
+///     irq::{Flags, IrqRequest, IrqReturn, ThreadedRegistration},
+///     prelude::*,
+/// };
+///
+/// struct Ring;
+///
+/// #[vtable]
+/// impl FenceContextOps for Ring {
+///     type FenceData = ();
+/// }
+///
+/// struct Interrupt(FenceContext<Ring>);
+///
+/// impl Interrupt {
+///     /// The last job that is done, by the hardware's register.
+///     fn last_done(&self) -> u64 {
+///         // ...
+/// #       1
+///     }
+/// }
+///
+/// impl ThreadedDelegate for Interrupt {
+///     fn handle_threaded(&self, _section: &SignallingSection<'_>) -> IrqReturn {
+///         self.0.signal_up_to(self.last_done());
+///         IrqReturn::Handled
+///     }
+/// }
+///
+/// # #[allow(dead_code)]
+/// fn register(
+///     request: IrqRequest<'_>,
+///     ring: FenceContext<Ring>,
+/// ) -> Result<Pin<KBox<ThreadedRegistration<'_, ThreadedInterrupt<Interrupt>>>>> {
+///     let handler = ThreadedInterrupt::new(Interrupt(ring));
+///
+///     // SAFETY: The driver does not forget the registration.
+///     let registration = unsafe {
+///         ThreadedRegistration::new(request, Flags::SHARED, c"mygpu", handler)
+///     };
+///     KBox::pin_init(registration, GFP_KERNEL)
+/// }
+/// # Ok::<(), Error>(())
+/// ```
+#[pin_data]
+pub struct ThreadedInterrupt<T: ThreadedDelegate> {
+    /// The driver's handler.
+    #[pin]
+    pub handler: T,
+}
+
+impl<T: ThreadedDelegate> ThreadedInterrupt<T> {
+    /// Makes an adapter. Fails as `handler` does.
+    ///
+    /// Context: that of `handler`.
+    pub fn new<E>(handler: impl PinInit<T, E>) -> impl PinInit<Self, Error>
+    where
+        Error: From<E>,
+    {
+        try_pin_init!(Self {
+            handler <- handler,
+        }? Error)
+    }
+}
+
+impl<T: ThreadedDelegate> ThreadedHandler for ThreadedInterrupt<T> {
+    fn handle(&self) -> ThreadedIrqReturn {
+        self.handler.handle()
+    }
+
+    fn handle_threaded(&self) -> IrqReturn {
+        signalling(|section| self.handler.handle_threaded(section))
+    }
+}

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Delegates that run in hard interrupt context, at once.
+//!
+//! The kernel crate has no irq_work.
+//!
+//! C header: [`include/linux/irq_work.h`](srctree/include/linux/irq_work.h)
+
+use super::{
+    raw::{
+        InSection,
+        Mechanism,
+        Owner,
+        Raw,
+        Reference, //
+    },
+    Delegate,
+    WeakRef, //
+};
+use crate::{
+    bindings,
+    lock::lock_class,
+    reader::PreemptReader, //
+};
+use core::{
+    ops::Deref,
+    ptr::NonNull, //
+};
+use kernel::{
+    container_of,
+    prelude::*,
+    sync::{
+        aref::ARef,
+        Mutex, //
+    },
+    types::Opaque, //
+};
+
+/// The mechanism of an [`IrqWork`].
+pub enum ByIrqWork {}
+
+#[pin_data]
+pub struct Source {
+    #[pin]
+    work: Opaque<bindings::irq_work>,
+    /// Held by the task that waits for the work: if it sleeps, it is woken by a pointer in
+    /// the work, of which there is only one (`rcuwait`).
+    #[pin]
+    waiter: Mutex<()>,
+}
+
+// SAFETY: An irq_work can be queued on any CPU.
+unsafe impl Send for Source {}
+// SAFETY: As above.
+unsafe impl Sync for Source {}
+
+impl Mechanism for ByIrqWork {
+    type Source = Source;
+    type Data = ();
+
+    #[inline(never)]
+    unsafe fn init(source: *mut Source, (): &()) {
+        let (name, key) = lock_class!(c"dma_buf_rs::IrqWork::sync");
+        let init = pin_init!(Source {
+            work <- Opaque::ffi_init(|slot| {
+                // SAFETY: `slot` is valid for writes.
+                unsafe { bindings::dma_buf_rs_init_irq_work(slot, Some(run)) }
+            }),
+            // Not by the macro: see `lock_class`.
+            waiter <- Mutex::new((), name, key),
+        });
+
+        // SAFETY: By the function's contract.
+        unsafe { pin_init::raw_init(source, init) };
+    }
+
+    fn quiesce(raw: &Raw<Self>) {
+        raw.sync();
+    }
+
+    fn is_busy(raw: &Raw<Self>) -> bool {
+        raw.is_busy()
+    }
+}
+
+/// The function of an irq_work. Text of this library, as it may be called when the driver's
+/// is gone.
+///
+/// # Safety
+///
+/// `work` is that of a `Raw<ByIrqWork>`, and was queued by [`Raw::queue`].
+#[inline(never)]
+unsafe extern "C" fn run(work: *mut bindings::irq_work) {
+    // SAFETY: By the function's contract, the work is in a `Source`, and that in a `Raw`.
+    let this = unsafe {
+        let source = container_of!(Opaque::cast_from(work), Source, work);
+
+        NonNull::new_unchecked(container_of!(source, Raw<ByIrqWork>, source).cast_mut())
+    };
+
+    // SAFETY: The core calls this inside an RCU read-side section: interrupts are off, or,
+    // with PREEMPT_RT, its thread is in one. (Before 7.3 that was not so with PREEMPT_RT.)
+    // The work was busy when that section began, and it is freed a grace period after it has
+    // been found idle.
+    if !unsafe { this.as_ref() }.is_stopped() {
+        // SAFETY: As above, and the driver's text stays until that section ends.
+        unsafe { Raw::call(this) };
+    }
+}
+
+impl Raw<ByIrqWork> {
+    /// [`IrqWork::queue`].
+    #[inline]
+    fn queue(&self) -> bool {
+        // Once the module goes, and a grace period has passed, nothing is queued.
+        let _reader = PreemptReader::begin();
+
+        if self.is_stopped() {
+            return false;
+        }
+        // SAFETY: The work is initialised. From here on until it has run it is busy, and so
+        // is not freed, though it has no reference of its own.
+        unsafe { bindings::irq_work_queue(self.source.work.get()) }
+    }
+
+    fn is_pending(&self) -> bool {
+        // SAFETY: The work is initialised.
+        unsafe { bindings::dma_buf_rs_irq_work_is_pending(self.source.work.get()) }
+    }
+
+    fn is_busy(&self) -> bool {
+        // SAFETY: The work is initialised.
+        unsafe { bindings::dma_buf_rs_irq_work_is_busy(self.source.work.get()) }
+    }
+
+    fn sync(&self) {
+        let _one = self.source.waiter.lock();
+
+        // SAFETY: The work is initialised, and no other task waits for it.
+        unsafe { bindings::irq_work_sync(self.source.work.get()) };
+    }
+}
+
+/// A [`Delegate`] that runs in hard interrupt context, on the CPU that queues it.
+///
+/// It stands in for the interrupt of a real device as well. Unless the kernel is
+/// `PREEMPT_RT`, its body runs with interrupts off. If it is queued again while its body
+/// runs, the body may run on another CPU at the same time.
+///
+/// # Examples
+///
+/// See [`Delegate`].
+pub struct IrqWork<T: Delegate>(Owner<ByIrqWork, InSection<T>>);
+
+impl<T: Delegate> IrqWork<T> {
+    /// Makes an irq_work. Fails with `ENOMEM`, or as `item` does.
+    ///
+    /// Context: process; may sleep.
+    ///
+    /// C function: `init_irq_work()`
+    pub fn new<E>(item: impl PinInit<T, E>) -> Result<Self>
+    where
+        Error: From<E>,
+    {
+        Ok(Self(Owner::new((), item)?))
+    }
+
+    /// Makes an irq_work whose item has a weak reference to it. Fails as [`Self::new`] does.
+    ///
+    /// Context: process; may sleep.
+    pub fn new_cyclic<I, E>(item: impl FnOnce(WeakRef<IrqWorkRef>) -> I) -> Result<Self>
+    where
+        I: PinInit<T, E>,
+        Error: From<E>,
+    {
+        Ok(Self(Owner::new_cyclic((), item)?))
+    }
+
+    /// Queues the irq_work on this CPU. Returns `false` if it was already queued, or if its
+    /// module is going.
+    ///
+    /// Context: any, NMI included.
+    ///
+    /// C function: `irq_work_queue()`
+    #[inline]
+    pub fn queue(&self) -> bool {
+        self.0.raw().queue()
+    }
+
+    /// Takes a reference that does not depend on the item's type, for a callback.
+    ///
+    /// Context: any.
+    pub fn to_ref(&self) -> IrqWorkRef {
+        IrqWorkRef(self.0.to_ref())
+    }
+
+    /// Waits until the irq_work is neither queued nor running. If it is queued while its
+    /// body runs, the last run may not be over.
+    ///
+    /// Context: process; may sleep; not the body.
+    ///
+    /// C function: `irq_work_sync()`
+    pub fn sync(&self) {
+        self.0.raw().sync()
+    }
+
+    /// Returns `true` if the irq_work is queued and has not begun to run.
+    ///
+    /// Context: any.
+    ///
+    /// C function: `irq_work_is_pending()`
+    pub fn is_pending(&self) -> bool {
+        self.0.raw().is_pending()
+    }
+
+    /// Returns `true` if the irq_work is queued or running.
+    ///
+    /// Context: any.
+    ///
+    /// C function: `irq_work_is_busy()`
+    pub fn is_busy(&self) -> bool {
+        self.0.raw().is_busy()
+    }
+}
+
+impl<T: Delegate> Deref for IrqWork<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+/// A counted reference to an [`IrqWork`], of whatever item.
+///
+/// Context of the drop: any. The item is dropped later, if this was the last reference.
+#[derive(Clone)]
+pub struct IrqWorkRef(ARef<Raw<ByIrqWork>>);
+
+impl Reference for IrqWorkRef {
+    type Mechanism = ByIrqWork;
+
+    fn from_raw(raw: ARef<Raw<ByIrqWork>>) -> Self {
+        Self(raw)
+    }
+}
+
+impl IrqWorkRef {
+    /// Queues the irq_work, as [`IrqWork::queue`] does.
+    ///
+    /// Context: any, NMI included.
+    ///
+    /// C function: `irq_work_queue()`
+    #[inline]
+    pub fn queue(&self) -> bool {
+        self.0.queue()
+    }
+}
