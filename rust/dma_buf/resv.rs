@@ -13,9 +13,9 @@
 //! ```text
 //!  one object   handle --lock()--> ResvGuard --reserve(n)?--> ResvSlots --next()--> ResvSlot
 //!
-//!  several      ResvSet --lock()--> ResvSetGuard --reserve()?--> ResvSetSlots --drain()--> ResvSlot
-//!                  ^                    |                             |        one a member
-//!                  +----- unlock() -----+---------- unlock() ---------+
+//!  several     ResvSet --lock()--> ResvSetGuard --reserve()?--> ResvSetSlots --drain()--> ResvSlot
+//!                 ^                    |                             |        one a member
+//!                 +----- unlock() -----+---------- unlock() ---------+
 //!
 //!                                                    ResvSlot --add(fence, usage), cannot fail
 //! ```

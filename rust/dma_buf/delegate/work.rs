@@ -339,7 +339,7 @@ impl<T: Cleanup> Body for Outside<T> {
 /// ```
 /// use dma_buf::{
 ///     delegate::{Cleanup, CleanupWork},
-///     Resv,
+///     resv::Resv,
 /// };
 /// use kernel::{new_spinlock_irq, prelude::*, sync::{Arc, SpinLockIrq}};
 ///

@@ -427,8 +427,8 @@ impl<H: ResvHandle> Deref for ResvSetLocking<'_, H> {
 /// # Invariants
 ///
 /// `inner.task` is the current task. It has initialised `inner.context` and locked with it the
-/// objects of the first `inner.locked` members, and that of `inner.contended`, each once; and it has
-/// the right to unlock them. Outside of this file, these are all members.
+/// objects of the first `inner.locked` members, and that of `inner.contended`, each once; and it
+/// has the right to unlock them. Outside of this file, these are all members.
 #[must_use = "the objects are unlocked when the guard is dropped"]
 pub struct ResvSetGuard<H: ResvHandle> {
     set: ResvSet<H>,
@@ -590,11 +590,11 @@ impl<H: ResvHandle> ResvSetGuard<H> {
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&H, &LockedResv)> + '_ {
         let members = self.set.inner.members.iter();
 
-        // SAFETY: As in `get`.
         members.map(|member| {
-            (&member.handle, unsafe {
-                &*LockedResv::from_resv(member.resv)
-            })
+            // SAFETY: As in `get`.
+            let resv = unsafe { &*LockedResv::from_resv(member.resv) };
+
+            (&member.handle, resv)
         })
     }
 
