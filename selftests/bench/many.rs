@@ -9,14 +9,16 @@ use crate::side::{
     Side, //
 };
 use dma_buf::{
+    callback::{
+        FenceCallbackRegistration,
+        WakeUp, //
+    },
     ContextOptions,
     DriverFence,
-    FenceCallbackRegistration,
-    FenceContext,
-    WaitQueue,
-    Wake, //
+    FenceContext, //
 };
 use kernel::{
+    new_poll_condvar,
     prelude::*,
     sync::Arc, //
 };
@@ -26,7 +28,7 @@ struct Many<const POINTS: bool> {
     context: Option<FenceContext<Plain>>,
     how: u32,
     _fences: KVVec<DriverFence<Plain>>,
-    _wakes: KVVec<Pin<KBox<FenceCallbackRegistration<Wake>>>>,
+    _wakes: KVVec<Pin<KBox<FenceCallbackRegistration<WakeUp>>>>,
 }
 
 // `enum bench_many` of `bench.h`
@@ -41,7 +43,7 @@ impl<const POINTS: bool> Operation for Many<POINTS> {
             ContextOptions::new()
         };
         let context = FenceContext::with_options(c"bench", c"many", options, Plain)?;
-        let queue = Arc::pin_init(WaitQueue::new(), GFP_KERNEL)?;
+        let condvar = Arc::pin_init(new_poll_condvar!("many"), GFP_KERNEL)?;
         let mut fences = KVVec::with_capacity(count as usize, GFP_KERNEL)?;
         let mut wakes = KVVec::with_capacity((count / 16) as usize + 1, GFP_KERNEL)?;
 
@@ -52,7 +54,7 @@ impl<const POINTS: bool> Operation for Many<POINTS> {
                 let mut wake = KBox::pin_init(FenceCallbackRegistration::new(), GFP_KERNEL)?;
 
                 wake.as_mut()
-                    .register(fence.as_fence(), Wake(queue.clone()))?;
+                    .register(fence.as_fence(), WakeUp(condvar.clone()))?;
                 wakes.push(wake, GFP_KERNEL)?;
             }
             fences.push(fence, GFP_KERNEL)?;
