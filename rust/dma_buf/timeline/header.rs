@@ -2,18 +2,17 @@
 
 //! The memory of a driver's fence.
 //!
-//! One allocation holds the `dma_fence`, what its context knows of it, and the
-//! driver's data. The C side frees it with `kfree_rcu()` when the last reference
-//! goes, whoever holds that, so the `dma_fence` comes first, and the driver's
-//! data must have been dropped by then, or need no dropping.
+//! One allocation holds the `dma_fence`, what its context knows of it, and the driver's data. When
+//! the last reference is dropped, the core frees it with `kfree_rcu()`, so the `dma_fence` comes
+//! first, and the driver's data has been dropped by then, or needs no dropping.
 
+use super::{
+    queue::Next,
+    Timeline, //
+};
 use crate::{
     bindings,
-    registry::call_rcu,
-    timeline::{
-        Next,
-        Timeline, //
-    }, //
+    registry::call_rcu, //
 };
 use core::{
     cell::UnsafeCell,
@@ -32,8 +31,7 @@ use kernel::{
     types::Opaque, //
 };
 
-/// What a fence needs while it is pending, and what it needs after, are never
-/// needed at once.
+/// Links of a fence, of which one is in use at a time.
 #[repr(C)]
 pub(crate) union Link {
     /// Before publication.
@@ -42,12 +40,12 @@ pub(crate) union Link {
     next: ManuallyDrop<Next>,
     /// While the fence is pending, in a tree.
     node: bindings::rb_node,
-    /// Afterwards: the head by which the data's drop waits for a grace period.
+    /// After it has signalled: the head by which the drop of its data waits for a grace period.
     pub(crate) rcu: bindings::callback_head,
 }
 
-/// [`Header::outcome`] of a fence that nobody has completed yet; any other value
-/// is its result, 0 or a negative error code.
+/// [`Header::outcome`] of a fence that has not been completed. Any other value is its result, 0 or
+/// a negative error code.
 pub(crate) const PENDING: i32 = 1;
 
 /// The part of a driver's fence that does not depend on the driver's types.
@@ -56,13 +54,13 @@ pub(crate) const PENDING: i32 = 1;
 ///
 /// Once published:
 ///
-/// - While the SIGNALED flag is clear, the fence is pending on `timeline`, or has been taken by
-///   who holds its head lock, and signals it under that; either owns a reference, and
-///   `timeline` is valid. Seen clear inside an RCU read-side section, `timeline` stays valid
-///   until that ends.
+/// - While the SIGNALED flag is clear, the fence is pending on `timeline`, or has been taken out
+///   under its head lock, and is signalled under that. Either way the timeline owns a reference to
+///   it, and `timeline` is valid. If the flag is seen clear inside an RCU read-side section,
+///   `timeline` stays valid until that ends.
 /// - Only the timeline sets the flag, and it sets `outcome` before: so what is said of a clear
 ///   flag is true of a pending `outcome`. It holds its head lock, except for a fence that signals
-///   as it is published: nobody has got that one yet, and it is not pending.
+///   as it is published: that one is not shared yet, and is not pending.
 /// - The fence's operations are cleared by the core a little after it has set the
 ///   flag, but before the timeline's reference is given up. Only then can the fence's data be
 ///   left to RCU, and only when the head lock has been let go can the timeline be, which
@@ -76,12 +74,12 @@ pub(crate) struct Header {
     pub(crate) fence: Opaque<bindings::dma_fence>,
     pub(crate) timeline: NonNull<Timeline>,
     pub(crate) link: UnsafeCell<Link>,
-    /// [`PENDING`], or the result of whoever completed the fence first.
+    /// [`PENDING`], or the result with which the fence was completed first.
     pub(crate) outcome: Atomic<i32>,
-    /// Counts the two events after which the data can be dropped.
-    votes: Atomic<i32>,
-    /// When the driver says the fence was done, in ns of CLOCK_MONOTONIC; 0 if
-    /// it does not. Protected by the timeline's head lock.
+    /// How many of the two events of [`Self::release`] have happened.
+    released: Atomic<i32>,
+    /// The time at which the driver says that the fence was done, in ns of CLOCK_MONOTONIC, or 0.
+    /// Protected by the timeline's head lock.
     pub(crate) timestamp: UnsafeCell<i64>,
     /// When the timeline's timeout completes the fence, in ns of CLOCK_MONOTONIC.
     /// Set before the fence is pending, if there is a timeout.
@@ -104,20 +102,20 @@ impl Header {
             (&raw mut (*this).timeline).write(NonNull::dangling());
             (&raw mut (*this).link).write(UnsafeCell::new(Link { none: () }));
             (&raw mut (*this).outcome).write(Atomic::new(PENDING));
-            (&raw mut (*this).votes).write(Atomic::new(0));
+            (&raw mut (*this).released).write(Atomic::new(0));
             (&raw mut (*this).timestamp).write(UnsafeCell::new(0));
             (&raw mut (*this).expires).write(UnsafeCell::new(MaybeUninit::uninit()));
         }
     }
 
-    /// The C fence in a header, without a reference to the header.
+    /// Returns the C fence in a header, without a reference to the header.
     #[inline]
     pub(crate) fn as_fence(this: NonNull<Header>) -> *mut bindings::dma_fence {
         // The fence is the first field.
         this.as_ptr().cast()
     }
 
-    /// The header whose link this is.
+    /// Returns the header whose link this is.
     ///
     /// # Safety
     ///
@@ -128,7 +126,7 @@ impl Header {
         unsafe { NonNull::new_unchecked(container_of!(link, Header, link)) }
     }
 
-    /// What comes next in a queue.
+    /// Borrows the pointer to the next fence in a queue.
     ///
     /// # Safety
     ///
@@ -139,7 +137,7 @@ impl Header {
         unsafe { &(*(*this.as_ptr()).link.get()).next }
     }
 
-    /// Begins to use the link for a queue: nothing comes next.
+    /// Begins to use the link for a queue. No fence comes next.
     ///
     /// # Safety
     ///
@@ -154,7 +152,7 @@ impl Header {
         };
     }
 
-    /// The node by which the fence is in a tree.
+    /// Returns the node by which the fence is in a tree.
     ///
     /// # Safety
     ///
@@ -165,7 +163,7 @@ impl Header {
         unsafe { (*this.as_ptr()).link.get().cast() }
     }
 
-    /// The sequence number, which is set at publication.
+    /// Returns the sequence number, which is set at publication.
     ///
     /// # Safety
     ///
@@ -176,7 +174,7 @@ impl Header {
         unsafe { (*Header::as_fence(this)).seqno }
     }
 
-    /// When whoever completed the fence said that it was done, or else this time.
+    /// Returns the time at which the driver says that the fence was done, or else `now`.
     ///
     /// # Safety
     ///
@@ -190,11 +188,11 @@ impl Header {
         }
     }
 
-    /// Reports one of the two events after which nobody uses the data any more:
-    /// the handle is gone; the fence has signalled. Gives up a reference.
+    /// Reports one of the two events after which the data is not used any more: the handle is gone,
+    /// or the fence has signalled. Drops a reference.
     ///
-    /// The second one has `drop_data` run a grace period later, if there is one,
-    /// which then owns that reference.
+    /// After the second event `drop_data`, if there is one, runs a grace period later, and owns
+    /// that reference.
     ///
     /// # Safety
     ///
@@ -205,12 +203,12 @@ impl Header {
     pub(crate) unsafe fn release(this: NonNull<Header>, drop_data: bindings::rcu_callback_t) {
         if drop_data.is_some() {
             // SAFETY: The caller's reference keeps the memory valid.
-            let votes = unsafe { &(*this.as_ptr()).votes };
+            let released = unsafe { &(*this.as_ptr()).released };
 
-            if votes.fetch_add(1, Full) == 1 {
-                // SAFETY: The fence has signalled, so it is not linked, and the
-                // other event is past, so nobody else uses the link. The memory
-                // stays valid as the callback owns our reference.
+            if released.fetch_add(1, Full) == 1 {
+                // SAFETY: Both events have happened, so the fence is in no queue or tree, and the
+                // link is used only here. The memory stays valid, as the callback owns the
+                // caller's reference.
                 unsafe {
                     let rcu = (*this.as_ptr())
                         .link
@@ -245,9 +243,9 @@ pub(crate) unsafe extern "C" fn drop_data<D>(rcu: *mut bindings::callback_head) 
         .as_ptr()
         .cast::<FenceData<D>>();
 
-    // SAFETY: The handle is gone, so nobody borrows the data through it; the
-    // fence signalled a grace period ago, so no operation runs on it. This runs
-    // once, by the contract of `release`, whose reference it owns.
+    // SAFETY: The handle is gone, so the data is not borrowed through it; the fence signalled a
+    // grace period ago, so no operation runs on it. This runs once, by the contract of `release`,
+    // whose reference it owns.
     unsafe {
         ManuallyDrop::drop(&mut (*this).data);
         crate::fence::put(this.cast());
