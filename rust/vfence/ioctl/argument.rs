@@ -18,13 +18,13 @@ use pin_init::Zeroable;
 
 /// A structure in the memory of a program, of the size that the program knows.
 #[derive(Clone, Copy)]
-pub(crate) struct Argument {
+pub(super) struct Argument {
     address: UserPtr,
     size: usize,
 }
 
 impl Argument {
-    pub(crate) fn new(address: usize, size: usize) -> Self {
+    pub(super) fn new(address: usize, size: usize) -> Self {
         Self {
             address: UserPtr::from_addr(address),
             size,
@@ -36,7 +36,7 @@ impl Argument {
     ///
     /// All structures are of their first version, so a smaller one is `EINVAL`; once
     /// one has grown, the size of the first version is the least.
-    pub(crate) fn read<T: FromBytes + AsBytes + Zeroable>(self) -> Result<T> {
+    pub(super) fn read<T: FromBytes + AsBytes + Zeroable>(self) -> Result<T> {
         if self.size < size_of::<T>() {
             return Err(EINVAL);
         }
@@ -56,13 +56,10 @@ impl Argument {
         Ok(value)
     }
 
-    /// Writes the structure back, as much as the program knows of it.
-    pub(crate) fn write<T: AsBytes>(self, value: &T) -> Result {
-        let bytes = value.as_bytes();
-        let bytes = &bytes[..bytes.len().min(self.size)];
-
-        UserSlice::new(self.address, bytes.len())
+    /// Writes back the structure that was read.
+    pub(super) fn write<T: AsBytes>(self, value: &T) -> Result {
+        UserSlice::new(self.address, size_of::<T>())
             .writer()
-            .write_slice(bytes)
+            .write_slice(value.as_bytes())
     }
 }

@@ -26,7 +26,7 @@ use kernel::{
 };
 
 /// The fences of the sync_files that an array in user memory names.
-pub(crate) fn fences(address: u64, count: u32) -> Result<KVec<ARef<Fence>>> {
+pub(super) fn fences(address: u64, count: u32) -> Result<KVec<ARef<Fence>>> {
     if count > VFENCE_MAX_FDS || (count == 0 && address != 0) {
         return Err(EINVAL);
     }
@@ -45,11 +45,11 @@ pub(crate) fn fences(address: u64, count: u32) -> Result<KVec<ARef<Fence>>> {
 ///
 /// `SYNC_IOC_FILE_INFO` allocates 80 bytes for each leaf without a bound of its own, and the
 /// page allocator warns above 4 MiB.
-pub(crate) const MAX_LEAVES: usize = VFENCE_MAX_LEAVES as usize;
+pub(super) const MAX_LEAVES: usize = VFENCE_MAX_LEAVES as usize;
 
 /// All leaves of several fences, for an array that gets `more` besides. Fails with `E2BIG`
 /// if these would be too many.
-pub(crate) fn leaves(fences: &[ARef<Fence>], more: usize) -> Result<KVec<ARef<Leaf>>> {
+pub(super) fn leaves(fences: &[ARef<Fence>], more: usize) -> Result<KVec<ARef<Leaf>>> {
     let mut all = KVec::with_capacity(fences.len(), GFP_KERNEL)?;
 
     for fence in fences {
@@ -66,7 +66,7 @@ pub(crate) fn leaves(fences: &[ARef<Fence>], more: usize) -> Result<KVec<ARef<Le
 }
 
 /// Counts the leaves of a fence into `count`. Fails with `E2BIG` if these become too many.
-pub(crate) fn count_leaves(fence: &Fence, count: &mut usize) -> Result {
+pub(super) fn count_leaves(fence: &Fence, count: &mut usize) -> Result {
     let mut leaves = fence.leaves();
 
     while leaves.next()?.is_some() {
@@ -79,13 +79,13 @@ pub(crate) fn count_leaves(fence: &Fence, count: &mut usize) -> Result {
 }
 
 /// A sync_file that user space does not see before it is installed.
-pub(crate) struct Output {
+pub(super) struct Output {
     fd: FileDescriptorReservation,
     file: SyncFileAllocation,
 }
 
 impl Output {
-    pub(crate) fn new() -> Result<Self> {
+    pub(super) fn new() -> Result<Self> {
         Ok(Self {
             fd: FileDescriptorReservation::get_unused_fd_flags(O_CLOEXEC)?,
             file: SyncFileAllocation::new()?,
@@ -93,12 +93,12 @@ impl Output {
     }
 
     /// The number of its descriptor.
-    pub(crate) fn number(&self) -> i32 {
+    pub(super) fn number(&self) -> i32 {
         self.fd.reserved_fd() as i32
     }
 
     /// Makes it stand for a fence, and user space see it.
-    pub(crate) fn install(self, fence: &Fence) {
+    pub(super) fn install(self, fence: &Fence) {
         self.file.into_file(fence).install(self.fd);
     }
 }

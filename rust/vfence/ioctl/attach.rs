@@ -4,11 +4,11 @@
 //!
 //! Any fence will do, and any buffer.
 
-use crate::{
+use super::{
     argument::Argument,
-    descriptors::MAX_LEAVES,
-    uapi, //
+    descriptors::MAX_LEAVES, //
 };
+use crate::uapi;
 use dma_buf::{
     resv::{
         HasResv,
@@ -31,7 +31,7 @@ fn usage(number: u32) -> Result<ResvUsage> {
 }
 
 /// `VFENCE_IOC_ATTACH`.
-pub(crate) fn attach(argument: Argument) -> Result {
+pub(super) fn attach(argument: Argument) -> Result {
     let args: uapi::vfence_attach = argument.read()?;
     let usage = usage(args.usage)?;
 
@@ -39,9 +39,9 @@ pub(crate) fn attach(argument: Argument) -> Result {
         return Err(EINVAL);
     }
     let buffer = DmaBuf::from_fd(args.dmabuf_fd)?;
-    // A container must not be added to a reservation object. Flattening one may take a while, so
+    // A container must not be added to a reservation object. Unwrapping one may take a while, so
     // it comes before the lock.
-    let fence = SyncFile::fence_from_fd(args.fence_fd)?.flatten()?;
+    let fence = SyncFile::fence_from_fd(args.fence_fd)?.to_unwrapped()?;
     let count = fence.leaf_count();
 
     if count > MAX_LEAVES {
@@ -64,7 +64,7 @@ pub(crate) fn attach(argument: Argument) -> Result {
 }
 
 /// `VFENCE_IOC_RESV`.
-pub(crate) fn resv(argument: Argument) -> Result {
+pub(super) fn resv(argument: Argument) -> Result {
     let args: uapi::vfence_resv = argument.read()?;
     let usage = usage(args.usage)?;
 
@@ -73,15 +73,16 @@ pub(crate) fn resv(argument: Argument) -> Result {
     }
     let buffer = DmaBuf::from_fd(args.dmabuf_fd)?;
     let mut counts = [0; ResvUsage::ALL.len()];
-    let pending = buffer.resv().with_lock_interruptible(|resv| {
+
+    buffer.resv().with_lock_interruptible(|resv| {
         for (fence, usage) in resv.fences(ResvUsage::Bookkeep) {
             if !fence.is_signaled() {
                 counts[usage as usize] += 1;
             }
         }
-        resv.get_fences(usage)
-    })??;
-    let pending = pending.len() as u32;
+    })?;
+    // A wait for a usage also waits for all stronger usages.
+    let pending = counts[..=usage as usize].iter().sum();
 
     // Not with the lock held: a page fault may take locks that come before it.
     argument.write(&uapi::vfence_resv {

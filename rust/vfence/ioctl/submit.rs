@@ -2,45 +2,49 @@
 
 //! `VFENCE_IOC_SUBMIT`.
 
-use crate::{
+use super::{
     argument::Argument,
     combine,
     descriptors::{
         self,
         Output, //
-    },
-    fences::{
+    }, //
+};
+use crate::{
+    device::Device,
+    limit::Charge,
+    timeline::{
+        ContextData,
         FenceData,
-        Fences, //
+        InFences,
+        JobAllocation,
+        Kind,
+        Plan,
+        Timeline, //
     },
-    in_fences::InFences,
-    job::{
-        Allocation,
-        Plan, //
-    },
-    limits::{
-        Charge,
-        ContextCharge, //
-    },
-    query::MAX_DELAY_NS,
-    ring::Ring,
     uapi::*, //
 };
 use dma_buf::{
+    array::FenceArrayAllocation,
+    chain::{
+        FenceChain,
+        FenceChainAllocation, //
+    },
     DriverFence,
-    Fence,
-    FenceArrayAllocation,
-    FenceChain,
-    FenceChainAllocation,
-    FenceContext, //
+    Fence, //
 };
 use kernel::{
     prelude::*,
-    sync::aref::ARef, //
+    sync::{
+        aref::ARef,
+        Arc, //
+    }, //
 };
 
-/// What the descriptor that goes out is to stand for, allocated before there is a
-/// fence.
+/// The longest delay.
+pub(super) const MAX_DELAY_NS: u64 = 60_000_000_000;
+
+/// What the new descriptor stands for, allocated before there is a fence.
 enum Out {
     Fence,
     Chain {
@@ -84,7 +88,7 @@ impl Out {
     }
 
     /// Makes the fence that the descriptor stands for.
-    fn finish(self, fence: &DriverFence<Fences>) -> ARef<Fence> {
+    fn finish(self, fence: &DriverFence<ContextData>) -> ARef<Fence> {
         match self {
             Self::Fence => fence.fence(),
             Self::Chain { tail, link, point } => {
@@ -107,92 +111,82 @@ impl Out {
     }
 }
 
-impl Plan {
-    fn new(args: &vfence_submit) -> Result<Self> {
-        let manual = args.flags & VFENCE_SUBMIT_MANUAL != 0;
+/// Returns what a job is to do.
+fn plan(args: &vfence_submit) -> Result<Plan> {
+    let is_manual = args.flags & VFENCE_SUBMIT_MANUAL != 0;
 
-        if args.flags & !(VFENCE_SUBMIT_MANUAL | VFENCE_SUBMIT_IN_ERROR) != 0
-            || args.pad != 0
-            || args.delay_ns > MAX_DELAY_NS
-            || (manual && args.delay_ns != 0)
-        {
-            return Err(EINVAL);
-        }
-        Ok(Self {
-            delay: (!manual).then_some(args.delay_ns as i64),
-            result: match args.error {
-                0 => Ok(()),
-                error if (-4095..0).contains(&error) => Err(Error::from_errno(error)),
-                _ => return Err(EINVAL),
-            },
-            in_error: args.flags & VFENCE_SUBMIT_IN_ERROR != 0,
-        })
+    if args.flags & !(VFENCE_SUBMIT_MANUAL | VFENCE_SUBMIT_IN_ERROR) != 0
+        || args.pad != 0
+        || args.delay_ns > MAX_DELAY_NS
+        || (is_manual && args.delay_ns != 0)
+    {
+        return Err(EINVAL);
     }
-}
-
-/// Where a job's fence comes from.
-enum Source<'a> {
-    Shared(&'a FenceContext<Fences>),
-    /// The job keeps the context.
-    Own(FenceContext<Fences>, ContextCharge),
-}
-
-impl Source<'_> {
-    fn context(&self) -> &FenceContext<Fences> {
-        match self {
-            Self::Shared(context) => context,
-            Self::Own(context, _) => context,
-        }
-    }
+    Ok(Plan {
+        delay: (!is_manual).then_some(args.delay_ns as i64),
+        result: match args.error {
+            0 => Ok(()),
+            error if (-4095..0).contains(&error) => Err(Error::from_errno(error)),
+            _ => return Err(EINVAL),
+        },
+        in_error: args.flags & VFENCE_SUBMIT_IN_ERROR != 0,
+    })
 }
 
 /// `VFENCE_IOC_SUBMIT`. To be called by one at a time.
-pub(crate) fn submit(ring: &Ring, argument: Argument) -> Result {
+pub(super) fn submit(timeline: &Arc<Timeline>, device: &Device, argument: Argument) -> Result {
     let mut args: vfence_submit = argument.read()?;
-    let timeline = &ring.timeline;
 
     // All that can fail comes before anything is published.
-    let plan = Plan::new(&args)?;
+    let plan = plan(&args)?;
     let in_fences = descriptors::fences(args.in_fences, args.in_count)?;
-    let out = Out::new(&args)?;
-    let charge = Charge::new(timeline, 1 + in_fences.len())?;
-    let in_fences = InFences::new(timeline, in_fences)?;
-    let mut job = Allocation::new(plan, in_fences, charge)?;
-    let seqno = timeline.state.lock().last + 1;
-    let source = match &ring.fences {
-        Some(fences) => Source::Shared(fences),
-        // The number of its fence is the job's, as everywhere.
-        None => {
-            let charge = ContextCharge::new(&timeline.device)?;
+    let mut leaves = 0;
 
-            Source::Own(Fences::context(timeline, seqno)?, charge)
+    // The interrupt drops the job, and maybe the last reference to each of them.
+    for fence in &in_fences {
+        descriptors::count_leaves(fence, &mut leaves)?;
+    }
+    let out = Out::new(&args)?;
+    let seqno = timeline.next_number()?;
+    let in_fences = match in_fences.is_empty() {
+        true => None,
+        false => {
+            let charge = Charge::new(&device.in_fences, args.in_count)?;
+
+            Some(InFences::new(timeline.owner(), seqno, in_fences, charge)?)
         }
     };
-    let memory = source.context().new_fence_allocation(FenceData::new())?;
+    let mut job = JobAllocation::new(plan, in_fences)?;
+    // The context of all jobs, or one of this job's own, whose first number is the job's.
+    let (shared, own) = match timeline.kind {
+        Kind::Unordered => {
+            let charge = Charge::new(&device.contexts, 1)?;
+
+            (None, Some((device.new_context(timeline, seqno)?, charge)))
+        }
+        _ => (timeline.context(), None),
+    };
+    let context = match (&shared, &own) {
+        (Some(context), _) => context,
+        (_, Some((context, _))) => context,
+        _ => return Err(EINVAL),
+    };
+    let memory = context.new_fence_allocation(FenceData::new())?;
     let output = Output::new()?;
 
-    args.context = source.context().context();
+    args.context = context.context();
     args.seqno = seqno;
     args.fd = output.number();
     argument.write(&args)?;
 
     // Nothing fails from here on.
-    if let Some(in_fences) = job.in_fences() {
-        in_fences.arm(seqno);
-    }
-    let fence = source.context().new_fence(memory);
+    job.arm();
+
+    let fence = context.new_fence(memory);
     let out = out.finish(&fence);
 
-    timeline.device.stats.submitted.add(1);
-    timeline.add(
-        seqno,
-        job,
-        fence,
-        match source {
-            Source::Shared(_) => None,
-            Source::Own(context, charge) => Some((context, charge)),
-        },
-    );
+    timeline.stats.submitted.add(1);
+    timeline.add(seqno, job, fence, own);
     output.install(&out);
     Ok(())
 }

@@ -2,19 +2,19 @@
 
 //! Containers of fences that are there.
 
-use crate::{
+use super::{
     argument::Argument,
     descriptors::{
         self,
         Output, //
-    },
-    uapi::*, //
+    }, //
 };
+use crate::uapi::*;
 use dma_buf::{
-    merge,
+    array::FenceArray,
+    chain::FenceChainAllocation,
+    unwrap::unwrap_merge,
     Fence,
-    FenceArray,
-    FenceChainAllocation,
     SyncFile, //
 };
 use kernel::{
@@ -23,7 +23,7 @@ use kernel::{
 };
 
 /// `VFENCE_IOC_COMBINE`.
-pub(crate) fn combine(argument: Argument) -> Result {
+pub(super) fn combine(argument: Argument) -> Result {
     let mut args: vfence_combine = argument.read()?;
 
     if args.flags != 0 || args.count == 0 {
@@ -31,14 +31,14 @@ pub(crate) fn combine(argument: Argument) -> Result {
     }
     let fences = descriptors::fences(args.fences, args.count)?;
     let fence = match args.how {
-        VFENCE_COMBINE_ARRAY => FenceArray::new(descriptors::leaves(&fences, 0)?)?,
+        VFENCE_COMBINE_ARRAY => FenceArray::create(descriptors::leaves(&fences, 0)?)?,
         VFENCE_COMBINE_MERGE => {
             let mut count = 0;
 
             for fence in &fences {
                 descriptors::count_leaves(fence, &mut count)?;
             }
-            merge(&fences)?
+            unwrap_merge(fences.iter().map(|fence| &**fence))?
         }
         _ => return Err(EINVAL),
     };
@@ -53,7 +53,7 @@ pub(crate) fn combine(argument: Argument) -> Result {
 }
 
 /// `VFENCE_IOC_CHAIN`.
-pub(crate) fn chain(argument: Argument) -> Result {
+pub(super) fn chain(argument: Argument) -> Result {
     let mut args: vfence_chain = argument.read()?;
 
     if args.flags != 0 {
@@ -64,7 +64,7 @@ pub(crate) fn chain(argument: Argument) -> Result {
     let fence = SyncFile::fence_from_fd(args.fence)?;
 
     descriptors::count_leaves(&fence, &mut count)?;
-    let fence = fence.flatten()?;
+    let fence = fence.to_unwrapped()?;
     let link = FenceChainAllocation::new()?;
     let output = Output::new()?;
 
@@ -75,7 +75,7 @@ pub(crate) fn chain(argument: Argument) -> Result {
 }
 
 /// What a chain is appended to. Counts its leaves into `count`.
-pub(crate) fn tail(fd: i32, count: &mut usize) -> Result<Option<ARef<Fence>>> {
+pub(super) fn tail(fd: i32, count: &mut usize) -> Result<Option<ARef<Fence>>> {
     if fd == -1 {
         return Ok(None);
     }
