@@ -6,10 +6,10 @@
 KERNEL ?=
 SUITES ?=
 UPDATE :=
-export KDIR KSRC KERNEL TEST JOBS DRY_RUN SOAK DEBUG_INFO V
+export KDIR KSRC EXTRA KERNEL TEST JOBS DRY_RUN SOAK DEBUG_INFO V
 
 # SUITE=, say, would go unnoticed, and everything be run.
-KNOWN := KERNEL= SUITES= TEST= JOBS= KDIR= KSRC= SOAK= DEBUG_INFO= DRY_RUN= UPDATE= V= \
+KNOWN := KERNEL= SUITES= TEST= JOBS= KDIR= KSRC= EXTRA= SOAK= DEBUG_INFO= DRY_RUN= UPDATE= V= \
 	KSRC_SHA256= KSRC_UNVERIFIED= DEBIAN_MIRROR= DMA_BUF_RS_CACHE= XDG_CACHE_HOME= TMPDIR=
 $(foreach v,$(filter-out $(patsubst %=,%,$(KNOWN)),$(.VARIABLES)),$(if \
 	$(filter command,$(firstword $(origin $(v)))),\
@@ -19,13 +19,14 @@ $(foreach v,$(filter-out $(patsubst %=,%,$(KNOWN)),$(.VARIABLES)),$(if \
 only-for = $(if $(filter command,$(origin $(1))),$(if $(filter-out $(2),$(MAKECMDGOALS)),\
 	$(error $(1)= is for: make $(2))))
 $(call only-for,DRY_RUN,setup)
-$(call only-for,KERNEL,run kernel modules shell test)
+$(call only-for,KERNEL,run kernel modules rustdoc shell test)
+$(call only-for,EXTRA,run kernel modules rustdoc shell test)
 $(call only-for,TEST,test)
 $(call only-for,JOBS,test)
 $(call only-for,UPDATE,bench)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup kernel modules run test list-suites style bench shell clean
+.PHONY: help setup kernel modules rustdoc run test list-suites style bench shell clean
 
 help:
 	@sed -n 's/^#H //p' $(firstword $(MAKEFILE_LIST))
@@ -34,18 +35,18 @@ help:
 run:
 	@scripts/run
 
-#H make test [JOBS=1]        build what is missing, run every test; two suites at a time
+#H make test [JOBS=1]        build what is missing, run every test; two suites at a time.
+#H                           Results, as KTAP, stay in build/test/SUITE-KERNEL.ktap
 #H make test SUITES="kunit vfence" KERNEL=kasan
 test:
 	@scripts/test $(SUITES)
 
 #H make test SUITES=soak SOAK=600   races between CPUs, for 600 s in all (60)
-#H make test SUITES=resv SOAK=60    reservation objects; locks are contended for 60 s
-#H                           (3), by two threads and then by four
 #H make test SUITES=vfence TEST='jobs.close*' [KERNEL=debug]
 #H                           only the tests of one suite whose names, as they are in its
 #H                           results, this shell pattern matches. In KUnit a name is
 #H                           SUITE.CASE, as in rust_dma_buf_work.*, or SUITE for all of it.
+#H                           TEST=? matches none, and then some names are printed.
 #H make list-suites          what SUITES= takes, and an example of TEST= for each suite
 #H                           that can run some of its tests
 list-suites:
@@ -57,6 +58,8 @@ setup:
 
 #H make kernel [KERNEL=debug]  build and cache a kernel; prints its build tree
 #H make kernel DEBUG_INFO=1    one that gdb can be used on; run, shell and test take it, too
+#H make kernel EXTRA=my.config  one with the options in this file, too, such as
+#H                           CONFIG_DRM_VGEM=m; KERNEL= and EXTRA= name it for the others
 kernel:
 	@scripts/kernel $(or $(KERNEL),debug)
 
@@ -64,11 +67,16 @@ kernel:
 modules:
 	@scripts/modules $(or $(KERNEL),debug)
 
+#H make rustdoc              the pages of the library's docs, to open in a browser; prints
+#H                           the file of the front page
+rustdoc:
+	@scripts/rustdoc $(or $(KERNEL),debug)
+
 #H make shell [KERNEL=debug]   a shell in a guest with the modules loaded
 shell:
 	@qemu/vm $(if $(KERNEL),--kernel $(KERNEL)) --module vfence
 
-#H make style                rustfmt, clippy, checkpatch, shellcheck
+#H make style                rustfmt, clippy, checkpatch, shellcheck, rustdoc
 style:
 	@scripts/style
 

@@ -6,8 +6,19 @@
 #	include $(or $(DMA_BUF_RS),$(error DMA_BUF_RS is not set))/source/include/dma_buf.mk
 #
 # DMA_BUF_RS is where the crate's modules were built for the same kernel: what
-# scripts/modules prints. Every Rust file of the directory can then `use dma_buf`,
-# and the driver is rebuilt when the crate is.
+# scripts/modules prints, with or without --library. Every Rust file of the directory
+# can then `use dma_buf`, and the driver is rebuilt when the crate is.
+#
+# A module of several objects has a name that none of these has. One is Rust, with its
+# `mod`s in other files; the others are C. In
+#
+#	mygpu-y := driver.o hardware.o
+#	$(call rust-crate-bindings,.,driver)
+#
+# the second line is for Rust to call C: bindgen makes of bindings.h what driver.rs has in
+# include!(env!("CRATE_BINDINGS")), below `use kernel::{bindings::*, ffi}`. Only what
+# bindings.params selects is in it: options of bindgen, one a line, such as
+# `--allowlist-function mygpu_.*`. rust/dma_buf_misuse does the same.
 
 ifeq ($(wildcard $(DMA_BUF_RS)/rust/dma_buf/libdma_buf.rmeta),)
 $(error DMA_BUF_RS=$(DMA_BUF_RS) has no built dma_buf crate. Give what scripts/modules prints)
@@ -25,6 +36,7 @@ uses $(dma-buf-compilers). Add to its arguments what scripts/toolchain prints)
 endif
 endif
 
+include $(DMA_BUF_RS)/source/rust/bindgen.mk
 rustflags-y += -L $(abspath $(DMA_BUF_RS))/rust/dma_buf --extern dma_buf
 KBUILD_EXTRA_SYMBOLS += $(abspath $(DMA_BUF_RS))/Module.symvers
 

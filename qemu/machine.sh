@@ -111,9 +111,9 @@ limits() {
 	fi
 }
 
-# Runs the guest once. Sets OUTCOME (done, timeout, lost, pipe), PHASE (boot,
-# load, run, close), WHY, HELLO and END, the guest's first and last line, and CAME,
-# what it has said of its files.
+# Runs the guest once. Sets OUTCOME (done, timeout, lost, pipe), PHASE (boot, load, run,
+# close, or start, where QEMU fails), WHY, HELLO and END, the guest's first and last
+# line, and CAME, what it has said of its files.
 run_guest() {
 	local dir=$TMP ctl line='' part t0 beat console=(-serial "file:$TMP/console") port
 
@@ -178,6 +178,8 @@ run_guest() {
 	done
 	exec {ctl}>&-
 	end_guest
+	# QEMU has ended by itself. When the guest goes down, that gives 0.
+	[[ $PHASE != boot ]] || ((!QEMU_STATUS || QEMU_STATUS >= 128)) || PHASE=start
 }
 
 # follow MS_IN_PHASE MS_SINCE_BEAT: has one of the limits been passed?

@@ -7,12 +7,17 @@ LOADER_PARAMETERS=(async_probe dyndbg)
 
 # module_path NAME: sets REPLY to its file; the project's modules come first
 module_path() {
-	local name=${1//-/_} candidate
+	local name=${1//-/_} candidate why
 
 	REPLY=''
 	if [[ $1 == @(*/*|*.ko) ]]; then
 		REPLY=$1
 		[[ -f $1 ]] || quit 65 "there is no module $1"
+		return
+	fi
+	if [[ $name == dma_buf_rs && ! ${MODULE_FILES+set} ]]; then
+		REPLY=$("$ROOT/scripts/modules" --library "$FLAVOUR")/dma_buf_rs.ko ||
+			quit 69 "the library does not build (see above)"
 		return
 	fi
 	if [[ ! ${MODULE_FILES+set} ]]; then
@@ -32,6 +37,8 @@ module_path() {
 		REPLY=$candidate
 		return
 	done
+	[[ $1 != vgpu ]] || why=$("$ROOT/scripts/probe" "$KERNEL_TREE" vgpu) ||
+		quit 65 "vgpu cannot be built for $KERNEL_TREE: $why"
 	quit 65 "there is no module $1, neither of this project nor in $KERNEL_TREE"
 }
 

@@ -42,7 +42,7 @@ decode() {
 	local script=$KERNEL_TREE/source/scripts/decode_stacktrace.sh
 
 	[[ -r $script ]] || script=$KERNEL_TREE/scripts/decode_stacktrace.sh
-	if [[ ! -r $script || ! -r $KERNEL_TREE/vmlinux ]]; then
+	if [[ $RAW || ! -r $script || ! -r $KERNEL_TREE/vmlinux ]]; then
 		cat
 		return
 	fi
@@ -150,9 +150,9 @@ verdict() {
 	((${#COMMAND[@]})) || [[ $END ]] || : >"$TMP/console"
 	collect_complaints
 
-	if [[ $OUTCOME == lost && $PHASE == boot && $QEMU_STATUS != 0 && -s $TMP/qemu ]]; then
-		quit 69 "QEMU does not start: $(head -n 3 "$TMP/qemu")"
-	fi
+	# A shell's QEMU has said it itself.
+	[[ $PHASE != start ]] ||
+		quit 69 "QEMU does not start: $(head -n 3 "$TMP/qemu" 2>/dev/null || echo "see above")"
 	[[ $OUTCOME != pipe ]] || finish 141
 	if [[ $OUTCOME == 'done' ]] && incomplete; then
 		OUTCOME=lost

@@ -5,43 +5,7 @@
 # Kbuild has no notion of one: upstream does the same by hand for nova-core and
 # calls it a workaround. Everything that may have to change with it is here.
 
-# --- bindgen ------------------------------------------------------------------
-# Core types stay kernel::bindings::*, so that a pointer from there and one from
-# here are the same type: only what is listed in the parameters is generated
-# (--no-recursive-allowlist).
-#
-# The flags that clang does not know when the kernel is built by GCC are left
-# out: bindgen parses with libclang whatever compiles the kernel.
-rust-bindgen-c-flags = $(filter-out -fconserve-stack -mrecord-mcount \
-	-mindirect-branch=thunk-extern -mindirect-branch-register \
-	-mindirect-branch-cs-prefix -mfunction-return=thunk-extern \
-	-mpreferred-stack-boundary=% -mskip-rax-setup -mno-fp-ret-in-387 \
-	-fno-allow-store-data-races -falign-jumps=% -falign-loops=% \
-	-fzero-call-used-regs=% -fmin-function-alignment=% --param=% \
-	-fzero-init-padding-bits=% -fsanitize=bounds-strict \
-	-fstrict-flex-arrays=% -fdiagnostics-show-context% \
-	-fno-partial-inlining -fno-ipa-cp-clone -fno-ipa-sra, $(c_flags))
-
-quiet_cmd_rust_crate_bindgen = BINDGEN $@
-      cmd_rust_crate_bindgen = \
-	$(BINDGEN) $< $(shell grep -Ev '^\#|^$$' $(<:.h=.params)) \
-		--rust-target 1.85 --use-core --with-derive-default \
-		--ctypes-prefix ffi --no-layout-tests --no-debug '.*' \
-		--no-doc-comments --no-recursive-allowlist \
-		-o $@ -- $(rust-bindgen-c-flags) -fno-builtin \
-		-D__BINDGEN__ -DMODULE -Wno-unused-command-line-argument
-
-# $(call rust-crate-bindings,DIR,CRATE): DIR/bindings.h and .params become what
-# DIR/CRATE.rs includes as env!("CRATE_BINDINGS").
-define rust-crate-bindings-rules
-$(obj)/$(1)/bindings_generated.rs: $(src)/$(1)/bindings.h $(src)/$(1)/bindings.params FORCE
-	$$(call if_changed_dep,rust_crate_bindgen)
-targets += $(1)/bindings_generated.rs
-$(obj)/$(1)/$(2).o: $(obj)/$(1)/bindings_generated.rs
-RUSTFLAGS_$(1)/$(2).o += \
-	--env-set CRATE_BINDINGS=$(abspath $(obj))/$(1)/bindings_generated.rs
-endef
-rust-crate-bindings = $(eval $(call rust-crate-bindings-rules,$(strip $(1)),$(strip $(2))))
+include $(src)/rust/bindgen.mk
 
 # --- helpers, inlined ---------------------------------------------------------
 # Where the kernel inlines its helpers into Rust (CONFIG_RUST_INLINE_HELPERS), ours
@@ -77,7 +41,7 @@ endif
 rust-crate-version := $(shell sed -n 's/^MODULE_VERSION("\(.*\)");$$/\1/p' $(src)/rust/dma_buf/modinfo.c)
 ifdef CONFIG_RUST
 rust-crate-version := $(rust-crate-version)-$(shell { \
-	(cd $(src)/rust && find crate.mk dma_buf -type f ! -name '*_generated.*' \
+	(cd $(src)/rust && find bindgen.mk crate.mk dma_buf -type f ! -name '*_generated.*' \
 		\( -name '*.rs' -o -name '*.[ch]' -o -name '*.params' -o -name '*.mk' \) \
 		-exec sha256sum {} + | LC_ALL=C sort); \
 	cat $(objtree)/include/config/auto.conf $(objtree)/include/config/kernel.release; \
@@ -137,6 +101,40 @@ RUSTFLAGS_$(1)/$(2).o += \
 	--env-set CRATE_DOCTESTS=$(abspath $(obj))/$(1)/doctests_generated.rs
 endef
 rust-crate-doctests = $(eval $(call rust-crate-doctests-rules,$(strip $(1)),$(strip $(2)),$(strip $(3))))
+
+# --- pages ------------------------------------------------------------------------
+# $(call rust-crate-rustdoc,DIR,CRATE,OUT): the docs of DIR/CRATE.rs as pages in the
+# directory OUT, as `make rustdoc` of the kernel makes those of its own crates. Links to
+# these lead to the pages of this kernel's release, and links to srctree/ to its source.
+# A link to an item that does not exist, or is private, is an error.
+quiet_cmd_rust_crate_rustdoc = RUSTDOC $(<D)
+      cmd_rust_crate_rustdoc = rm -rf $(RUSTDOC_OUT); \
+	OBJTREE=$(abspath $(objtree)) RUST_MODFILE=$(RUSTDOC_CRATE) \
+	CRATE_BINDINGS=$(abspath $(filter %/bindings_generated.rs,$(real-prereqs))) \
+	$(RUSTDOC) $(filter-out --remap-path-scope=%,$(rust_flags)) \
+		-Drustdoc::broken_intra_doc_links -Drustdoc::private_intra_doc_links \
+		-Zallow-features=$(rust_allowed_features) -Zcrate-attr=no_std \
+		-Zcrate-attr='feature($(rust_allowed_features))' \
+		-Zunstable-options --extern pin_init --extern kernel \
+		--extern zerocopy --extern zerocopy_derive \
+		$(foreach crate,core kernel macros pin_init zerocopy,--extern-html-root-url \
+			$(crate)=https://rust.docs.kernel.org/$(VERSION).$(PATCHLEVEL)/) \
+		--extern-html-root-takes-precedence -L $(objtree)/rust/ --sysroot=/dev/null \
+		$(if $(call rustc-min-version,108800),-Cunsafe-allow-abi-mismatch=fixed-x18) \
+		--enable-index-page --crate-name $(RUSTDOC_CRATE) --output $(RUSTDOC_OUT) $<; \
+	find $(RUSTDOC_OUT) -name '*.html' -exec sed -Ei \
+		's:<a href="srctree/([^"]+)":<a href="$(realpath $(srctree))/\1":g' {} +
+
+define rust-crate-rustdoc-rules
+$(obj)/$(3)/$(2)/index.html: private RUSTDOC_CRATE := $(2)
+$(obj)/$(3)/$(2)/index.html: private RUSTDOC_OUT := $(obj)/$(3)
+$(obj)/$(3)/$(2)/index.html: private part-of-module := y
+$(obj)/$(3)/$(2)/index.html: $(src)/$(1)/$(2).rs $(obj)/$(1)/bindings_generated.rs \
+		$(sort $(shell find $(src)/$(1) -name '*.rs' -o -name '*.md')) FORCE
+	+$$(call if_changed,rust_crate_rustdoc)
+targets += $(3)/$(2)/index.html
+endef
+rust-crate-rustdoc = $(eval $(call rust-crate-rustdoc-rules,$(strip $(1)),$(strip $(2)),$(strip $(3))))
 
 # --- a consumer in this tree ----------------------------------------------------
 # $(call rust-crate-consumer,DIR,CRATE)

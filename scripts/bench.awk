@@ -51,6 +51,9 @@ FNR == 1 {
 	else
 		printf "%-48s %5d %10.2f %10.2f %6.3f %5s %7s %s\n", \
 			$1, $2, $3, $4, $5, goal[$1], change, wrong != "" ? wrong : reason[$1]
+	# The table is longer than a screen.
+	if (wrong != "")
+		again = again "  " $1 ": " wrong "\n"
 }
 
 function complain(text) {
@@ -92,5 +95,7 @@ END {
 	}
 	if (ktap)
 		print "1.." tests
+	else if (again != "")
+		printf "What is wrong:\n%s", again
 	exit bad
 }

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# coverage.awk COVERAGE.rs KUNIT.rs...: finds rows in the table of what is covered
-# that name a test that does not exist, or a function or type without any. Suites of
-# selftests/suites are in -v suites="NAME NAME...".
+# coverage.awk COVERAGE.md KUNIT.rs...: finds rows in the table of what is covered
+# that name a test that does not exist, or a function or type without any; and KUnit
+# suites that are not in a file of their name. Suites of selftests/suites are in
+# -v suites="NAME NAME...".
 
 BEGIN {
 	n = split(suites, name, " ")
@@ -12,7 +13,7 @@ BEGIN {
 
 # The rows come first, the tests that they name after them.
 FNR == NR {
-	if (!/^\/\/! \|/ || split($0, column, /[ \t]*\|[ \t]*/) < 5)
+	if (!/^\|/ || split($0, column, /[ \t]*\|[ \t]*/) < 5)
 		next
 	if (column[2] == "C" || column[2] ~ /^-/)
 		next
@@ -27,6 +28,8 @@ FNR == NR {
 
 match($0, /#\[kunit_tests\(rust_dma_buf_[a-z0-9_]+\)\]/) {
 	suite = substr($0, RSTART + 27, RLENGTH - 29)
+	if (index(FILENAME, "/" suite ".rs") == 0)
+		complain_of(FILENAME, FNR, "the suite is not called as its file: " suite)
 	next
 }
 
@@ -42,7 +45,11 @@ test && match($0, /fn [a-z0-9_]+/) {
 }
 
 function complain(line, what) {
-	printf "%s:%d: %s\n", ARGV[1], line, what
+	complain_of(ARGV[1], line, what)
+}
+
+function complain_of(file, line, what) {
+	printf "%s:%d: %s\n", file, line, what
 	bad = 1
 }
 

@@ -3,12 +3,15 @@
 # From a flavour's fragments to a configured tree in which every symbol has the
 # value that was asked for. Sourced after lib.sh.
 
-# kernel_fragments FLAVOUR: the array FRAGMENTS, later ones override
+# kernel_fragments FLAVOUR: prints their settings; later ones override
 kernel_fragments() {
-	FRAGMENTS=("$ROOT/qemu/kernel/base.config")
-	[[ $1 != kasan ]] || FRAGMENTS+=("$ROOT/qemu/kernel/debug.config")
-	FRAGMENTS+=("$ROOT/qemu/kernel/$1.config")
-	[[ ! ${DEBUG_INFO:-} ]] || FRAGMENTS+=("$ROOT/qemu/kernel/debug-info.config")
+	local files=("$ROOT/qemu/kernel/base.config")
+
+	[[ $1 != kasan ]] || files+=("$ROOT/qemu/kernel/debug.config")
+	files+=("$ROOT/qemu/kernel/$1.config")
+	[[ ! ${DEBUG_INFO:-} ]] || files+=("$ROOT/qemu/kernel/debug-info.config")
+	[[ ! ${EXTRA:-} ]] || files+=("$EXTRA")
+	sed -E 's/^# (CONFIG_\w+) is not set$/\1=n/; /^#/d' "${files[@]}"
 }
 
 # lost_symbols FRAGMENT CONFIG: what was asked for and did not come, a line each.
@@ -31,13 +34,13 @@ lost_symbols() {
 configure_kernel() {
 	local src=$1 out=$2 flavour=$3 log=$4 lost
 
-	kernel_fragments "$flavour"
-	cat "${FRAGMENTS[@]}" >"$out/fragments"
+	kernel_fragments "$flavour" >"$out/fragments"
 	run_logged -h "See Documentation/rust/quick-start.rst in $src." \
 		"$log" "The kernel's check of the Rust toolchain" kmake "$src" O="$out" rustavailable
 	run_logged "$log" "Configuring the $flavour kernel" \
 		kmake "$src" O="$out" KCONFIG_ALLCONFIG="$out/fragments" allnoconfig
 	lost=$(lost_symbols "$out/fragments" "$out/.config")
 	[[ ! $lost ]] || die "The $flavour kernel cannot be configured as its fragments ask:" \
-		"$lost" "The configuration is $out/.config; the fragments are in $ROOT/qemu/kernel."
+		"$lost" "Kconfig has no such option, or one that it depends on is not set." \
+		"The configuration is $out/.config; the fragments are in $ROOT/qemu/kernel${EXTRA:+, and $EXTRA}."
 }

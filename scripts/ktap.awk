@@ -68,6 +68,15 @@ function pop(    d) {
 	}
 }
 
+# The names of the tests, or every so many, if TEST= matches none.
+function note_names(    i, step) {
+	step = int((left + 19) / 20)
+	if (left)
+		note(step > 1 ? "some of its " left " tests:" : "its tests:")
+	for (i = 1; i <= left; i += step)
+		note("  " left_out[i])
+}
+
 function level(ind) {
 	while (depth > 0 && ind < indent[depth])
 		pop()
@@ -180,6 +189,11 @@ s ~ /^(not )?ok( |$)/ {
 	next
 }
 
+s ~ /^# TEST= leaves out / {
+	left_out[++left] = substr(s, 20)
+	next
+}
+
 # KUnit gives no plan for the parameters of a test, but counts them afterwards.
 s ~ /^# .*: pass:[0-9]+ fail:[0-9]+ skip:[0-9]+ total:[0-9]+$/ {
 	if (depth >= 0 && ind < indent[depth] && plan[depth] < 0) {
@@ -207,9 +221,11 @@ END {
 			fail("a test", "its subtests ended, but not itself")
 		}
 		pop()
-		if (passed + failed + skipped == 0)
+		if (passed + failed + skipped == 0) {
+			note_names()
 			fail(ENVIRON["TEST"] == "" ? "no tests were run" : \
 			     "no test of the suite matches TEST=" ENVIRON["TEST"])
+		}
 	}
 	print passed, failed, skipped >counts
 }

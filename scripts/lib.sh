@@ -98,6 +98,7 @@ CACHE=${DMA_BUF_RS_CACHE:-${XDG_CACHE_HOME:-$(home)/.cache}/dma-buf-rs}
 [[ $CACHE == /* ]] || CACHE=$PWD/$CACHE
 # Scripts run each other, some from another directory.
 export DMA_BUF_RS_CACHE=$CACHE
+[[ ! ${EXTRA:-} || $EXTRA == /* ]] || EXTRA=$PWD/$EXTRA
 
 for dir in "$ROOT" "$CACHE"; do
 	[[ $dir != *[!A-Za-z0-9/._+@,=-]* ]] || die \
@@ -141,6 +142,17 @@ build_dir() {
 	need_space "$1" 30 "what is built in the checkout"
 }
 
+# flavours: those of the kernel, a line each
+flavours() {
+	(cd "$ROOT/qemu/kernel" && printf '%s\n' *.config | sed 's/\.config$//' | grep -vxE 'base|debug-info')
+}
+
+# check_flavour FLAVOUR: ends the script if there is none of that name
+check_flavour() {
+	flavours | grep -xF -e "$1" >/dev/null ||
+		die "There is no kernel flavour '$1'." "There are: $(flavours | paste -sd' ')"
+}
+
 # kernel_name FLAVOUR: the kernel's name for people; "host" stands for none
 kernel_name() {
 	if [[ ${KDIR:-} && $1 != host ]]; then
@@ -150,10 +162,11 @@ kernel_name() {
 	fi
 }
 
-# wanted NAME: returns true if TEST= asks for the test of that name, or for no test
+# wanted NAME: returns true if TEST= asks for the test of that name, or for no test. If
+# not, it prints the name, for scripts/ktap.awk.
 wanted() {
 	# shellcheck disable=SC2053 # it is a pattern
-	[[ ! ${TEST:-} || $1 == $TEST ]]
+	[[ ! ${TEST:-} || $1 == $TEST ]] || { echo "# TEST= leaves out $1" && return 1; }
 }
 
 # lock NAME: be the only one at it, until this script ends
@@ -265,8 +278,9 @@ binutil() {
 
 # Line tables, so that stack traces have files and lines. They cost a build 3 %;
 # complete debug information, DEBUG_INFO=1, costs more than half as much again. A tree
-# of the user's is built as the user configured it.
+# of the user's is built as the user configured it. scripts/toolchain prints them.
 LINE_TABLES=()
+# shellcheck disable=SC2034 # for those who source this
 [[ ${DEBUG_INFO:-} || ${KDIR:-} ]] ||
 	LINE_TABLES=(KCFLAGS=-g1 KRUSTFLAGS=-Cdebuginfo=line-tables-only)
 
@@ -276,5 +290,5 @@ kmake() {
 
 	shift
 	[[ ${TOOLCHAIN+set} ]] || load_toolchain
-	make -C "$dir" -j"$(nproc)" "${TOOLCHAIN[@]}" "${LINE_TABLES[@]}" "$@"
+	make -C "$dir" -j"$(nproc)" "${TOOLCHAIN[@]}" "$@"
 }

@@ -7,7 +7,7 @@
 #             tabs between
 #   expected  of the row with -v row=N, what is to be found: "report TEXT", "class NAME"
 #             after the report that it is in, "says TEXT"
-#   docs      the docs of the library's module `misuse`
+#   docs      rust/dma_buf/misuse.md, a page of the library's docs
 #
 # With -v cases=DIRECTORY, where the compile-fail cases are.
 
@@ -16,18 +16,24 @@ function complain(what) {
 	bad = 1
 }
 
-# The first error that a compile-fail case wants.
-function error_of(name,    file, line, text) {
-	file = cases "/" name ".rs"
-	while ((getline line <file) > 0) {
-		if (text == "" && match(line, /\/\/~[\^|]* /))
-			text = substr(line, RSTART + RLENGTH)
+# The first error that each compile-fail case wants.
+function read_cases(    all, line, name) {
+	all = "cat " cases "/*.rs"
+	while ((all | getline line) > 0) {
+		if (match(line, /fault = "[a-z0-9_]+"/))
+			name = substr(line, RSTART + 9, RLENGTH - 10)
+		if (match(line, /\/\/~[\^|]* /) && !(name in errors)) {
+			errors[name] = substr(line, RSTART + RLENGTH)
+			sub(/ /, ": ", errors[name])
+		}
 	}
-	close(file)
-	if (text == "")
-		complain("there is no case " file)
-	sub(/ /, ": ", text)
-	return text
+	close(all)
+}
+
+function error_of(name) {
+	if (!(name in errors))
+		complain("there is no case " name)
+	return errors[name]
 }
 
 # What is reported, on a line.
@@ -42,7 +48,7 @@ function reported(    i, text) {
 	for (i = 1; i <= says; i++)
 		text = text (text == "" ? "" : ", ") say[i]
 	if (text == "")
-		text = "nothing"
+		return field["why"] == "" ? "nothing" : field["why"]
 	return text (field["why"] == "" ? "" : ": " field["why"])
 }
 
@@ -72,7 +78,7 @@ function row_ends(    i, j, n, name) {
 	if (to == "rows") {
 		printf "%s\t%s\t%s\t%s\n", field["by"], field["case"], field["misuse"], reported()
 	} else if (to == "docs") {
-		printf "//! | %s | `%s` | %s | %s |\n", field["misuse"], cell(field["calls"]),
+		printf "| %s | `%s` | %s | %s |\n", field["misuse"], cell(field["calls"]),
 			field["by"], prose(cell(reported()))
 	} else if (rows == row) {
 		for (i = 1; i <= reports; i++) {
@@ -91,30 +97,29 @@ function row_ends(    i, j, n, name) {
 function title(text) {
 	if (to != "docs")
 		return
-	print "//!"
-	print "//! # " text
-	print "//!"
-	print "//! | Misuse | Calls | Refused by | Report |"
-	print "//! |---|---|---|---|"
+	print ""
+	print "# " text
+	print ""
+	print "| Misuse | Calls | Refused by | Report |"
+	print "|---|---|---|---|"
 }
 
 BEGIN {
+	read_cases()
 	if (to == "docs") {
-		print "// SPDX-License-Identifier: GPL-2.0"
+		print "<!-- SPDX-License-Identifier: GPL-2.0 -->"
 		print ""
-		print "//! What must not be done with fences, who refuses it, and what is said of it."
-		print "//!"
-		print "//! This is made of the table selftests/lockdep/misuse, and each row is tested, on a"
-		print "//! kernel with lockdep or by the compiler. Refused by"
-		print "//!"
-		print "//! - *compiler*: it does not compile, with this error;"
-		print "//! - *lockdep*: it is reported, and lockdep is off then. In brackets are the lock"
-		print "//!   classes that it is about, all and no others, but of BUG: what is held;"
-		print "//! - *kernel*: another of its checks reports it;"
-		print "//! - *ours*: this crate reports it, or sees to it that it is harmless;"
-		print "//! - *nothing*: it is allowed, or it is not found, as stated."
-		print "//!"
-		print "//! Names with `misuse` or `vfence` in them are the test's own."
+		print "This page is made of the table `selftests/lockdep/misuse`. The suite `lockdep` tests"
+		print "each row, on a kernel with lockdep or by the compiler. *Refused by* is one of"
+		print ""
+		print "- *compiler*: it does not compile, with this error;"
+		print "- *lockdep*: lockdep reports it, and is off afterwards. In brackets are the lock"
+		print "  classes of the report, all and no others; for a `BUG:`, those that are held;"
+		print "- *kernel*: another check of the kernel reports it;"
+		print "- *ours*: this crate reports it, or makes it harmless;"
+		print "- *nothing*: it is allowed, or it is not found, as the last column says."
+		print ""
+		print "Names with `misuse` in them are the test's own."
 	}
 }
 

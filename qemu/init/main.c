@@ -26,6 +26,8 @@
 #include <sys/reboot.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "vm.h"
@@ -92,27 +94,66 @@ static char **read_argv(void)
 	return argv;
 }
 
+/* The command is in the guest, but what the kernel starts to run it is not. */
+static void say_what_is_missing(const char *name)
+{
+	char path[4096], line[256] = "";
+	int fd;
+
+	snprintf(path, sizeof(path), "%s%s", strchr(name, '/') ? "" : "/bin/", name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || read(fd, line, sizeof(line) - 1) < 0)
+		return;
+	if (!strncmp(line, "#!", 2))
+		fprintf(stderr, "vm: its interpreter does not run in the guest: %s\n",
+			strtok(line + 2, " \t\n"));
+	else
+		fprintf(stderr, "vm: its dynamic linker is missing in the guest; --bin puts it in\n");
+}
+
 static int run_command(void)
 {
 	/* Nobody types at the console of a guest with a command. */
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	int error;
 
 	dup2(null, 0);
 	dup2(out_end, 1);
 	dup2(err_end, 2);
 	execvp(command[0], command);
-	fprintf(stderr, "vm: %s: %s\n", command[0], strerror(errno));
-	return errno == ENOENT ? 127 : 126;
+	error = errno;
+	fprintf(stderr, "vm: %s: %s\n", command[0], strerror(error));
+	if (error != ENOENT)
+		return 126;
+	say_what_is_missing(command[0]);
+	return 127;
 }
 
+/*
+ * When the leader of a session ends, its terminal hangs up, and what has not been
+ * transmitted is lost: so the leader is not the shell, and waits until it has been.
+ */
 static int run_shell(void)
 {
+	static const int of_terminal[] = { SIGINT, SIGQUIT, SIGTSTP, SIGTTOU };
+	int status = 127 << 8;
+	pid_t pid;
+
 	setsid();
 	stdio_from("/dev/console");
 	stdio_from("/dev/ttyS0");
 	ioctl(0, TIOCSCTTY, 1);
-	execl("/bin/sh", "-sh", NULL);
-	return 127;
+	pid = fork();
+	if (!pid) {
+		execl("/bin/sh", "-sh", NULL);
+		_exit(127);
+	}
+	for (size_t i = 0; i < sizeof(of_terminal) / sizeof(*of_terminal); i++)
+		signal(of_terminal[i], SIG_IGN);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	tcdrain(1);
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
 static int run_loader(void)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Arrays: one fence for several.
+//! Arrays: fences that stand for several fences.
 //!
 //! C header: [`include/linux/dma-fence-array.h`](srctree/include/linux/dma-fence-array.h)
 
@@ -11,14 +11,14 @@ use crate::{
         Fence,
         Leaf, //
     },
-    flat::Flat,
-    slab, //
+    slab,
+    unwrap::UnwrappedFence, //
 };
 use core::{
     ffi::c_int,
     mem::{
         offset_of,
-        ManuallyDrop, //
+        MaybeUninit, //
     },
     ptr::NonNull, //
 };
@@ -27,11 +27,9 @@ use kernel::{
     sync::aref::ARef, //
 };
 
-/// The most fences that an array holds.
-///
-/// The kernel has a callback for each in one piece of memory, which is to fit into
-/// 2 MiB.
-pub const MAX_ARRAY_FENCES: usize = 65536 - 256;
+/// The highest number of members of an array, which with a callback for each member is an
+/// allocation of 2 MiB.
+pub(crate) const MAX_ARRAY_FENCES: usize = 65536 - 256;
 
 const _: () = assert!(
     size_of::<bindings::dma_fence_array>()
@@ -40,21 +38,20 @@ const _: () = assert!(
 );
 
 fence_kind!(
-    /// A fence that signals when all of several have.
+    /// A fence that signals when all of its members have.
     ///
-    /// It belongs to a context of its own. The kernel makes it signal only if
-    /// somebody wants to know: from when signalling is enabled, by the last of its
-    /// fences; before, when somebody asks whether it has. Its time is then.
+    /// An array has a context of its own. The kernel signals an array only if it is waited for or
+    /// asked: with signalling enabled, when the last member signals; without, when
+    /// [`Fence::is_signaled`] finds that all members have. That moment is its timestamp.
     ///
-    /// Its error is that of the first of them that fails, of those that signal
-    /// once signalling is enabled; if it is asked first, there is none. So where
-    /// the error counts, [`Fence::enable_signaling`] comes right after the array is
-    /// made.
+    /// Its error is that of the first member that fails after signalling was enabled. An array that
+    /// signals because it was asked has no error. If the error matters, call
+    /// [`Fence::enable_signaling`] right after creating the array.
     ///
     /// # Examples
     ///
     /// ```
-    /// use dma_buf::{Fence, FenceArray, FenceContext, FenceContextOps};
+    /// use dma_buf::{array::FenceArray, FenceContext, FenceContextOps};
     /// use kernel::prelude::*;
     ///
     /// struct Engine;
@@ -72,7 +69,7 @@ fence_kind!(
     /// let mut fences = KVec::with_capacity(2, GFP_KERNEL)?;
     /// fences.push(a.leaf(), GFP_KERNEL)?;
     /// fences.push(b.leaf(), GFP_KERNEL)?;
-    /// let both = FenceArray::new(fences)?;
+    /// let both = FenceArray::create(fences)?;
     /// assert!(both.as_array().is_some_and(|array| array.len() == 2));
     ///
     /// a.signal(Ok(()));
@@ -84,40 +81,47 @@ fence_kind!(
     ///
     /// # Invariants
     ///
-    /// It is a `dma_fence_array`. One of this crate has leaves only in it; one of
-    /// a foreign driver may have anything.
+    /// It is a `dma_fence_array`. The members of an array of this crate are leaves. Those of a
+    /// foreign driver's array may be any fences.
     FenceArray(dma_fence_array)
 );
 
-// A pointer to the one is a pointer to the other.
+// A pointer to an array is a pointer to a fence.
 const _: () = assert!(offset_of!(bindings::dma_fence_array, base) == 0);
 
 impl FenceArray {
-    /// Makes one fence of several. One fence needs no array, and is returned as it
-    /// is.
+    /// Creates an array of several fences. Returns a single fence as it is, without an array.
     ///
-    /// Process context, may sleep. Fails with `EINVAL` without fences, `E2BIG` for
-    /// more than [`MAX_ARRAY_FENCES`], `ENOMEM`.
+    /// Fails with `EINVAL` if there are no fences, with `E2BIG` for more than 65 280, and with
+    /// `ENOMEM`.
+    ///
+    /// Context: process; may sleep.
     ///
     /// C function: `dma_fence_array_create()`
-    #[expect(clippy::new_ret_no_self, reason = "one fence is no array")]
-    pub fn new(fences: KVec<ARef<Leaf>>) -> Result<Flat> {
-        if fences.len() < 2 {
-            return sole(fences);
+    pub fn create(fences: KVec<ARef<Leaf>>) -> Result<UnwrappedFence> {
+        FenceArrayAllocation {
+            array: match fences.len() {
+                0 | 1 => None,
+                len => Some(alloc(len)?),
+            },
+            fences,
         }
-        Ok(init(Memory::new(fences.len())?, fences))
+        .build()
     }
 
-    /// The fences in it.
+    /// Returns the members, in order.
     ///
-    /// Context: any, also a callback.
+    /// Context: any.
+    ///
+    /// C functions: `dma_fence_array_first()`, `dma_fence_array_next()`,
+    /// `dma_fence_array_for_each()`
     #[inline]
     pub fn fences(&self) -> &[&Fence] {
         let array = self.inner.get();
 
-        // SAFETY: An array is not changed once others can see it, and holds
-        // references to as many fences as it says. A `Fence` is laid out as a
-        // `dma_fence`. Without fences there need not be a pointer.
+        // SAFETY: The array is initialised, and does not change any more. It holds references to
+        // `num_fences` fences, and `fences` points to pointers to them unless their number is 0. A
+        // `Fence` is laid out as a `dma_fence`.
         unsafe {
             match (*array).num_fences {
                 0 => &[],
@@ -126,55 +130,35 @@ impl FenceArray {
         }
     }
 
-    /// Whether all fences in it are leaves.
-    #[inline]
-    pub(crate) fn is_flat(&self) -> bool {
-        !self.iter().any(Fence::is_container)
-    }
-
-    /// How many fences there are.
+    /// Returns the number of members.
     ///
-    /// Context: any, also a callback.
-    #[expect(clippy::len_without_is_empty, reason = "it never is, if well-formed")]
+    /// Context: any.
+    #[expect(
+        clippy::len_without_is_empty,
+        reason = "only an array of a foreign driver may be empty"
+    )]
     #[inline]
     pub fn len(&self) -> usize {
         self.fences().len()
     }
 
-    /// One of the fences.
-    ///
-    /// Context: any, also a callback.
-    ///
-    /// C function: `dma_fence_array_next()`
+    /// Returns `true` if all members are leaves.
     #[inline]
-    pub fn get(&self, index: usize) -> Option<&Fence> {
-        self.fences().get(index).copied()
-    }
-
-    /// All of the fences, in order.
-    ///
-    /// Context: any, also a callback.
-    ///
-    /// C function: `dma_fence_array_for_each()`
-    #[inline]
-    pub fn iter(&self) -> impl Iterator<Item = &Fence> {
-        self.fences().iter().copied()
+    pub(crate) fn is_unwrapped(&self) -> bool {
+        !self.fences().iter().any(|fence| fence.is_container())
     }
 }
 
-/// The memory of an array, which is filled, and then built without fail.
-///
-/// For a path on which nothing may fail, or no memory be allocated; also the way
-/// that costs least.
+/// The memory of an array, allocated before it is needed.
 ///
 /// # Examples
 ///
 /// ```
-/// use dma_buf::{FenceArrayAllocation, Leaf};
+/// use dma_buf::{array::FenceArrayAllocation, Leaf};
 /// use kernel::prelude::*;
 ///
 /// let mut array = FenceArrayAllocation::new(2)?;
-/// // ... and where nothing may be allocated:
+/// // Nothing is allocated from here on.
 /// for _ in 0..2 {
 ///     array.push(Leaf::stub()).map_err(|_| ENOSPC)?;
 /// }
@@ -184,17 +168,24 @@ impl FenceArray {
 ///
 /// # Invariants
 ///
-/// `fences` has room for exactly as many as `memory`.
+/// `array` is from `dma_fence_array_alloc()`, for as many members as `fences` has room for. It may
+/// be `None` if `fences` has room for fewer than two.
 pub struct FenceArrayAllocation {
-    memory: Memory,
+    array: Option<KBox<MaybeUninit<bindings::dma_fence_array>>>,
     fences: KVec<ARef<Leaf>>,
 }
 
+// SAFETY: `array` is memory that is not in use, and references to leaves are `Send`.
+unsafe impl Send for FenceArrayAllocation {}
+// SAFETY: A shared reference gives access to nothing.
+unsafe impl Sync for FenceArrayAllocation {}
+
 impl FenceArrayAllocation {
-    /// Allocates an array for this many fences.
+    /// Allocates an array with room for this many fences.
     ///
-    /// Process context, may sleep. Fails with `EINVAL` for none, `E2BIG` for more
-    /// than [`MAX_ARRAY_FENCES`], `ENOMEM`.
+    /// Fails with `EINVAL` for 0, with `E2BIG` for more than 65 280, and with `ENOMEM`.
+    ///
+    /// Context: process; may sleep.
     ///
     /// C function: `dma_fence_array_alloc()`
     #[inline]
@@ -202,13 +193,14 @@ impl FenceArrayAllocation {
         if capacity == 0 {
             return Err(EINVAL);
         }
+        // INVARIANT: Both have room for this many.
         Ok(Self {
-            memory: Memory::new(capacity)?,
+            array: Some(alloc(capacity)?),
             fences: slab::pointers(capacity)?,
         })
     }
 
-    /// Puts a fence in. Gives it back if there is no room.
+    /// Adds a fence. Returns it as an error if there is no room.
     ///
     /// Context: any.
     #[inline]
@@ -218,100 +210,54 @@ impl FenceArrayAllocation {
             .map_err(|error| error.0)
     }
 
-    /// How many fences are in it.
-    pub fn len(&self) -> usize {
-        self.fences.len()
-    }
-
-    /// Whether there is no fence in it.
-    pub fn is_empty(&self) -> bool {
-        self.fences.is_empty()
-    }
-
-    /// How many fences it has room for.
-    pub fn capacity(&self) -> usize {
-        self.fences.capacity()
-    }
-
-    /// Makes one fence of those that were put in. One fence needs no array, and
-    /// is returned as it is.
+    /// Creates an array of the fences that were added. Returns a single fence as it is, without an
+    /// array.
     ///
-    /// Context: any. Fails with `EINVAL` if no fence was put in, and for nothing
-    /// else.
+    /// Fails with `EINVAL` if no fence was added, and in no other case.
+    ///
+    /// Context: any.
     ///
     /// C function: `dma_fence_array_init()`
     #[inline]
-    pub fn build(self) -> Result<Flat> {
-        if self.fences.len() < 2 {
-            return sole(self.fences);
+    pub fn build(mut self) -> Result<UnwrappedFence> {
+        let Some(array) = self.array.filter(|_| self.fences.len() >= 2) else {
+            return self.fences.pop().map(UnwrappedFence::from).ok_or(EINVAL);
+        };
+        let array = KBox::into_raw(array).cast::<bindings::dma_fence_array>();
+        let (fences, len, _) = self.fences.into_raw_parts();
+
+        // SAFETY: By the type invariant the array has room for `len` members; it is not
+        // initialised yet, and this function owns it. The same goes for the vector, whose memory
+        // is from `kmalloc()`, and for the references in it; the array takes both over. An
+        // `ARef<Leaf>` is a pointer to a leaf, which is laid out as a `dma_fence`. As all are
+        // leaves, the function does not WARN. The new fence is an array of leaves, and its
+        // reference is the caller's.
+        unsafe {
+            bindings::dma_fence_array_init(
+                array,
+                len as c_int,
+                fences.cast(),
+                bindings::dma_fence_context_alloc(1),
+                1,
+            );
+            let array = NonNull::new_unchecked(array).cast::<FenceArray>();
+            Ok(UnwrappedFence::from_array_unchecked(ARef::from_raw(array)))
         }
-        Ok(init(self.memory, self.fences))
     }
 }
 
-/// What takes the place of an array of fewer than two fences.
+/// Allocates the memory of an array.
 #[inline]
-fn sole(mut fences: KVec<ARef<Leaf>>) -> Result<Flat> {
-    fences.pop().map(Flat::from).ok_or(EINVAL)
-}
-
-/// The memory of an array that is not initialised.
-///
-/// # Invariants
-///
-/// `array` is from `dma_fence_array_alloc()`, and owned.
-struct Memory {
-    array: NonNull<bindings::dma_fence_array>,
-}
-
-// SAFETY: Memory that nobody else sees.
-unsafe impl Send for Memory {}
-// SAFETY: As above.
-unsafe impl Sync for Memory {}
-
-impl Memory {
-    #[inline]
-    fn new(capacity: usize) -> Result<Self> {
-        if capacity > MAX_ARRAY_FENCES {
-            return Err(E2BIG);
-        }
-        // SAFETY: The number is not negative, and small enough for the page
-        // allocator.
-        let array = unsafe { bindings::dma_fence_array_alloc(capacity as c_int) };
-
-        Ok(Self {
-            array: NonNull::new(array).ok_or(ENOMEM)?,
-        })
+fn alloc(capacity: usize) -> Result<KBox<MaybeUninit<bindings::dma_fence_array>>> {
+    if capacity > MAX_ARRAY_FENCES {
+        return Err(E2BIG);
     }
-}
+    // SAFETY: The number is positive, and the size is one that the page allocator has.
+    let array = NonNull::new(unsafe { bindings::dma_fence_array_alloc(capacity as c_int) });
 
-impl Drop for Memory {
-    #[inline]
-    fn drop(&mut self) {
-        // SAFETY: By the type invariant it is from `kmalloc()`, and ours.
-        unsafe { bindings::kfree(self.array.as_ptr().cast()) };
-    }
-}
-
-/// Makes an array of at least two fences, for which there is room.
-#[inline]
-fn init(memory: Memory, fences: KVec<ARef<Leaf>>) -> Flat {
-    let array = ManuallyDrop::new(memory).array;
-    let (fences, len, _) = fences.into_raw_parts();
-
-    // SAFETY: The array is not initialised, has room for that many, and is ours.
-    // So are the fences and their memory, which is from `kmalloc()`, and go to the
-    // array; none of them is a container, so it does not WARN. An `ARef` is a
-    // pointer to a `Leaf`, which is laid out as a `dma_fence`. The reference to the
-    // new fence, an array of leaves, is the caller's.
-    unsafe {
-        bindings::dma_fence_array_init(
-            array.as_ptr(),
-            len as c_int,
-            fences.cast(),
-            bindings::dma_fence_context_alloc(1),
-            1,
-        );
-        Flat::from_array_unchecked(ARef::from_raw(array.cast::<FenceArray>()))
-    }
+    // SAFETY: The memory is from `kmalloc()`, is at least as large as the structure, and belongs to
+    // the caller.
+    array
+        .map(|array| unsafe { KBox::from_raw(array.as_ptr().cast()) })
+        .ok_or(ENOMEM)
 }

@@ -7,3 +7,9 @@
 #include <linux/sync_file.h>
 
 #include "helpers/helpers.h"
+
+#if IS_BUILTIN(CONFIG_DRM)
+#include <drm/drm_managed.h>
+#include <drm/drm_prime.h>
+#include <drm/drm_syncobj.h>
+#endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Buffers shared between drivers.
+//! dma-bufs: buffers shared between drivers.
 //!
 //! C header: [`include/linux/dma-buf.h`](srctree/include/linux/dma-buf.h)
 
@@ -22,9 +22,10 @@ use kernel::{
     types::Opaque, //
 };
 
-/// A buffer that a driver has exported. It lends its reservation object.
+/// A buffer that a driver has exported. Its [reservation object](crate::resv) is what this crate
+/// uses of it.
 ///
-/// Its file counts the references. The last one may be dropped in any context.
+/// References are kept as [`ARef<DmaBuf>`]. The last one may be dropped in any context.
 ///
 /// C functions: `get_dma_buf()`, `dma_buf_put()`
 ///
@@ -37,10 +38,10 @@ use kernel::{
 /// };
 /// use kernel::prelude::*;
 ///
-/// /// Makes the other users of a buffer wait for a job, by implicit synchronisation.
+/// /// Adds a job's fence to a buffer, so that its other users wait for the job.
 /// fn attach(fd: i32, job: &Fence) -> Result {
 ///     let buffer = DmaBuf::from_fd(fd)?;
-///     let job = job.flatten()?;
+///     let job = job.to_unwrapped()?;
 ///
 ///     let mut guard = ResvGuard::lock_interruptible(buffer)?;
 ///     guard.add_leaves(&job, ResvUsage::Write)
@@ -50,7 +51,7 @@ use kernel::{
 ///
 /// # Invariants
 ///
-/// `inner` is a `dma_buf`. There is a reference to its file for as long as it is borrowed.
+/// `inner` is a `dma_buf`. Its file has a reference for as long as a `&DmaBuf` to it exists.
 #[repr(transparent)]
 pub struct DmaBuf {
     inner: Opaque<bindings::dma_buf>,
@@ -58,21 +59,21 @@ pub struct DmaBuf {
 
 // SAFETY: A dma_buf may be used, and its last reference dropped, on any CPU.
 unsafe impl Send for DmaBuf {}
-// SAFETY: As above: the C API takes care of its own locking.
+// SAFETY: The C functions do their own locking.
 unsafe impl Sync for DmaBuf {}
 
-// SAFETY: By the type invariant. A buffer is reference counted by its file.
+// SAFETY: A dma_buf is reference counted by its file.
 unsafe impl AlwaysRefCounted for DmaBuf {
     #[inline]
     fn inc_ref(&self) {
-        // SAFETY: A shared reference means that the file's count is not zero.
+        // SAFETY: By the type invariant the file has a reference.
         unsafe { bindings::dma_buf_rs_get_dma_buf(self.as_raw()) }
     }
 
-    // Not inlined: only this module imports the symbol's namespace.
+    // Not inlined: only this module imports the namespace of the symbol.
     #[inline(never)]
     unsafe fn dec_ref(obj: NonNull<Self>) {
-        // SAFETY: The caller gives up a reference.
+        // SAFETY: By the function's contract the caller gives up a reference.
         unsafe { bindings::dma_buf_put(obj.as_ptr().cast()) }
     }
 }
@@ -80,10 +81,10 @@ unsafe impl AlwaysRefCounted for DmaBuf {
 impl DmaBuf {
     /// Returns the buffer of a file descriptor of the current process.
     ///
-    /// Context: process.
-    ///
     /// Fails with `EBADF` if the descriptor is not open, and with `EINVAL` if it is not one of a
     /// dma-buf.
+    ///
+    /// Context: process.
     ///
     /// C function: `dma_buf_get()`
     #[inline(never)]
@@ -91,11 +92,13 @@ impl DmaBuf {
         // SAFETY: `fd` may be any number.
         let buffer = from_err_ptr(unsafe { bindings::dma_buf_get(fd) })?;
 
-        // SAFETY: The callee took a reference for us.
+        // SAFETY: The function took a reference for the caller.
         unsafe { Ok(ARef::from_raw(NonNull::new_unchecked(buffer.cast()))) }
     }
 
     /// Returns a pointer to the C object.
+    ///
+    /// Context: any.
     #[inline]
     pub fn as_raw(&self) -> *mut bindings::dma_buf {
         self.inner.get()
@@ -103,12 +106,14 @@ impl DmaBuf {
 
     /// Borrows a C object.
     ///
+    /// Context: any.
+    ///
     /// # Safety
     ///
     /// For `'a`, `ptr` points to a dma_buf, and there is a reference to it.
     #[inline]
     pub unsafe fn from_raw<'a>(ptr: *mut bindings::dma_buf) -> &'a DmaBuf {
-        // SAFETY: By the function's contract; the layout is the same.
+        // SAFETY: By the function's contract. A `DmaBuf` is laid out as a `dma_buf`.
         unsafe { &*ptr.cast() }
     }
 }
@@ -116,7 +121,8 @@ impl DmaBuf {
 impl HasResv for DmaBuf {
     #[inline]
     fn resv(&self) -> &Resv {
-        // SAFETY: `resv` is set before the buffer is published, and valid as long as the buffer.
+        // SAFETY: `resv` is set before a buffer is exported, does not change, and is valid for as
+        // long as the buffer.
         unsafe { Resv::from_raw((*self.as_raw()).resv) }
     }
 }

@@ -2,12 +2,14 @@
 
 //! Callbacks on fences.
 //!
-//! A callback runs in the middle of a signal: with the fence's lock held, with interrupts
-//! off, perhaps in an interrupt handler, and under whatever locks the signalling driver
-//! holds. About all that it may do is to hand on: wake, complete, queue. The callbacks that
-//! do just that are ready here, and audited. Their code is this library's, so a leaked
-//! callback does not call a driver that is gone. What they queue is a
-//! [delegate](crate::delegate), whose body may signal.
+//! A callback runs while its fence is being signalled: with the fence's lock and the locks of the
+//! signalling driver held, with interrupts off, perhaps in an interrupt handler. It should do no
+//! more than wake a task, complete a completion or queue a [delegate](crate::delegate), whose body
+//! may signal other fences.
+//!
+//! [`WakeUp`], [`Complete`], [`QueueIrqWork`] and [`QueueWork`] do that, and need no `unsafe`. They
+//! are code of this crate's module, so leaking a registration does not make a fence call a driver
+//! that has been unloaded.
 //!
 //! ```text
 //!             register                 the fence signals
@@ -41,8 +43,8 @@ use kernel::prelude::*;
 
 /// A callback on a fence.
 ///
-/// A driver rarely implements this: [`Complete`], [`WakeUp`], [`QueueIrqWork`] and
-/// [`QueueWork`] can be used without `unsafe`.
+/// Drivers rarely implement this. [`Complete`], [`WakeUp`], [`QueueIrqWork`] and [`QueueWork`] need
+/// no `unsafe`.
 ///
 /// # Examples
 ///
@@ -53,7 +55,7 @@ use kernel::prelude::*;
 /// /// Counts the jobs that are done.
 /// struct Count(Arc<Atomic<i32>>);
 ///
-/// // SAFETY: It changes a number and does nothing else. No registration is leaked.
+/// // SAFETY: `called` changes a number and does nothing else. No registration is leaked.
 /// unsafe impl FenceCallback for Count {
 ///     fn called(&self, _fence: &Fence) {
 ///         self.0.add(1, Relaxed);
@@ -63,38 +65,40 @@ use kernel::prelude::*;
 /// let done = Arc::new(Atomic::new(0), GFP_KERNEL)?;
 /// let mut callback = KBox::pin_init(FenceCallbackRegistration::new(), GFP_KERNEL)?;
 /// let result = callback.as_mut().register(&Fence::stub(), Count(done.clone()));
-/// // It has signalled already, so nothing is registered.
+/// // The stub has signalled already, so nothing is registered.
 /// assert!(result.is_err() && done.load(Relaxed) == 0);
 /// # Ok::<(), Error>(())
 /// ```
 ///
 /// # Safety
 ///
-/// [`FenceCallback::called`] runs with the fence's lock held and interrupts off,
-/// on any CPU, perhaps in hard interrupt context. The implementer ensures that
+/// [`FenceCallback::called`] runs on any CPU with the fence's lock held and interrupts off, perhaps
+/// in hard interrupt context.
 ///
-/// - it does not sleep, and takes no lock that is ever held with interrupts on;
-/// - it neither signals a fence, nor registers or cancels a callback, nor looks at what is
-///   pending on a context, nor drops a context, an object that may own the registration, or
-///   the last reference to a fence;
-/// - it leaves [`FenceCallback::function`] as it is;
-/// - a registration that is leaked, or given to another module, is over, because its
-///   fence signals or it is cancelled, before a module goes that has this
-///   implementation in its text: the one it is part of, and any that registers it.
+/// - It must not sleep, nor take a lock that is ever held with interrupts on.
+/// - It must not signal a fence, register or cancel a callback, ask a context for its pending
+///   fences, or drop a context, an object that may own the registration, or the last reference to a
+///   fence.
+/// - The implementation must not override [`FenceCallback::function`].
+/// - If a registration is leaked or given to another module, its fence must signal, or the callback
+///   must be cancelled, before a module is unloaded that has the implementation in its text. That
+///   is the module of the implementation, and any module that registers the callback.
 pub unsafe trait FenceCallback: Send + Sync + Sized + 'static {
-    /// Called when the fence signals. It may ask for the flag, error, time, context and
-    /// sequence number of the fence.
+    /// Called when the fence signals. It may ask for the fence's flag, error, timestamp, context
+    /// and sequence number.
+    ///
+    /// Context: any, with the fence's lock held and interrupts off.
     fn called(&self, fence: &Fence);
 
-    /// The C function that calls [`Self::called`]. Overridden by the callbacks of
-    /// this crate, whose function is not instantiated in the driver's module.
+    /// Returns the C function that calls [`Self::called`]. The callbacks of this crate override it,
+    /// so that their function is not instantiated in the driver's module.
     #[doc(hidden)]
     fn function() -> bindings::dma_fence_func_t {
         Some(registration::call::<Self>)
     }
 }
 
-/// The reason why a callback was not registered, with the callback.
+/// The error of registering a callback. It contains the callback.
 ///
 /// # Examples
 ///
@@ -110,7 +114,7 @@ pub unsafe trait FenceCallback: Send + Sync + Sized + 'static {
 ///
 /// match callback.as_mut().register(&Fence::stub(), Complete(done.clone())) {
 ///     Ok(()) => {}
-///     // It will not be called, so this does what it would have done.
+///     // The callback will not be called, so do its work here.
 ///     Err(CallbackError::AlreadySignaled(Complete(done))) => done.complete_all(),
 ///     Err(error) => return Err(error.into()),
 /// }
@@ -121,11 +125,11 @@ pub unsafe trait FenceCallback: Send + Sync + Sized + 'static {
 pub enum CallbackError<T> {
     /// The fence had signalled already.
     AlreadySignaled(T),
-    /// The registration is in use, or [`FenceCallbackRegistration::cancel`] has not fetched
-    /// the callback of its last use.
+    /// The registration is in use, or its last callback has been called but was not returned by
+    /// [`FenceCallbackRegistration::cancel`] yet.
     Busy(T),
-    /// A foreign driver has nested containers in the fence:
-    /// [flatten](crate::Fence::flatten) it, and register on that.
+    /// A foreign driver has nested containers in the fence.
+    /// [Unwrap](crate::Fence::to_unwrapped) it, and register on the result.
     Nested(T),
 }
 
@@ -140,18 +144,23 @@ impl<T> From<CallbackError<T>> for Error {
 }
 
 /// A callback that is not registered any more.
+///
+/// # Examples
+///
+/// See [`FenceCallbackRegistration`].
 #[derive(Debug)]
 pub enum Cancelled<T> {
-    /// It was removed before it was called, and is not called any more. The fence may
-    /// have signalled all the same: some drivers set its flag before they call what is
-    /// registered.
+    /// The callback was removed before it was called. The fence may have signalled all the same:
+    /// some drivers set the fence's flag before they call its callbacks.
     Cancelled(T),
-    /// It has run.
+    /// The callback has run.
     Called(T),
 }
 
 impl<T> Cancelled<T> {
-    /// Returns the callback, in either case.
+    /// Returns the callback.
+    ///
+    /// Context: any.
     pub fn into_inner(self) -> T {
         match self {
             Self::Cancelled(callback) | Self::Called(callback) => callback,

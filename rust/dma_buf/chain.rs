@@ -1,27 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Chains: the fences of a timeline whose points the user picks.
+//! Chains: timelines of fences of any driver, at points that the user picks.
 //!
-//! Each link contains a fence and refers to the link before it; it signals when
-//! its fence and all before it have.
+//! A link contains a fence and refers to the link before it. It signals when its fence and all
+//! links before it have signalled.
 //!
-//! # What it costs
+//! # Cost
 //!
-//! A link is one allocation of a fixed size (120 bytes, and so one of the slab of
-//! 128; more on kernels that debug spinlocks), and holds a reference to the link
-//! before and to the fence that it contains. Links that have signalled are dropped by
-//! whoever walks past them, so a timeline that is looked at keeps what is pending; one
-//! that is only appended to keeps everything.
+//! A link is one allocation of 120 bytes (more on kernels that debug spinlocks). It holds a
+//! reference to the link before it and one to its fence. A walk removes links that have signalled
+//! from the chain. So a timeline that is walked along keeps its pending links only, and a timeline
+//! that is only appended to keeps all links.
 //!
-//! Walking holds one link at a time, whatever the length, and takes time in
-//! proportion to the links visited; finding a point visits those after it. The
-//! last reference to the tail gone, all links go, in the context of whoever
-//! dropped it, which takes time in proportion to their number.
+//! A walk holds one link at a time, and takes time linear in the number of links that it visits.
+//! Finding a point visits the links after it. Dropping the last reference to the tail releases
+//! all links, in time linear in their number.
 //!
-//! Nothing recurses with the length. The kernel lets the links go in a loop, up to the
-//! first that somebody else has a reference to, too. If that reference goes in the
-//! moment after the look at it, by another CPU, the loop over the rest runs inside of
-//! the first one: a level for each time that this happens, in one release.
+//! No recursion grows with the length. The kernel releases links in a loop, up to the first link
+//! to which there is another reference. If another CPU drops that reference right after the check,
+//! the remaining links are released from a nested call; the depth is bounded by how often that
+//! race is lost.
 //!
 //! C header: [`include/linux/dma-fence-chain.h`](srctree/include/linux/dma-fence-chain.h)
 
@@ -31,11 +29,11 @@ use crate::{
         fence_kind,
         owned,
         Fence,
-        FenceSlot,
-        Kind, //
+        FenceKind,
+        RcuFence, //
     },
-    flat::Flat,
-    slab, //
+    slab,
+    unwrap::UnwrappedFence, //
 };
 use core::{
     mem::{
@@ -50,27 +48,29 @@ use kernel::{
     sync::aref::ARef, //
 };
 
+/// The C structure of a link, for [`FenceChainAllocation::into_raw`].
+pub use crate::bindings::dma_fence_chain;
+
 fence_kind!(
     /// A link of a chain: a point on a timeline.
     ///
-    /// Its number is the point. The links of one timeline share a context. The
-    /// kernel makes it signal only if somebody wants to know: from when signalling
-    /// is enabled, by the last of what it waits for; before, when somebody asks
-    /// whether it has. Its time is then, and it has no error, whatever those that it
-    /// waits for have.
+    /// Its seqno is the point. The links of one timeline share a context. The kernel signals a
+    /// link only if it is waited for or asked: with signalling enabled, when the last fence that it
+    /// waits for signals; without, when [`Fence::is_signaled`] finds that all have. That moment is
+    /// its timestamp. A link has no error, whatever the errors of its fences.
     ///
     /// # Examples
     ///
     /// ```
-    /// use dma_buf::{Fence, FenceChain, FenceChainAllocation};
+    /// use dma_buf::{chain::{FenceChain, FenceChainAllocation}, Fence};
     /// use kernel::{prelude::*, sync::aref::ARef};
     ///
     /// /// Appends a job's fence to a timeline, at a point that the user chose.
     /// fn append(tail: &mut Option<ARef<Fence>>, job: &Fence, point: u64) -> Result {
     ///     let link = FenceChainAllocation::new()?;
-    ///     let job = job.flatten()?;
+    ///     let job = job.to_unwrapped()?;
     ///
-    ///     // Cannot fail from here on.
+    ///     // Nothing fails from here on.
     ///     *tail = Some(FenceChain::into_fence(link.append(tail.take(), job, point)));
     ///     Ok(())
     /// }
@@ -81,59 +81,49 @@ fence_kind!(
     /// let tail = tail.ok_or(ENOENT)?;
     ///
     /// assert_eq!(tail.seqno(), 5);
-    /// // A point of the future:
+    /// // The timeline has not reached this point.
     /// assert!(tail.find_seqno(6).is_err());
-    /// // All before it have signalled, so what stands for it is the link after it.
+    /// // All links have signalled, so the next one stands for the point.
     /// assert!(tail.find_seqno(3)?.is_some_and(|link| link.seqno() == 5));
     /// # Ok::<(), Error>(())
     /// ```
     ///
     /// # Invariants
     ///
-    /// It is a `dma_fence_chain`. What one of this crate contains is a leaf or an
-    /// array; one of a foreign driver may contain anything.
+    /// It is a `dma_fence_chain`. A link of this crate contains a leaf or an array of leaves. A
+    /// foreign driver's link may contain any fence.
     FenceChain(dma_fence_chain)
 );
 
-// A pointer to the one is a pointer to the other.
+// A pointer to a link is a pointer to a fence.
 const _: () = assert!(offset_of!(bindings::dma_fence_chain, base) == 0);
 
 impl FenceChain {
-    /// The fence that this link contains.
+    /// Returns the fence that the link contains.
     ///
-    /// Context: any, also a callback.
+    /// Context: any.
     ///
     /// C function: `dma_fence_chain_contained()`
     #[inline]
     pub fn contained(&self) -> &Fence {
-        // SAFETY: The link has a reference to the fence as long as it exists, and
-        // never changes it.
+        // SAFETY: An initialised link holds a reference to its fence, which does not change.
         unsafe { Fence::from_raw((*self.inner.get()).fence) }
     }
 
-    /// What comes before this link: another, or what the chain began with; `None`
-    /// if nothing does, or all of it has signalled and was dropped.
+    /// Returns the link before this one, or the fence that the chain began with. Returns `None` if
+    /// this is the first link, or if all before it have signalled and were removed.
     ///
-    /// Context: any, but never with a fence's lock held.
+    /// Context: any; no fence lock held.
     #[inline]
     pub fn prev(&self) -> Option<ARef<Fence>> {
-        self.prev_slot().get()
+        self.prev_fence().get()
     }
 
     #[inline]
-    fn prev_slot(&self) -> &FenceSlot {
-        // SAFETY: The core keeps it so as long as the link exists.
-        unsafe { FenceSlot::from_raw(&raw mut (*self.inner.get()).prev) }
-    }
-
-    /// The point before this one when it was appended, if both are of one
-    /// timeline; otherwise 0.
-    ///
-    /// Context: any, also a callback.
-    #[inline]
-    pub fn prev_seqno(&self) -> u64 {
-        // SAFETY: Set before the link could be seen.
-        unsafe { (*self.inner.get()).prev_seqno }
+    fn prev_fence(&self) -> &RcuFence {
+        // SAFETY: In an initialised link `prev` is null or owns a reference to a fence. The core
+        // reads it under RCU, and changes it by `cmpxchg()`.
+        unsafe { RcuFence::from_raw(&raw mut (*self.inner.get()).prev) }
     }
 }
 
@@ -144,48 +134,101 @@ impl FenceChain {
 /// # Examples
 ///
 /// ```
-/// use dma_buf::{FenceChainAllocation, Leaf};
+/// use dma_buf::{chain::FenceChainAllocation, Leaf};
 /// use kernel::prelude::*;
 ///
 /// let first = FenceChainAllocation::new()?;
-/// // Cannot fail from here on.
+/// // Nothing fails from here on.
 /// let link = first.append(None, Leaf::stub(), 1);
 /// assert_eq!(link.seqno(), 1);
 /// # Ok::<(), Error>(())
 /// ```
+///
+/// `drm_syncobj_add_point()` takes the memory of a link and initialises it. A driver passes it like
+/// this:
+///
+/// ```
+/// use dma_buf::chain::{dma_fence_chain, FenceChainAllocation};
+/// use kernel::prelude::*;
+///
+/// # /// # Safety
+/// # ///
+/// # /// The memory is unused, and the caller gives it up.
+/// # unsafe fn add_point(link: *mut dma_fence_chain) {
+/// #     // SAFETY: By the function's contract.
+/// #     drop(unsafe { FenceChainAllocation::from_raw(link) });
+/// # }
+/// let link = FenceChainAllocation::new()?;
+///
+/// // When the job is committed:
+/// // SAFETY: The memory is unused, and the function takes it over.
+/// unsafe { add_point(link.into_raw()) };
+/// # Ok::<(), Error>(())
+/// ```
 pub struct FenceChainAllocation {
-    link: KBox<MaybeUninit<bindings::dma_fence_chain>>,
+    link: KBox<MaybeUninit<dma_fence_chain>>,
 }
 
-// SAFETY: Memory that nobody else sees.
+// SAFETY: The memory is not in use.
 unsafe impl Send for FenceChainAllocation {}
-// SAFETY: As above.
+// SAFETY: A shared reference gives a pointer, but no access to the memory.
 unsafe impl Sync for FenceChainAllocation {}
 
 impl FenceChainAllocation {
-    /// Allocates a link.
+    /// Allocates the memory of a link.
     ///
-    /// Process context, may sleep. Fails with `ENOMEM`.
+    /// Fails with `ENOMEM`.
+    ///
+    /// Context: process; may sleep.
     #[inline]
     pub fn new() -> Result<Self> {
-        let link = slab::kmalloc(GFP_KERNEL)?;
+        let link = slab::kmalloc::<dma_fence_chain>(GFP_KERNEL)?;
 
-        Ok(Self {
-            // SAFETY: The memory is such as a box has, which may be anything.
-            link: unsafe { KBox::from_raw(link.as_ptr()) },
-        })
+        // SAFETY: The memory is from `kmalloc()`, large enough, and not in use.
+        Ok(unsafe { Self::from_raw(link.as_ptr()) })
     }
 
-    /// Makes the link that comes after `prev`, at a point of the timeline.
+    /// Returns a pointer to the memory, which is not initialised.
     ///
-    /// `prev` is the tail so far, of whatever kind and driver. Without one, or if
-    /// it is not a link, or the point does not come after its point, the new link
-    /// begins a timeline, with a context of its own; it still waits for `prev`, and
-    /// its number is not lower than that of a link before it.
+    /// Context: any.
+    #[inline]
+    pub fn as_raw(&self) -> *mut dma_fence_chain {
+        self.link.as_ptr().cast_mut()
+    }
+
+    /// Gives up the memory, for a C function that makes a link in it. The memory is leaked unless
+    /// that happens, or [`Self::from_raw`] takes it back.
     ///
-    /// Should a foreign driver have put into the tail what must not be there, a
-    /// chain in a link or an array in an array, the kernel recurses in what waits
-    /// for the new link, too; [`Wait::on_leaves`](crate::Wait::on_leaves) does not.
+    /// Context: any.
+    #[inline]
+    pub fn into_raw(self) -> *mut dma_fence_chain {
+        KBox::into_raw(self.link).cast()
+    }
+
+    /// Takes over the memory of a link that C code or [`Self::into_raw`] has given up.
+    ///
+    /// Context: any.
+    ///
+    /// # Safety
+    ///
+    /// `ptr` is from [`Self::into_raw`] or `dma_fence_chain_alloc()`. No link has been made in the
+    /// memory. The caller owns it and gives it up.
+    #[inline]
+    pub unsafe fn from_raw(ptr: *mut dma_fence_chain) -> Self {
+        Self {
+            // SAFETY: By the function's contract the memory is from `kmalloc()` and is given up.
+            link: unsafe { KBox::from_raw(ptr.cast()) },
+        }
+    }
+
+    /// Makes a link that contains `fence` and comes after `prev`, at the point `seqno`.
+    ///
+    /// `prev` is the tail so far, a fence of any kind and driver. If it is `None`, is no link, or
+    /// has a point that is not below `seqno`, the link begins a timeline with a context of its own.
+    /// It waits for `prev` all the same, and its point is not below that of `prev`.
+    ///
+    /// If a foreign driver has nested containers in `prev`, waiting for the link makes the kernel
+    /// recurse in them, unless the link is [unwrapped](Fence::to_unwrapped) first.
     ///
     /// Context: any.
     ///
@@ -193,16 +236,16 @@ impl FenceChainAllocation {
     pub fn append(
         self,
         prev: Option<ARef<Fence>>,
-        fence: impl Into<Flat>,
+        fence: impl Into<UnwrappedFence>,
         seqno: u64,
     ) -> ARef<FenceChain> {
         let fence = ARef::into_raw(fence.into().into_fence()).as_ptr();
         let prev = prev.map_or(ptr::null_mut(), |prev| ARef::into_raw(prev).as_ptr());
-        let link = KBox::into_raw(self.link).cast::<bindings::dma_fence_chain>();
+        let link = self.into_raw();
 
-        // SAFETY: The memory of the link is ours, and from `kmalloc()`; so are the
-        // references, which go to the link. The fence is no link, so it does not
-        // WARN. The reference to the new fence is the caller's.
+        // SAFETY: The memory is from `kmalloc()`, and this function owns it and the two references,
+        // which the link takes over. The fence is unwrapped, so it is no link and the function does
+        // not WARN. The reference to the new link is the caller's.
         unsafe {
             bindings::dma_fence_chain_init(link, prev.cast(), fence.cast(), seqno);
             ARef::from_raw(ptr::NonNull::new_unchecked(link).cast())
@@ -210,26 +253,27 @@ impl FenceChainAllocation {
     }
 }
 
+/// # Chains
 impl Fence {
-    /// The link that stands for a point of the timeline that this fence is the
-    /// tail of: the first one at or after it.
+    /// Returns the link that stands for a point of the timeline whose tail is this fence: the first
+    /// link at or after the point.
     ///
-    /// - A point not yet on the timeline is `EINVAL`, as is any of a fence that is
-    ///   no link.
-    /// - Of points that have signalled, less may be left: a later link, what the
-    ///   chain began with, or, if nothing is pending any more, `None`.
-    /// - Point 0 is the tail, whatever that is.
+    /// - Fails with `EINVAL` if the timeline has not reached the point, or if the fence is no link.
+    /// - Links that have signalled may have been removed. Then this returns a later link, the fence
+    ///   that the chain began with, or `None` if no link before the point is pending.
+    /// - Point 0 stands for the tail, of any kind.
     ///
-    /// Asks drivers as [`Self::is_signaled`] does; where a foreign driver nested
-    /// more than it should, the core recurses in that. Context: any, but never with
-    /// a fence's lock held.
+    /// Asks drivers as [`Self::is_signaled`] does. A chain of a foreign driver should be
+    /// [unwrapped first](crate#containers).
+    ///
+    /// Context: any; no fence lock held.
     ///
     /// C function: `dma_fence_chain_find_seqno()`
     pub fn find_seqno(&self, seqno: u64) -> Result<Option<ARef<Fence>>> {
         let mut link = ARef::into_raw(ARef::from(self)).as_ptr().cast();
 
-        // SAFETY: The fence is valid. If it succeeds, the callee takes our
-        // reference and hands over one to what it found.
+        // SAFETY: The fence is valid, and `link` owns a reference to it. The function leaves both
+        // as they are, or drops the reference and stores null or a fence with a reference to it.
         unsafe {
             let result = to_result(bindings::dma_fence_chain_find_seqno(&mut link, seqno));
             let link = owned(link);
@@ -238,20 +282,21 @@ impl Fence {
         }
     }
 
-    /// Walks from the tail of a timeline to its beginning; of a fence that is no
-    /// link, over that alone.
+    /// Returns a walk along a timeline from this fence, its tail, to the beginning. If the fence is
+    /// no link, the walk visits the fence alone.
     ///
     /// Context: any.
-    pub fn links(&self) -> Links {
-        Links {
-            at: Some(self.into()),
-            is_begun: false,
+    #[inline]
+    pub fn links(&self) -> ChainIter {
+        ChainIter {
+            current: Some(self.into()),
+            is_started: false,
         }
     }
 }
 
-/// A walk along a chain, from the newest link to the oldest; links before the
-/// first that have signalled are dropped from the chain, and not visited.
+/// A walk along a chain, from the newest link to the oldest. It removes links that have signalled
+/// from the chain and does not visit them, except for the first.
 ///
 /// # Examples
 ///
@@ -272,39 +317,46 @@ impl Fence {
 /// }
 /// # assert!(!is_waiting_for(&Fence::stub(), 0));
 /// ```
-pub struct Links {
-    at: Option<ARef<Fence>>,
-    is_begun: bool,
+pub struct ChainIter {
+    current: Option<ARef<Fence>>,
+    is_started: bool,
 }
 
-impl Links {
-    /// The next one: a link, or at the end what the chain began with. It is kept
-    /// until the following call.
+impl ChainIter {
+    /// Returns a walk that is at its end.
+    #[inline]
+    pub(crate) fn empty() -> Self {
+        Self {
+            current: None,
+            is_started: false,
+        }
+    }
+
+    /// Returns the next link, or at the end the fence that the chain began with. The walk holds the
+    /// reference to it until the next call.
     ///
-    /// Asks drivers as [`Fence::is_signaled`] does. Context: any, but never with a
-    /// fence's lock held.
+    /// Asks drivers as [`Fence::is_signaled`] does.
+    ///
+    /// Context: any; no fence lock held.
     ///
     /// C functions: `dma_fence_chain_walk()`, `dma_fence_chain_for_each()`
-    #[expect(
-        clippy::should_implement_trait,
-        reason = "what it returns is kept by it"
-    )]
+    #[expect(clippy::should_implement_trait, reason = "it lends what it holds")]
     #[inline]
     pub fn next(&mut self) -> Option<&Fence> {
-        if self.is_begun {
-            self.at = walk(self.at.take()?);
+        if self.is_started {
+            self.current = walk(self.current.take()?);
         }
-        self.is_begun = true;
-        self.at.as_deref()
+        self.is_started = true;
+        self.current.as_deref()
     }
 }
 
-/// What comes before a fence, by a chain, and is pending; drops from the chain what
-/// is not.
+/// Returns the pending fence before this one on a chain. Removes links that have signalled from the
+/// chain.
 ///
-/// As `dma_fence_chain_walk()` does it, but what is nested in a link, though it must
-/// not be, is taken for pending: asking it would have the core recurse.
-pub(crate) fn walk(fence: ARef<Fence>) -> Option<ARef<Fence>> {
+/// Does what `dma_fence_chain_walk()` does, but treats a container that a foreign driver has nested
+/// in a link as pending, since asking it would make the core recurse.
+fn walk(fence: ARef<Fence>) -> Option<ARef<Fence>> {
     let link = fence.as_chain()?;
 
     loop {
@@ -316,16 +368,16 @@ pub(crate) fn walk(fence: ARef<Fence>) -> Option<ARef<Fence>> {
         }
         let replacement = prev_link.and_then(|link| link.prev());
 
-        link.prev_slot().replace_if(&prev, replacement);
+        link.prev_fence().replace_if(&prev, replacement);
     }
 }
 
-/// Whether a leaf, or an array of leaves, has signalled.
+/// Returns `true` if the fence is a leaf or an array of leaves, and has signalled.
 #[inline]
 fn has_signaled(fence: &Fence) -> bool {
     match fence.kind() {
-        Kind::Leaf(leaf) => leaf.is_signaled(),
-        Kind::Array(array) => array.is_flat() && array.is_signaled(),
-        Kind::Chain(_) => false,
+        FenceKind::Leaf(leaf) => leaf.is_signaled(),
+        FenceKind::Array(array) => array.is_unwrapped() && array.is_signaled(),
+        FenceKind::Chain(_) => false,
     }
 }

@@ -19,13 +19,15 @@ use crate::{
         errno,
         Fence, //
     },
-    options::ContextOptions,
     registry::{
         Tracked,
         TrackedBox,
         TrackedEntry, //
     },
-    timeline::Timeline, //
+    timeline::{
+        ContextOptions,
+        Timeline, //
+    }, //
 };
 use core::ops::Deref;
 use kernel::{
@@ -61,9 +63,10 @@ unsafe impl<T: FenceContextOps> Tracked for Inner<T> {
     }
 }
 
-/// A timeline of a driver: its fences signal in the order in which they are published.
+/// A timeline of a driver. Its fences signal in the order in which they are published.
 ///
-/// Dropping a context cancels its pending fences: they signal with `ECANCELED`. Its data is
+/// Dropping a context, in any context in which a fence may be signalled, cancels its pending
+/// fences: they signal with `ECANCELED`. Its data is
 /// dropped, and its memory freed, a grace period later, in softirq context.
 ///
 /// A context belongs to the module whose code makes it. When that module goes, the pending fences
@@ -73,7 +76,7 @@ unsafe impl<T: FenceContextOps> Tracked for Inner<T> {
 /// # Examples
 ///
 /// ```
-/// use dma_buf::{FenceContext, FenceContextOps, Status};
+/// use dma_buf::{FenceContext, FenceContextOps, FenceStatus};
 /// use kernel::prelude::*;
 ///
 /// struct Ring;
@@ -90,19 +93,18 @@ unsafe impl<T: FenceContextOps> Tracked for Inner<T> {
 /// // This cannot fail.
 /// let job = ring.new_fence(memory);
 /// let fence = job.fence();
-/// assert_eq!(fence.status(), Status::Pending);
+/// assert_eq!(fence.status(), FenceStatus::Pending);
 ///
 /// job.signal(Ok(()));
-/// assert_eq!(fence.status(), Status::Signaled);
+/// assert_eq!(fence.status(), FenceStatus::Signaled);
 /// # Ok::<(), Error>(())
 /// ```
-///
 pub struct FenceContext<T: FenceContextOps> {
     inner: TrackedBox<Inner<T>>,
 }
 
 impl<T: FenceContextOps> FenceContext<T> {
-    /// Makes a context whose first fence gets the sequence number 1.
+    /// Creates a context whose first fence gets the sequence number 1.
     ///
     /// Both names are copied. User space sees them in `/sys/kernel/debug`, in traces and in
     /// `SYNC_IOC_FILE_INFO`. Fails with `ENOMEM`, or as `data` does.
@@ -121,7 +123,7 @@ impl<T: FenceContextOps> FenceContext<T> {
         Self::with_options(driver_name, timeline_name, ContextOptions::new(), data)
     }
 
-    /// Makes a context as [`Self::new`] does, with options.
+    /// Creates a context as [`Self::new`] does, with options.
     ///
     /// Context: process; may sleep.
     pub fn with_options<E>(
@@ -139,7 +141,7 @@ impl<T: FenceContextOps> FenceContext<T> {
         Self::with_number(number, driver_name, timeline_name, options, data)
     }
 
-    /// [`Self::with_options`], for a context number that the caller took for it.
+    /// [`Self::with_options`], with a context number that the caller has allocated.
     fn with_number<E>(
         number: u64,
         driver_name: &CStr,
@@ -150,7 +152,7 @@ impl<T: FenceContextOps> FenceContext<T> {
     where
         Error: From<E>,
     {
-        // That of the driver, too: its module may go first.
+        // Both are copied, as the driver's module may go first.
         let driver_name = CString::try_from(driver_name)?;
         let timeline_name = CString::try_from(timeline_name)?;
         let inner = TrackedBox::new(try_pin_init!(Inner {
@@ -173,7 +175,7 @@ impl<T: FenceContextOps> FenceContext<T> {
         &self.inner.get().timeline
     }
 
-    /// The number of the context, which is unique in the running system.
+    /// Returns the number of the context, which is unique in the running system.
     ///
     /// Context: any.
     #[inline]
@@ -192,7 +194,8 @@ impl<T: FenceContextOps> FenceContext<T> {
     /// Publishes a fence with the next sequence number.
     ///
     /// From here on others may wait for the fence, so it must signal, and nothing that it depends
-    /// on may wait for memory.
+    /// on may wait for memory. If several threads submit jobs, publish the fence and add the job to
+    /// the driver's queue under one lock, so that the queue is in the order of the fences.
     ///
     /// Context: any. Locks that callbacks or operations take may be held.
     ///
@@ -239,11 +242,11 @@ impl<T: FenceContextOps> FenceContext<T> {
         }
     }
 
-    /// Returns the sequence number of which a piece of hardware has reported the lower 32 bits:
-    /// the highest one up to the last published that ends in them. `None` if there is none, as
-    /// then the hardware has reported a job that it was not given.
+    /// Returns the highest sequence number, up to the last published one, whose lower 32 bits are
+    /// `seqno`, as hardware reports it. Returns `None` if there is none that is not negative.
     ///
-    /// Less than 2^32 fences may be pending.
+    /// If the hardware reports a number that has not been published, the result is 2^32 lower. It
+    /// has passed, so [`Self::signal_up_to`] does nothing. Fewer than 2^32 fences may be pending.
     ///
     /// Context: any.
     ///
@@ -292,7 +295,8 @@ impl<T: FenceContextOps> FenceContext<T> {
     /// unless they are done with another result. Returns their number.
     ///
     /// Interrupts are on again after each 256 fences. A caller that has them off can limit how
-    /// many there are by `seqno`, see [`Self::first_pending_seqno`].
+    /// many there are by `seqno`, see [`Self::first_pending_seqno`]. Fences behind these that are
+    /// done signal as well: if there are many, a moment later, and not counted.
     ///
     /// Context: any; no fence lock held, and no lock that a callback takes.
     pub fn signal_up_to(&self, seqno: u64) -> usize {
@@ -311,6 +315,14 @@ impl<T: FenceContextOps> FenceContext<T> {
     /// Context: any; no fence lock held, and no lock that a callback takes.
     pub fn cancel_all(&self, error: Error) -> usize {
         self.timeline().signal_up_to(u64::MAX, error.to_errno())
+    }
+
+    /// Returns how many fences are pending on a context of [points](ContextOptions::points), and 0
+    /// on others.
+    ///
+    /// Context: any.
+    pub fn point_count(&self) -> usize {
+        self.timeline().point_count()
     }
 
     /// Returns the sequence number of the first pending fence, if there is one.

@@ -26,7 +26,9 @@
 //!
 //! An item that queues its own delegate, or two items that queue each other, would keep
 //! themselves alive by such a reference. They hold a [`WeakRef`], which `new_cyclic` gives
-//! them.
+//! them. A longer cycle is one of jobs: a job owns a registration, whose callback has a
+//! reference to a work, whose item owns the queue that the job is in. Such a driver empties its
+//! queue when it goes.
 //!
 //! # Module unload
 //!

@@ -1,94 +1,121 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! GPU synchronisation for Rust drivers: safe abstractions over the kernel's
-//! `dma_fence` and what stands on it.
+//! Fences for GPU drivers: safe abstractions over `dma_fence` and over what is built on it.
 //!
-//! A driver that runs jobs on hardware makes a [`FenceContext`] for each of its
-//! timelines, a [`DriverFence`] for each job, and hands the shared side of it,
-//! a [`Fence`], to whoever wants to wait: user space through a [`SyncFile`],
-//! another driver, its own scheduler.
+//! A fence stands for a job on hardware. Its driver signals it when the job is done; other drivers
+//! and user space wait for it.
 //!
-//! | Who | Type | May |
-//! |---|---|---|
-//! | the driver, once per job | [`DriverFence`] | signal it, read its data |
-//! | everybody, any number of times | [`Fence`] behind [`ARef`] | wait, ask, register callbacks |
+//! ```
+//! use dma_buf::{
+//!     resv::{Resv, ResvUsage},
+//!     FenceContext, FenceContextOps, SyncFileAllocation,
+//! };
+//! use kernel::{prelude::*, sync::Arc};
 //!
-//! # States
+//! /// A ring of the hardware, which completes its jobs in order.
+//! struct Ring;
 //!
-//! ```text
-//!  new_fence_allocation()       new_fence()
-//!         |                         |
-//!         v                         v         signal(Ok) and all before it
-//!   +-----------+  publication  +---------+  signalled         +-----------+
-//!   | allocated |-------------->| pending |------------------->| signalled |
-//!   +-----------+               +---------+                    +-----------+
-//!         | dropped               |  |  |  signal(Err), bound:    +-------+
-//!         v                       |  |  +-- ETIME --------------->| error |
-//!       nothing                   |  |                            +-------+
-//!                                 |  |  dropped, or its context:  +-----------+
-//!                                 |  +--- ECANCELED ------------->| cancelled |
-//!                                 |                               +-----------+
-//!                                 |  completed, but not the first
-//!                                 +--> done: any of these, in its turn
+//! #[vtable]
+//! impl FenceContextOps for Ring {
+//!     type FenceData = ();
+//! }
+//!
+//! let ring = FenceContext::new(c"mygpu", c"ring 0", Ring)?;
+//! let buffer = Arc::pin_init(Resv::new(), GFP_KERNEL)?;
+//!
+//! // To submit a job, first do everything that may fail.
+//! let memory = ring.new_fence_allocation(())?;
+//! let file = SyncFileAllocation::new()?;
+//! let job = buffer.with_lock(|buffer| {
+//!     let slot = buffer.reserve_one()?;
+//!     // The job is committed: nothing fails from here on.
+//!     let job = ring.new_fence(memory);
+//!
+//!     slot.add(job.as_leaf(), ResvUsage::Write);
+//!     Ok::<_, Error>(job)
+//! })?;
+//! let fence = job.fence();
+//! // `file.install(fd)` gives it to user space.
+//! let file = file.into_file(&fence);
+//!
+//! // When the hardware is done, usually in the interrupt handler:
+//! job.signal(Ok(()));
+//!
+//! // Before another driver reads the buffer:
+//! buffer.wait(ResvUsage::for_access(false))?;
+//! // A driver that has the fence:
+//! fence.wait()?;
+//! # drop(file);
+//! # Ok::<(), Error>(())
 //! ```
 //!
-//! - *Pending*: somebody may wait for it, and will until it signals.
-//! - *Done*: its result is fixed, and it waits for those before it.
-//! - *Signalled*, in the kernel's sense, are all three on the right.
+//! - [`FenceContext`] is a timeline of the driver, such as a ring.
+//! - [`DriverFence`] is the driver's handle to the fence of one job. It can signal the fence.
+//! - [`Fence`], behind an [`ARef`], is for all others. They wait for it, ask it, and register
+//!   [callbacks](callback) on it, but cannot signal it.
+//! - [`resv`] has the reservation objects of buffers, [`DmaBuf`] those of other drivers' buffers,
+//!   and [`SyncFile`] passes fences to user space.
+//! - [`delegate`] has irq_work, work items and timers in which a driver may signal fences.
+//! - [`job_queue`] takes a ring's jobs from their submission, over their dependencies and the
+//!   hardware, to their cleanup.
+//!
+//! What each C function has become is in a table: [`coverage`]. Prose says *signalled* and
+//! *signalling*, as the kernel's documentation does. Names of items are spelt as in C:
+//! `is_signaled`, `enable_signaling`, `begin_signalling`.
+//!
+//! # States of a fence
+//!
+//! ```text
+//!   new_fence_allocation()
+//!         |
+//!         v
+//!   +-----------+  new_fence()  +---------+                               +-----------+
+//!   | allocated |-------------->| pending |---- signal(Ok(())) ---------->| signalled |
+//!   +-----------+               +---------+                               +-----------+
+//!         | drop                   | | |                                  +-----------+
+//!         v                        | | +----- signal(Err(..)), timeout -->| error     |
+//!       freed                      | |                                    +-----------+
+//!                                  | |                                    +-----------+
+//!                                  | +--- handle or context dropped ----->| cancelled |
+//!                                  |                                      +-----------+
+//!                                  |  signal(..) while an earlier fence is pending
+//!                                  +--> done, and one of these in its turn
+//! ```
+//!
+//! - *Allocated*: no other code knows the fence. It can be dropped without a trace.
+//! - *Pending*: others may wait for the fence. It must signal in finite time, and nothing that this
+//!   depends on may wait for memory or for a reservation object.
+//! - *Done*: the result is fixed. The fences of a context signal in order, so the fence waits for
+//!   those before it.
+//! - *Signalled*, in C's terms, are all three states on the right. Waits have ended, and callbacks
+//!   have run.
 //!
 //! # Containers
 //!
-//! A [`Fence`] may stand for others: an array for all of several at once, a link
-//! of a chain for what came before it on a timeline, too. A driver takes whatever
-//! it is handed, and the rules of what may be in what are in the types:
+//! A [`Fence`] may be a container of fences: an array, which signals when all of its members have,
+//! or a link of a chain, which signals when its fence and all links before it have. A driver takes
+//! fences of any kind. The type says what a fence may be put into:
 //!
-//! | Type | Is | Made by |
-//! |---|---|---|
-//! | [`Leaf`] | no container | [`DriverFence::leaf`], [`Fence::kind`], [`Leaf::from_fence`] |
-//! | [`FenceArray`] | an array, of leaves if it is of this crate | [`FenceArray::new`], [`FenceArrayAllocation`] |
-//! | [`Flat`] | a leaf, or an array of leaves | [`Fence::flatten`], [`merge`], arrays |
-//! | [`FenceChain`] | a link, with something flat in it | [`FenceChainAllocation::append`] |
+//! - A [`Leaf`] is no container. It goes into arrays, links and reservation objects. It comes from
+//!   [`DriverFence::leaf`], [`Fence::kind`] and [`Leaf::from_fence`].
+//! - An [`UnwrappedFence`] is a leaf or an array of leaves. It goes into links and, leaf by leaf,
+//!   into reservation objects. It comes from [`Fence::to_unwrapped`] and
+//!   [`unwrap_merge`](unwrap::unwrap_merge), which accept any nesting, and from
+//!   [`FenceArray::create`](array::FenceArray::create).
+//! - A [`FenceChain`](chain::FenceChain) is a link, with an unwrapped fence in it. It comes from
+//!   [`FenceChainAllocation::append`](chain::FenceChainAllocation::append).
 //!
-//! [`Fence::leaves`] walks over the leaves of anything, a foreign driver's nesting
-//! included.
-//!
-//! A foreign driver may break the rules: the kernel warns when a container is put where
-//! it must not be, once, and then lives with it. But whoever has the kernel deal with
-//! such a fence as a whole has it recurse, for as much stack as it is deep, and take
-//! locks of one class inside each other, which lockdep reports. So what comes from
-//! another driver and may be a container is made flat by [`Fence::flatten`] first, and
-//! what comes of that is asked, waited for and registered on. Flattening,
-//! [`merge`], [`Fence::leaves`], [`Fence::links`] and [`Wait::on_leaves`] bear any
-//! nesting, as they ask the kernel of leaves, and of arrays of leaves, only. As they
-//! are, fences are handed to it by [`Fence::is_signaled`], [`Fence::status`],
-//! [`Fence::later`], [`Fence::describe`], [`Fence::set_deadline`] and
-//! [`Fence::find_seqno`], which recurse; and by [`Fence::enable_signaling`],
-//! [`Wait::on`], [`Wait::on_any`] and the poll of a [`SyncFile`], where lockdep has
-//! something to say, too.
-//! [`FenceCallbackRegistration::register`] refuses what it sees at one look. The last
-//! reference has all in it let go, level by level, inside each other: that is the kernel's,
-//! and the caller that drops it cannot tell.
-//!
-//! # Buffers
-//!
-//! Drivers that share a buffer take turns by its reservation object: see [`resv`]. A [`DmaBuf`]
-//! lends the reservation object of another driver's buffer.
-//!
-//! # Contexts
-//!
-//! | May sleep, process context | Any context, with a fence's lock held too | Any, but with no fence's lock held |
-//! |---|---|---|
-//! | making contexts, allocations, work types; waiting; [`SyncFile::new`], [`SyncFileAllocation::new`]; [`FenceArray::new`], [`merge`], [`Fence::flatten`]; locking a reservation object, reserving slots | the flag test, error, timestamp, numbers, names, kinds, references, [`ContextNumbers::data`]; publishing | signalling, [`FenceContext::first_pending`] and its like, [`FenceChainAllocation::append`], [`FenceArrayAllocation::build`], [`dedup`], registering and cancelling callbacks, `is_signaled`, `status`, [`FenceSlot`], [`Fence::links`], [`Fence::find_seqno`], [`Fence::leaves`], [`ResvSlot::add`](resv::ResvSlot::add), [`Resv::test_signaled`](resv::Resv::test_signaled), [`Resv::fences_unlocked`](resv::Resv::fences_unlocked) |
-//!
-//! References, in the second column, are all but the last: dropping that one is for
-//! the third. "Any context" is any but NMI. With `PREEMPT_RT`, where spinlocks sleep, it is
-//! neither hard interrupt context nor under a raw spinlock; bodies of work types
-//! run in threads and softirqs there.
+//! A foreign driver may nest containers in ways that the kernel warns about: an array in an array,
+//! a link in a link. If such a fence is passed to the core, the core recurses once per level and
+//! nests locks of one class, which lockdep reports. So a driver unwraps the fences that it gets.
+//! [`Fence::leaves`] and [`Fence::links`] take any nesting as well, and registering a callback on a
+//! nested fence that is pending fails. All other functions pass the fence to the core as it is. The
+//! last reference to it also makes the kernel recurse, which no caller can avoid.
 //!
 //! # Locks
 //!
-//! A context has two locks. Publishing takes the one, signalling the other, and callbacks run
-//! with that and the lock of their fence:
+//! A context has two locks. Publishing a fence takes the tail lock. Signalling takes the head lock,
+//! and runs callbacks with the head lock and the lock of the fence held:
 //!
 //! ```text
 //!  publishing                  signalling
@@ -102,45 +129,166 @@
 //!                                  L, and tail locks by publishing
 //! ```
 //!
-//! - With a lock L held that callbacks take, a driver may do what the second column above names,
-//!   such as publish, and nothing of the third.
-//! - A callback may take such a lock, publish on any context, also its own, and queue an
-//!   [`IrqWork`] or a [`Work`], which then signal: a callback must not. A [`FenceProxy`] does
-//!   so.
-//! - Interrupts are off for as long as it takes to signal 256 fences: what there is more of is
-//!   left to the next piece.
+//! - A callback may take a lock L of the driver that is irq-safe, publish on any context, and queue
+//!   a [`delegate`].
+//! - A callback must not signal. It queues a delegate that does, or is a [`FenceProxy`].
+//! - With L held, the driver may call all functions under *Any context* below, such as publishing.
+//! - With L held, the driver must not call the functions under *No fence lock held*, such as
+//!   signalling.
+//! - The operations of a context ([`FenceContextOps`]) may be called with the lock of a fence held.
+//!   They must not take a lock under which the driver signals.
 //!
-//! # What types refuse, and what lockdep reports
+//! Interrupts are off for at most 256 signals at a time.
 //!
-//! Types: signalling twice, or through a [`Fence`]; using data of a fence that may have been
-//! dropped; ending a section out of order, keeping it, or taking it to another
-//! thread; keeping a name beyond its RCU guard; moving a registration that the
-//! kernel points to; registering a callback that runs driver code, without
-//! `unsafe`; adding a fence to a reservation object without its lock, or without room,
-//! and a container at all.
+//! # Contexts
 //!
-//! A body that runs in a section is handed a [`SignallingSection`] and can still call any
-//! function that it can name: Rust cannot take one away. Whatever must not be
-//! done there (locking a reservation object, `GFP_KERNEL`, touching user memory)
-//! lockdep reports, and this crate reports a wait that does not declare its order
-//! ([`Wait::ordered`]), on kernels with lockdep. The list of it all is [`misuse`].
+//! Each function says in which contexts it may be called. By and large:
 //!
-//! # Compared with the API merged for the next release
+//! *May sleep, process context only*
+//! - creating contexts, delegates, allocations and sync_files;
+//! - waiting;
+//! - [`FenceArray::create`](array::FenceArray::create), [`Fence::to_unwrapped`],
+//!   [`unwrap_merge`](unwrap::unwrap_merge);
+//! - locking a reservation object, and reserving slots.
 //!
-//! The names are its names. What differs does so on purpose:
+//! *No fence lock held, and no lock that a callback takes; otherwise any context*
+//! - signalling and cancelling, and the drop of a [`DriverFence`] or [`FenceContext`];
+//! - asking a context for its pending fences;
+//! - asking a driver: [`Fence::is_signaled`], [`Fence::status`], [`Fence::enable_signaling`],
+//!   [`Resv::test_signaled`](resv::Resv::test_signaled), walks along chains and over leaves;
+//! - registering and cancelling callbacks;
+//! - dropping the last reference to a fence, and so also
+//!   [`ResvSlot::add`](resv::ResvSlot::add), which may replace a fence, and [`RcuFence`].
 //!
-//! - Handles have no lifetime: a [`DriverFence`] can live in a list or an XArray
-//!   ([`ForeignOwnable`](kernel::types::ForeignOwnable)).
-//! - A forgotten fence or context is no panic, and is completed all the same.
-//! - A context's fences signal in order, and the context knows what is pending.
-//! - A free-form [`FenceCallback`] is `unsafe` to implement; the ready ones are
-//!   not.
-//! - [`DriverFence::signal`] enters a signalling section by itself.
-//! - An operation returns its finding; it never signals.
-//! - [`ContextNumbers`] finds a driver's own data in a fence that has signalled, if the data
-//!   needs no dropping.
-//! - [`ContextOptions::first_seqno`] sets the first sequence number.
-//! - [`SyncFileAllocation`] makes the file before the fence.
+//! *Any context, also a callback*
+//! - publishing: [`FenceContext::new_fence`], [`FenceContext::new_fence_at`];
+//! - [`Fence::test_signaled_flag`], and a fence's error, timestamp, numbers, names and kind;
+//! - taking a reference, and dropping one that is not the last;
+//! - queueing a delegate.
+//!
+//! Any context is any but NMI. With `PREEMPT_RT`, where spinlocks sleep, it is also neither hard
+//! interrupt context nor a section under a raw spinlock; delegates run in threads and softirqs
+//! there.
+//!
+//! # Signalling sections
+//!
+//! Code that a fence's signal depends on runs in a [signalling section](signalling()). The bodies
+//! of delegates and [`DriverFence::signal`] open one themselves. In a section, lockdep reports
+//! locking a reservation object, allocating with `GFP_KERNEL` and touching user memory. This crate
+//! reports a wait there, on kernels with lockdep, unless the wait
+//! [declares](FenceWait::allow_in_signalling) that its fence signals first. The types cannot refuse
+//! any of these: Rust has no way to keep a closure from calling a function. A [`lockdep`] domain
+//! finds more.
+//!
+//! The types do refuse: signalling twice, or through a [`Fence`]; using the data of a fence that
+//! may have been dropped; keeping a section or a name beyond its scope; moving a callback that is
+//! registered; a callback of the driver's own without `unsafe`; adding a fence to a reservation
+//! object without its lock or without a slot; putting a container where a leaf belongs.
+//!
+//! The table of all this, with the reports, is [`misuse`].
+//!
+//! # Module unload
+//!
+//! A fence may outlive its driver: a sync_file or a reservation object keeps it. This crate makes
+//! that safe, even if the driver leaks its handles. When a module is unloaded, after its exit
+//! function,
+//!
+//! - the contexts that it has leaked or given to another module cancel their pending fences. A
+//!   fence that is published there later is cancelled at once;
+//! - the bodies of its delegates are not called any more, and running bodies are waited for. Only a
+//!   [`CleanupWork`](delegate::CleanupWork) that is queued still runs;
+//! - data and memory that wait for a grace period are dropped.
+//!
+//! A signalled fence needs neither its driver nor this crate: C frees its memory. Leaked objects
+//! are never freed.
+//!
+//! The module of this crate, `dma_buf_rs.ko`, is kept loaded by the modules that use it, by a
+//! registration that one of these has leaked, and, once there are [`lockdep`] names, for ever. A
+//! module that does not use the crate is not slowed down when it is loaded or unloaded.
+//!
+//! # Differences from Linux 7.4
+//!
+//! Linux 7.4 has abstractions for contexts, fences and callbacks in `kernel::dma_buf`. This crate
+//! takes their names and shapes, except:
+//!
+//! [`FenceContext`]
+//! - 7.4 returns an initialiser from `FenceContext::new(first_seqno, driver, timeline, data)`, and
+//!   the driver pins the context. Here [`FenceContext::new`] returns a handle that can be moved, to
+//!   memory that stays in place: pending fences refer to it, even if the handle is leaked. The
+//!   first seqno is 1, or [`ContextOptions::first_seqno`].
+//! - 7.4 counts unsignalled fences. Dropping the context panics if any is left, and otherwise waits
+//!   for `rcu_barrier()`. Here the context knows its pending fences. Dropping it cancels them, in
+//!   any context, and does not wait.
+//! - In 7.4 a fence signals when the driver signals it, and two CPUs can publish in another order
+//!   than that of the seqnos. Here seqnos are given out and published under one lock, and fences
+//!   signal in the order of their seqnos, as reservation objects and merges keep only the latest
+//!   fence of a context.
+//! - 7.4 calls `dma_fence_init()`, with which the core compares seqnos as 32-bit numbers. Here it
+//!   is `dma_fence_init64()`.
+//! - 7.4 keeps the context's data to itself. Here [`FenceContext`] dereferences to it.
+//! - Only here: signalling and cancelling by the context, points, timeouts, looking up pending
+//!   fences, 32-bit hardware seqnos, [`ContextNumbers`], [`ContextOptions`].
+//!
+//! [`FenceContextOps`]
+//! - In 7.4 the trait has a type, `FenceDataType`, and no operations. Here it is a `#[vtable]`
+//!   trait with the type [`FenceData`](FenceContextOps::FenceData) and optional operations. It is
+//!   `Send + Sync + 'static`, as a leaked context outlives all borrows.
+//! - In C the core signals a fence at once if an operation finds its work done. Here an irq_work
+//!   does, a moment later: an operation may be called with the fence's lock held, and earlier
+//!   fences may be pending.
+//!
+//! [`DriverFenceAllocation`]
+//! - In 7.4 it borrows the context, and `allocation.new_fence()` publishes the fence. Here it
+//!   belongs to no context, and [`FenceContext::new_fence`] takes it. So it can be stored beside
+//!   the context.
+//! - Only here: [`DriverFenceAllocation::new`] with allocation flags, and access to the data.
+//!
+//! [`DriverFence`]
+//! - In 7.4 it borrows its context. Here it has no lifetime: it can be in a list, an XArray or an
+//!   [`Arc`](kernel::sync::Arc), and in one structure with its context.
+//! - In 7.4 it dereferences to the data. Here it has [`DriverFence::data`], so that no method of
+//!   the data looks like one of the fence.
+//! - `signal()` returns nothing in 7.4. Here it returns a [`SignalOutcome`]: the fence may have to
+//!   wait for its turn, and the context may have completed it before.
+//! - `signal()` opens no signalling section in 7.4. Here it does, so that lockdep checks the locks
+//!   that are held.
+//! - 7.4 logs each fence that is dropped unsignalled. Here only the first of a context is logged.
+//! - In 7.4 a handle that is forgotten makes dropping its context panic. Here its fence is
+//!   cancelled when the context is dropped.
+//! - 7.4 drops the data a grace period after the handle is gone. Here the fence must also have
+//!   signalled, as the operations use the data until then.
+//! - Only here: [`DriverFence::fence`], [`DriverFence::leaf`], [`DriverFence::as_leaf`],
+//!   [`DriverFence::seqno`], [`DriverFence::signal_timestamp`], [`DriverFence::detach`].
+//!
+//! [`Fence`]
+//! - 7.4's `is_signaled()` takes the fence's lock, and so returns `true` only after the callbacks
+//!   have run. [`Fence::is_signaled`] returns `true` as soon as the flag is set, as in C.
+//!   Cancelling a callback waits until it has run.
+//! - 7.4's `from_raw()` takes only fences that were made in Rust. [`Fence::from_raw`] takes any.
+//! - Only here: all methods but `is_signaled()`, `seqno()` and `from_raw()`; comparison and
+//!   printing.
+//!
+//! [`FenceCallback`] and [`FenceCallbackRegistration`](callback::FenceCallbackRegistration)
+//! - In 7.4 they are beside the other types. Here they are in [`callback`], with callbacks that are
+//!   ready for use and need no `unsafe`.
+//! - 7.4's `FenceCallback::on_signal(&mut self)` is safe to implement. Here the trait is `unsafe`:
+//!   its code runs with the fence's lock held, and if a registration is leaked, it may be called
+//!   after its module is gone. Its method is `called(&self, fence)`, so it is also `Sync`.
+//! - 7.4 registers the callback while it allocates:
+//!   `KBox::pin_init(FenceCallbackRegistration::new(&fence, callback), GFP_KERNEL)`. Here `new()`
+//!   makes an idle registration, which may come before a job is committed, and
+//!   [`FenceCallbackRegistration::register`] uses it, as often as wanted.
+//! - 7.4 drops the callback together with the registration, which has `fence()`. Here
+//!   [`FenceCallbackRegistration::cancel`] returns the callback, and there is no `fence()`.
+//! - 7.4's `CallbackError` is `AlreadySignaled(T)` or `Other(Error)`, and `Other` loses the
+//!   callback. [`CallbackError`](callback::CallbackError) has `Busy(T)` and `Nested(T)` instead. It
+//!   has no conversion from `AllocError`, as registering allocates nothing.
+//!
+//! 7.4 has nothing for the rest: waits, containers, reservation objects, dma-bufs, sync_files,
+//! signalling sections, delegates, lockdep classes, and drivers that are unloaded with fences or
+//! handles left.
+//!
+//! # C side
 //!
 //! C headers: [`include/linux/dma-fence.h`](srctree/include/linux/dma-fence.h),
 //! [`include/linux/dma-fence-array.h`](srctree/include/linux/dma-fence-array.h),
@@ -154,50 +302,36 @@
 //!
 //! [`ARef`]: kernel::sync::aref::ARef
 //! [`FenceCallback`]: callback::FenceCallback
+//! [`FenceCallbackRegistration::cancel`]: callback::FenceCallbackRegistration::cancel
 //! [`FenceCallbackRegistration::register`]: callback::FenceCallbackRegistration::register
 //! [`FenceProxy`]: delegate::FenceProxy
-//! [`IrqWork`]: delegate::IrqWork
-//! [`Work`]: delegate::Work
 
 #![crate_name = "dma_buf"]
 
-mod array;
+pub mod array;
 mod bindings;
 mod buffer;
 pub mod callback;
-mod chain;
+pub mod chain;
 mod context;
-pub mod coverage;
 pub mod delegate;
 mod driver_fence;
+#[cfg(all(CONFIG_DRM = "y", CONFIG_RUST_DRM_GEM_SHMEM_HELPER))]
+pub mod drm;
 mod fence;
-mod flat;
-mod header;
+pub mod job_queue;
 mod lock;
-mod lockdep;
-mod merge;
-pub mod misuse;
-mod options;
-mod reader;
+pub mod lockdep;
 mod registry;
 pub mod resv;
 mod section;
 mod slab;
+mod sort;
 mod sync_file;
 mod timeline;
-mod unwrap;
+pub mod unwrap;
 
-pub use array::{
-    FenceArray,
-    FenceArrayAllocation,
-    MAX_ARRAY_FENCES, //
-};
 pub use buffer::DmaBuf;
-pub use chain::{
-    FenceChain,
-    FenceChainAllocation,
-    Links, //
-};
 pub use context::{
     ContextNumbers,
     FenceContext,
@@ -211,30 +345,14 @@ pub use driver_fence::{
     SignalOutcome, //
 };
 pub use fence::{
-    AsFence,
     Fence,
-    FenceSlot,
-    Kind,
-    Later,
+    FenceKind,
+    FenceStatus,
+    FenceWait,
     Leaf,
-    Status,
-    Wait,
-    WaitError,
-    MAX_WAIT_ANY, //
+    RcuFence,
+    WaitError, //
 };
-pub use flat::Flat;
-pub use lockdep::{
-    Domain,
-    LockClass,
-    MAX_LOCKDEP_NAME,
-    MAX_LOCKDEP_NAMES, //
-};
-pub use merge::{
-    dedup,
-    merge,
-    MAX_MERGE, //
-};
-pub use options::ContextOptions;
 pub use section::{
     signalling,
     SignallingSection, //
@@ -243,11 +361,34 @@ pub use sync_file::{
     SyncFile,
     SyncFileAllocation, //
 };
-pub use unwrap::{
-    Leaves,
-    MAX_LEAVES,
-    MAX_NESTED, //
-};
+pub use timeline::ContextOptions;
+pub use unwrap::UnwrappedFence;
+
+#[cfg(doc)]
+pub mod coverage {
+    //! A page of the docs, not a module: what each driver-facing C function has become, and which
+    //! test calls it.
+    #![doc = include_str!("coverage.md")]
+
+    #[allow(unused_imports, reason = "for the links in the page")]
+    use crate::{
+        array::*,
+        callback::*,
+        chain::*,
+        delegate::*,
+        lockdep::*,
+        resv::*,
+        unwrap::*,
+        *, //
+    };
+}
+
+#[cfg(doc)]
+pub mod misuse {
+    //! A page of the docs, not a module: which misuse of fences is refused, by what, and how it is
+    //! reported.
+    #![doc = include_str!("misuse.md")]
+}
 
 use kernel::prelude::*;
 
@@ -278,8 +419,10 @@ impl kernel::InPlaceModule for DmaBufModule {
         };
 
         try_pin_init!(Self {
-            queues: delegate::LibraryQueues::new()?,
-            watch <- registry::ModuleWatch::new(),
+            // SAFETY: As above.
+            queues: unsafe { delegate::LibraryQueues::new() }?,
+            // SAFETY: As above.
+            watch <- unsafe { registry::ModuleWatch::new() },
         })
     }
 }

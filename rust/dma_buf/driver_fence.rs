@@ -10,16 +10,14 @@ use crate::{
         Fence,
         Leaf, //
     },
-    header::{
-        self,
-        FenceData,
-        Header,
-        PENDING, //
-    },
     slab,
     timeline::{
+        drop_data,
         Completed,
-        Timeline, //
+        FenceData,
+        Header,
+        Timeline,
+        PENDING, //
     }, //
 };
 use core::{
@@ -49,7 +47,8 @@ use kernel::{
     types::ForeignOwnable, //
 };
 
-/// The memory of a fence with the driver's data in it, before the fence is published.
+/// The memory of a fence with the driver's data in it, before the fence is published, by
+/// [`FenceContext::new_fence`](crate::FenceContext::new_fence).
 ///
 /// Dropping it drops the data and frees the memory.
 ///
@@ -78,8 +77,8 @@ pub struct DriverFenceAllocation<T: FenceContextOps> {
     inner: KBox<FenceData<T::FenceData>>,
 }
 
-// SAFETY: The data is `Send` and `Sync`; the header, which nobody else sees, is
-// numbers and a pointer that is not used before publication.
+// SAFETY: The data is `Send` and `Sync`. The header consists of numbers, and of a pointer that is
+// not used before publication.
 unsafe impl<T: FenceContextOps> Send for DriverFenceAllocation<T> {}
 // SAFETY: As above.
 unsafe impl<T: FenceContextOps> Sync for DriverFenceAllocation<T> {}
@@ -87,13 +86,14 @@ unsafe impl<T: FenceContextOps> Sync for DriverFenceAllocation<T> {}
 impl<T: FenceContextOps> DriverFenceAllocation<T> {
     /// Allocates a fence. Fails with `ENOMEM`.
     ///
-    /// Context: as `flags` say.
+    /// Context: process, and may sleep, with `GFP_KERNEL`; any with `GFP_ATOMIC` or
+    /// `GFP_NOWAIT`.
     #[inline]
     pub fn new(data: T::FenceData, flags: Flags) -> Result<Self> {
         let memory = slab::kmalloc::<FenceData<T::FenceData>>(flags)?;
 
-        // SAFETY: The memory is valid for writes, and such as a box has. It is
-        // initialised then, but for the fence in it, which may be anything.
+        // SAFETY: The memory is valid for writes, and was allocated as that of a box is. It is
+        // initialised then, except for the fence in it, which is opaque.
         let inner = unsafe {
             Header::init(memory.cast());
             (&raw mut (*memory.as_ptr()).data).write(ManuallyDrop::new(data));
@@ -102,14 +102,14 @@ impl<T: FenceContextOps> DriverFenceAllocation<T> {
         Ok(Self { inner })
     }
 
-    /// The driver's data.
+    /// Borrows the driver's data.
     ///
     /// Context: any.
     pub fn data(&self) -> &T::FenceData {
         &self.inner.data
     }
 
-    /// The driver's data, to change it.
+    /// Borrows the driver's data, to change it.
     ///
     /// Context: any.
     pub fn data_mut(&mut self) -> &mut T::FenceData {
@@ -162,7 +162,7 @@ pub enum SignalOutcome {
     TooLate,
 }
 
-/// The unique handle to a fence that can signal it.
+/// The only handle to a fence that can signal it.
 ///
 /// It can live anywhere, and be sent to any CPU. Dropping an unsignalled fence cancels it with
 /// `ECANCELED` and logs an error once per context. This is a driver bug: the job may still be
@@ -173,7 +173,7 @@ pub enum SignalOutcome {
 /// # Examples
 ///
 /// ```
-/// use dma_buf::{SignalOutcome, Status};
+/// use dma_buf::{FenceStatus, SignalOutcome};
 /// use kernel::prelude::*;
 /// # use dma_buf::{FenceContext, FenceContextOps};
 /// # struct Ring;
@@ -188,14 +188,14 @@ pub enum SignalOutcome {
 ///
 /// // The job failed. Signalling consumes the handle, so it happens once.
 /// assert_eq!(job.signal(Err(EIO)), SignalOutcome::Signaled);
-/// assert_eq!(fence.status(), Status::Error(EIO));
+/// assert_eq!(fence.status(), FenceStatus::Error(EIO));
 /// # Ok::<(), Error>(())
 /// ```
 ///
 /// # Invariants
 ///
-/// `inner` is published in a context of type `T`, and this owns a reference, and
-/// the right to report the handle's end.
+/// `inner` is published in a context of type `T`. This owns a reference to it, and reports the
+/// end of the handle, once.
 #[must_use = "a fence that is dropped unsignalled is cancelled, which is a driver bug"]
 pub struct DriverFence<T: FenceContextOps> {
     inner: NonNull<FenceData<T::FenceData>>,
@@ -213,7 +213,7 @@ impl<T: FenceContextOps> Unpin for DriverFence<T> {}
 impl<T: FenceContextOps> DriverFence<T> {
     /// Drops a fence's data; `None` if it needs no dropping.
     pub(crate) const DROP_DATA: rcu_callback_t = if needs_drop::<T::FenceData>() {
-        Some(header::drop_data::<T::FenceData>)
+        Some(drop_data::<T::FenceData>)
     } else {
         None
     };
@@ -269,7 +269,7 @@ impl<T: FenceContextOps> DriverFence<T> {
         self.as_leaf().into()
     }
 
-    /// The driver's data.
+    /// Borrows the driver's data.
     ///
     /// Context: any.
     #[inline]
@@ -278,7 +278,7 @@ impl<T: FenceContextOps> DriverFence<T> {
         unsafe { &(*self.inner.as_ptr()).data }
     }
 
-    /// The sequence number of the fence.
+    /// Returns the sequence number of the fence.
     ///
     /// Context: any.
     #[inline]

@@ -1,53 +1,36 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The shared side of a fence.
+//! Fences as all but their driver see them.
 //!
 //! C header: [`include/linux/dma-fence.h`](srctree/include/linux/dma-fence.h)
 
-mod as_fence;
-mod convert;
 mod kind;
-mod name;
-mod order;
-mod raw;
-mod slot;
-mod time;
+mod rcu_fence;
 mod wait;
 
-pub use as_fence::AsFence;
-pub(crate) use convert::{
-    errno,
-    instant, //
-};
-pub(crate) use kind::{
-    fence_kind,
-    owned,
-    Raw, //
-};
+pub(crate) use kind::fence_kind;
 pub use kind::{
-    Kind,
+    FenceKind,
     Leaf, //
 };
-pub use order::Later;
-pub(crate) use raw::{
-    get,
-    put,
-    put_two,
-    signal_own,
-    signal_unknown, //
+pub use rcu_fence::RcuFence;
+pub(crate) use wait::{
+    to_delta,
+    to_jiffies, //
 };
-pub use slot::FenceSlot;
-pub(crate) use time::signaled_at;
 pub use wait::{
-    Wait,
-    WaitError,
-    MAX_WAIT_ANY, //
+    FenceWait,
+    WaitError, //
 };
 
 use crate::bindings;
 use core::ptr::NonNull;
 use kernel::{
+    ffi::c_char,
+    fmt,
     prelude::*,
+    seq_file::SeqFile,
+    str::CStrExt,
     sync::{
         aref::{
             ARef,
@@ -58,50 +41,56 @@ use kernel::{
             Atomic,
             Relaxed, //
         },
+        rcu, //
     },
     time::{
         hrtimer::HrTimerExpires,
+        Delta,
         Instant,
         Monotonic, //
     },
     types::Opaque, //
 };
 
-/// What a fence says of the work it stands for.
+/// The state of the work that a fence stands for.
+///
+/// # Examples
+///
+/// See [`Fence`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Status {
-    /// Not complete.
+pub enum FenceStatus {
+    /// The work is not complete.
     Pending,
-    /// Complete.
+    /// The work is complete.
     Signaled,
-    /// Complete, with an error.
+    /// The work is complete, and failed with this error.
     Error(Error),
 }
 
-/// A point in the future at which some work, of whatever driver, is complete.
+/// A fence of any driver: the point in time at which some work is complete.
 ///
-/// A `Fence` can be waited for and asked; it cannot be signalled, which is what
-/// its driver's [`DriverFence`](crate::DriverFence) is for. References are kept
-/// as [`ARef<Fence>`].
+/// A `Fence` can be waited for and asked, but not signalled. Its driver signals it by the
+/// [`DriverFence`](crate::DriverFence). References are kept as [`ARef<Fence>`].
 ///
-/// The kernel counts references in 31 bits. Whoever forgets as many finds the count
-/// stuck, as in C: the kernel warns of it, once, and the fence stays for ever.
+/// Two fences are equal if they are the same object.
 ///
-/// The last reference to what a foreign driver nests has the kernel let its fences go
-/// [as deep as they are nested](crate#containers), whoever drops it.
+/// Leaking 2^31 references to a fence saturates its reference count: `refcount_t` warns once, and
+/// the fence is never freed. Dropping the last reference to a container that a foreign driver has
+/// [nested](crate#containers) makes the kernel release its members recursively, one stack frame
+/// per level.
 ///
 /// # Examples
 ///
 /// ```
-/// use dma_buf::{Fence, Status};
+/// use dma_buf::{Fence, FenceStatus};
 /// use kernel::{prelude::*, sync::aref::ARef};
 ///
-/// /// Keeps what is still to be waited for.
+/// /// Returns the fence if it has to be waited for.
 /// fn unless_done(fence: &Fence) -> Result<Option<ARef<Fence>>> {
 ///     match fence.status() {
-///         Status::Pending => Ok(Some(fence.into())),
-///         Status::Signaled => Ok(None),
-///         Status::Error(error) => Err(error),
+///         FenceStatus::Pending => Ok(Some(fence.into())),
+///         FenceStatus::Signaled => Ok(None),
+///         FenceStatus::Error(error) => Err(error),
 ///     }
 /// }
 /// # assert!(unless_done(&Fence::stub())?.is_none());
@@ -110,36 +99,44 @@ pub enum Status {
 ///
 /// # Invariants
 ///
-/// A fence is initialised, and there is a reference to it as long as it can be
-/// seen here.
+/// The fence is initialised, and has a reference for as long as a `&Fence` to it exists.
 #[repr(transparent)]
 pub struct Fence {
     inner: Opaque<bindings::dma_fence>,
 }
 
-// SAFETY: A fence may be used, and its last reference dropped, on any CPU and in
-// any context.
+// SAFETY: A fence may be used, and its last reference dropped, on any CPU and in any context.
 unsafe impl Send for Fence {}
-// SAFETY: As above: the C API takes care of its own locking.
+// SAFETY: The C functions do their own locking.
 unsafe impl Sync for Fence {}
 
 // SAFETY: By the type invariant a fence is reference counted.
 unsafe impl AlwaysRefCounted for Fence {
     #[inline]
     fn inc_ref(&self) {
-        // SAFETY: A shared reference means that the count is not zero.
+        // SAFETY: By the type invariant the fence has a reference.
         unsafe { get(self.as_raw()) }
     }
 
     #[inline]
     unsafe fn dec_ref(obj: NonNull<Self>) {
-        // SAFETY: The caller gives up a reference.
+        // SAFETY: By the function's contract the caller gives up a reference.
         unsafe { put(obj.as_ptr().cast()) }
     }
 }
 
+impl PartialEq for Fence {
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        core::ptr::eq(self, other)
+    }
+}
+
+impl Eq for Fence {}
+
+/// # References, from and to C
 impl Fence {
-    /// The C side of the fence.
+    /// Returns a pointer to the C object.
     ///
     /// Context: any.
     #[inline]
@@ -147,71 +144,30 @@ impl Fence {
         self.inner.get()
     }
 
-    /// Borrows a fence of the C side.
+    /// Borrows a C object.
     ///
     /// Context: any.
     ///
     /// # Safety
     ///
-    /// For `'a`, `ptr` points to an initialised fence with a reference.
+    /// For `'a`, `ptr` points to an initialised fence that has a reference.
     #[inline]
     pub unsafe fn from_raw<'a>(ptr: *mut bindings::dma_fence) -> &'a Fence {
-        // SAFETY: By the function's contract, and the layout is the same.
+        // SAFETY: By the function's contract. A `Fence` is laid out as a `dma_fence`.
         unsafe { &*ptr.cast() }
     }
 
-    /// Takes over a reference from the C side.
+    /// Takes over a reference to a C object.
     ///
     /// Context: any.
     ///
     /// # Safety
     ///
-    /// `ptr` points to an initialised fence; the caller owns a reference and
-    /// gives it up.
+    /// `ptr` points to an initialised fence. The caller owns a reference and gives it up.
     #[inline]
     pub unsafe fn from_raw_owned(ptr: NonNull<bindings::dma_fence>) -> ARef<Fence> {
         // SAFETY: By the function's contract.
         unsafe { ARef::from_raw(ptr.cast()) }
-    }
-
-    /// The number of the context that the fence belongs to.
-    ///
-    /// Context: any, also a callback.
-    #[inline]
-    pub fn context(&self) -> u64 {
-        // SAFETY: Set before the fence could be seen.
-        unsafe { (*self.as_raw()).context }
-    }
-
-    /// The fence's sequence number within its context.
-    ///
-    /// Context: any, also a callback.
-    #[inline]
-    pub fn seqno(&self) -> u64 {
-        // SAFETY: Set before the fence could be seen.
-        unsafe { (*self.as_raw()).seqno }
-    }
-
-    #[inline]
-    fn flags(&self) -> &Atomic<usize> {
-        // SAFETY: Initialised, and changed by atomic bit operations only.
-        unsafe { Atomic::from_ptr(&raw mut (*self.as_raw()).flags) }
-    }
-
-    /// Whether a flag is set.
-    #[inline]
-    fn flags_has(&self, bit: bindings::dma_fence_flag_bits) -> bool {
-        self.flags().load(Relaxed) & (1 << bit) != 0
-    }
-
-    /// Whether the fence is known to have signalled. Takes no lock, asks nobody.
-    ///
-    /// Context: any, also a callback, and with the fence's lock held.
-    ///
-    /// C function: `dma_fence_test_signaled_flag()`
-    #[inline]
-    pub fn test_signaled_flag(&self) -> bool {
-        self.flags_has(bindings::dma_fence_flag_bits_DMA_FENCE_FLAG_SIGNALED_BIT)
     }
 
     /// Returns the number of references to the fence. References that the dma-fence core and
@@ -222,24 +178,75 @@ impl Fence {
     ///
     /// C function: `kref_read()`
     pub fn refcount(&self) -> u32 {
-        // SAFETY: Valid, and changed by atomic operations only.
+        // SAFETY: The fence is valid, and its count is changed by atomic operations only.
         unsafe { Atomic::from_ptr(&raw mut (*self.as_raw()).refcount.refcount.refs.counter) }
             .load(Acquire) as u32
     }
 
-    /// Whether somebody has had signalling enabled.
-    #[inline]
-    pub(crate) fn is_enabled(&self) -> bool {
-        self.flags_has(bindings::dma_fence_flag_bits_DMA_FENCE_FLAG_ENABLE_SIGNAL_BIT)
+    /// Returns a fence that has signalled, the same one each time.
+    ///
+    /// Context: any.
+    ///
+    /// C function: `dma_fence_get_stub()`
+    pub fn stub() -> ARef<Fence> {
+        // SAFETY: The stub is never null, and the function takes a reference for the caller.
+        unsafe { Self::from_raw_owned(NonNull::new_unchecked(bindings::dma_fence_get_stub())) }
     }
 
-    /// Whether the fence has signalled, asking its driver if need be; then the
-    /// fence signals here and now, running its callbacks.
+    /// Creates a fence that signalled at the given time.
     ///
-    /// What a foreign driver nests is better [flattened first](crate#containers).
+    /// Fails with `ENOMEM`.
     ///
-    /// Context: any, but never with a fence's lock held, so not in a callback,
-    /// where [`Self::test_signaled_flag`] is the one to call.
+    /// Context: process; may sleep.
+    ///
+    /// C function: `dma_fence_allocate_private_stub()`
+    pub fn signaled_at(timestamp: Instant<Monotonic>) -> Result<ARef<Fence>> {
+        signaled_at(timestamp.as_nanos()).map(Leaf::into_fence)
+    }
+}
+
+/// # State
+impl Fence {
+    #[inline]
+    fn flags(&self) -> &Atomic<usize> {
+        // SAFETY: The fence is valid, and its flags are changed by atomic operations only.
+        unsafe { Atomic::from_ptr(&raw mut (*self.as_raw()).flags) }
+    }
+
+    /// Returns `true` if the fence's flag says that it has signalled. Takes no lock, and does not
+    /// ask the driver.
+    ///
+    /// Context: any.
+    ///
+    /// C function: `dma_fence_test_signaled_flag()`
+    #[inline]
+    pub fn test_signaled_flag(&self) -> bool {
+        self.flags().load(Relaxed)
+            & (1 << bindings::dma_fence_flag_bits_DMA_FENCE_FLAG_SIGNALED_BIT)
+            != 0
+    }
+
+    /// Returns `true` if signalling was enabled.
+    #[inline]
+    pub(crate) fn is_signaling_enabled(&self) -> bool {
+        self.flags().load(Relaxed)
+            & (1 << bindings::dma_fence_flag_bits_DMA_FENCE_FLAG_ENABLE_SIGNAL_BIT)
+            != 0
+    }
+
+    /// Returns `true` if the fence has signalled. Asks the fence's driver.
+    ///
+    /// If a C driver finds the work complete, the fence signals here, and its callbacks run. If a
+    /// driver that uses this crate does, an irq_work signals the fence [a moment
+    /// later](crate::FenceContextOps::signaled), so this may still return `false`.
+    ///
+    /// `true` does not mean that the callbacks have run: a CPU that signals the fence sets the flag
+    /// first. `is_signaled()` of the Linux 7.4 API takes the fence's lock to wait for them; this
+    /// function, as in C, does not. To wait for a callback, cancel it.
+    ///
+    /// A container of a foreign driver should be [unwrapped first](crate#containers).
+    ///
+    /// Context: any; no fence lock held. A callback calls [`Self::test_signaled_flag`].
     ///
     /// C function: `dma_fence_is_signaled()`
     #[inline]
@@ -248,46 +255,78 @@ impl Fence {
         unsafe { bindings::dma_buf_rs_dma_fence_is_signaled(self.as_raw()) }
     }
 
-    /// The state of the work, asking the driver as [`Self::is_signaled`] does.
+    /// Returns the state of the work. Asks the driver as [`Self::is_signaled`] does.
     ///
-    /// What a foreign driver nests is better [flattened first](crate#containers).
+    /// A container of a foreign driver should be [unwrapped first](crate#containers).
     ///
-    /// Context: any, but never with a fence's lock held.
+    /// Context: any; no fence lock held.
     ///
     /// C function: `dma_fence_get_status()`
-    pub fn status(&self) -> Status {
+    pub fn status(&self) -> FenceStatus {
         // SAFETY: The fence is valid.
         match unsafe { bindings::dma_fence_get_status(self.as_raw()) } {
-            0 => Status::Pending,
-            1 => Status::Signaled,
-            error => Status::Error(Error::from_errno(error)),
+            0 => FenceStatus::Pending,
+            1 => FenceStatus::Signaled,
+            error => FenceStatus::Error(Error::from_errno(error)),
         }
     }
 
-    /// The error that the fence signalled with; `None` while it is pending, and
-    /// if it succeeded. Asks nobody.
+    /// Returns the error that the fence signalled with, or `None` if it is pending or its work
+    /// succeeded. Does not ask the driver.
     ///
-    /// Context: any, also a callback.
+    /// Context: any.
     pub fn error(&self) -> Option<Error> {
-        // The error is set before the flag.
+        // The signaller sets the error before the flag.
         if self.flags().load(Acquire)
             & (1 << bindings::dma_fence_flag_bits_DMA_FENCE_FLAG_SIGNALED_BIT)
             == 0
         {
             return None;
         }
-        // SAFETY: The error of a signalled fence does not change.
+        // SAFETY: The fence is valid. The error of a signalled fence does not change.
         match unsafe { (*self.as_raw()).error } {
             0 => None,
             error => Some(Error::from_errno(error)),
         }
     }
 
-    /// Tells the driver that somebody waits, so that it has the fence signalled.
+    /// Returns the time at which the fence signalled, or `None` if it is pending.
     ///
-    /// Adding a callback and waiting do so, too. What a foreign driver nests is to be
-    /// [flattened first](crate#containers). Context: any, but never with a fence's
-    /// lock held.
+    /// Also returns `None` if the fence has just signalled and the time is not set yet. Some
+    /// drivers set it later, from an interrupt, so this does not wait for it. Some replace it by a
+    /// more precise time, so two calls may return different times.
+    ///
+    /// Context: any.
+    ///
+    /// C function: `dma_fence_timestamp()`
+    pub fn timestamp(&self) -> Option<Instant<Monotonic>> {
+        self.timestamp_ns().map(instant)
+    }
+
+    /// Returns [`Self::timestamp`] in ns of CLOCK_MONOTONIC.
+    #[inline]
+    pub(crate) fn timestamp_ns(&self) -> Option<i64> {
+        const SIGNALED: usize = 1 << bindings::dma_fence_flag_bits_DMA_FENCE_FLAG_SIGNALED_BIT;
+        const TIMESTAMP: usize = 1 << bindings::dma_fence_flag_bits_DMA_FENCE_FLAG_TIMESTAMP_BIT;
+
+        // The signaller sets the second flag after the first, perhaps much later and without
+        // the fence's lock: i915 leaves it to an irq_work, which may be due on this CPU.
+        if self.flags().load(Acquire) & (SIGNALED | TIMESTAMP) != SIGNALED | TIMESTAMP {
+            return None;
+        }
+        // SAFETY: While the fence has a reference and the flag is set, the union holds the time. A
+        // driver may replace it, in one store of the whole word.
+        let timestamp =
+            unsafe { Atomic::from_ptr(&raw mut (*self.as_raw()).__bindgen_anon_2.timestamp) };
+        Some(timestamp.load(Relaxed))
+    }
+
+    /// Tells the driver that the fence is waited for, so that the driver makes it signal.
+    ///
+    /// Waiting and registering a callback do so as well. A container of a foreign driver must be
+    /// [unwrapped first](crate#containers).
+    ///
+    /// Context: any; no fence lock held.
     ///
     /// C function: `dma_fence_enable_signaling()`
     pub fn enable_signaling(&self) {
@@ -295,25 +334,288 @@ impl Fence {
         unsafe { bindings::dma_fence_enable_signaling(self.as_raw()) }
     }
 
-    /// Tells the driver by when this would be wanted. Only a hint.
+    /// Tells the driver by when the fence should signal. The driver may ignore it.
     ///
-    /// What a foreign driver nests is better [flattened first](crate#containers).
+    /// A container of a foreign driver should be [unwrapped first](crate#containers).
     ///
-    /// Context: any, but never with a fence's lock held.
+    /// Context: any; no fence lock held.
     ///
     /// C function: `dma_fence_set_deadline()`
     pub fn set_deadline(&self, deadline: Instant<Monotonic>) {
         // SAFETY: The fence is valid.
         unsafe { bindings::dma_fence_set_deadline(self.as_raw(), deadline.as_nanos()) }
     }
+}
 
-    /// A fence that has signalled, always the same one.
+/// # Numbers and order
+impl Fence {
+    /// Returns the number of the fence's context.
+    ///
+    /// Context: any.
+    #[inline]
+    pub fn context(&self) -> u64 {
+        // SAFETY: The fence is valid, and its context does not change.
+        unsafe { (*self.as_raw()).context }
+    }
+
+    /// Returns the sequence number of the fence in its context.
+    ///
+    /// Context: any.
+    #[inline]
+    pub fn seqno(&self) -> u64 {
+        // SAFETY: The fence is valid, and its sequence number does not change.
+        unsafe { (*self.as_raw()).seqno }
+    }
+
+    /// Returns `Some(true)` if this fence comes after `other` in their context, and `None` if their
+    /// contexts differ.
+    ///
+    /// The driver decides whether sequence numbers have 64 bits, or have 32 bits and wrap round.
     ///
     /// Context: any.
     ///
-    /// C function: `dma_fence_get_stub()`
-    pub fn stub() -> ARef<Fence> {
-        // SAFETY: The stub is never null, and the callee takes a reference for us.
-        unsafe { Self::from_raw_owned(NonNull::new_unchecked(bindings::dma_fence_get_stub())) }
+    /// C function: `dma_fence_is_later()`
+    #[inline]
+    pub fn is_later(&self, other: &Fence) -> Option<bool> {
+        // SAFETY: Both fences are valid.
+        (self.context() == other.context()).then(|| unsafe {
+            bindings::dma_buf_rs_dma_fence_is_later(self.as_raw(), other.as_raw())
+        })
+    }
+
+    /// Returns `Some(true)` if this fence comes after `other` in their context or is the same
+    /// fence, and `None` if their contexts differ.
+    ///
+    /// Context: any.
+    ///
+    /// C function: `dma_fence_is_later_or_same()`
+    pub fn is_later_or_same(&self, other: &Fence) -> Option<bool> {
+        Some(self == other || self.is_later(other)?)
+    }
+
+    /// Returns the later of two fences of one context, or `None` if their contexts differ.
+    ///
+    /// The later fence does not signal before the other. Unlike in C, it is also returned if it has
+    /// signalled.
+    ///
+    /// Context: any.
+    ///
+    /// C function: `dma_fence_later()`
+    pub fn later<'a>(&'a self, other: &'a Fence) -> Option<&'a Fence> {
+        Some(if self.is_later(other)? { self } else { other })
+    }
+}
+
+/// # Names
+impl Fence {
+    /// Returns the name of the fence's driver: "detached-driver" after the signal, and "(null)" if
+    /// the driver gives no name.
+    ///
+    /// The driver may free the name a grace period after the signal, so it cannot be used without
+    /// the guard.
+    ///
+    /// Context: any.
+    ///
+    /// C function: `dma_fence_driver_name()`
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use dma_buf::Fence;
+    /// use kernel::sync::rcu;
+    ///
+    /// let fence = Fence::stub();
+    /// let guard = rcu::read_lock();
+    /// assert_eq!(fence.driver_name(&guard), c"detached-driver");
+    /// ```
+    pub fn driver_name<'a>(&'a self, _guard: &'a rcu::Guard) -> &'a CStr {
+        // SAFETY: The fence is valid, and RCU is read-locked for `'a`. By the contract of the name
+        // operations a driver neither frees nor changes its names meanwhile.
+        unsafe { name_or_null(bindings::dma_fence_driver_name(self.as_raw())) }
+    }
+
+    /// Returns the name of the fence's timeline: "signaled-timeline" after the signal, and "(null)"
+    /// if the driver gives no name. As with [`Self::driver_name`], it cannot be used without the
+    /// guard.
+    ///
+    /// Context: any.
+    ///
+    /// C function: `dma_fence_timeline_name()`
+    pub fn timeline_name<'a>(&'a self, _guard: &'a rcu::Guard) -> &'a CStr {
+        // SAFETY: As in `driver_name`.
+        unsafe { name_or_null(bindings::dma_fence_timeline_name(self.as_raw())) }
+    }
+
+    /// Prints the fence's numbers, names and state as a line. Asks the driver as
+    /// [`Self::is_signaled`] does.
+    ///
+    /// A container of a foreign driver should be [unwrapped first](crate#containers).
+    ///
+    /// Context: any; no fence lock held.
+    ///
+    /// C function: `dma_fence_describe()`
+    pub fn describe(&self, seq: &SeqFile) {
+        let seq = core::ptr::from_ref(seq).cast_mut().cast();
+
+        // SAFETY: Both pointers are valid. A `SeqFile` is laid out as a `seq_file`.
+        unsafe { bindings::dma_fence_describe(self.as_raw(), seq) }
+    }
+}
+
+/// Formats what [`Fence::describe`] prints, without the newline. Does not ask the driver.
+///
+/// Context: any.
+impl fmt::Display for Fence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let guard = rcu::read_lock();
+
+        f.write_fmt(fmt!(
+            "{}:{} {} {} {}signalled",
+            self.context(),
+            self.seqno(),
+            self.timeline_name(&guard),
+            self.driver_name(&guard),
+            if self.test_signaled_flag() { "" } else { "un" },
+        ))
+    }
+}
+
+impl fmt::Debug for Fence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_fmt(fmt!("Fence({})", self))
+    }
+}
+
+/// Borrows a name that an operation of a driver returned. It may be NULL, as C prints it with `%s`.
+///
+/// # Safety
+///
+/// `name` is NULL, or a string that is valid and does not change for `'a`.
+unsafe fn name_or_null<'a>(name: *const c_char) -> &'a CStr {
+    if name.is_null() {
+        return c"(null)";
+    }
+    // SAFETY: By the function's contract.
+    unsafe { CStr::from_char_ptr(name) }
+}
+
+/// Creates a fence that signalled at the given time, in ns of CLOCK_MONOTONIC.
+pub(crate) fn signaled_at(ns: i64) -> Result<ARef<Leaf>> {
+    // SAFETY: Any time is valid. The function returns a reference that the caller owns. The fence
+    // has signalled and so has no operations, which makes it a leaf.
+    unsafe {
+        owned(bindings::dma_fence_allocate_private_stub(ns))
+            .map(|fence| Leaf::from_fence_unchecked(fence))
+            .ok_or(ENOMEM)
+    }
+}
+
+/// Converts ns of CLOCK_MONOTONIC; negative values become 0.
+///
+/// The kernel crate has no conversion: an `Instant` is made from another one.
+pub(crate) fn instant(ns: i64) -> Instant<Monotonic> {
+    let now = Instant::now();
+
+    now + Delta::from_nanos(ns.max(0) - now.as_nanos())
+}
+
+/// Returns the error code of a result, or 0.
+#[inline]
+pub(crate) fn errno(result: Result) -> i32 {
+    result.map_or_else(|error| error.to_errno(), |()| 0)
+}
+
+/// Takes over the reference that a C function returned.
+///
+/// # Safety
+///
+/// `fence` is null or a valid fence. In the latter case the caller owns a reference to it and gives
+/// the reference up.
+#[inline]
+pub(crate) unsafe fn owned(fence: *mut bindings::dma_fence) -> Option<ARef<Fence>> {
+    // SAFETY: By the function's contract.
+    NonNull::new(fence).map(|fence| unsafe { Fence::from_raw_owned(fence) })
+}
+
+/// Takes a reference.
+///
+/// C function: `dma_fence_get()`
+///
+/// # Safety
+///
+/// `fence` is valid and has a reference.
+#[inline]
+pub(crate) unsafe fn get(fence: *mut bindings::dma_fence) {
+    // SAFETY: By the function's contract.
+    unsafe { bindings::dma_buf_rs_dma_fence_get(fence) }
+}
+
+/// Drops a reference.
+///
+/// C function: `dma_fence_put()`
+///
+/// # Safety
+///
+/// `fence` is valid. The caller owns a reference and gives it up.
+#[inline]
+pub(crate) unsafe fn put(fence: *mut bindings::dma_fence) {
+    // SAFETY: By the function's contract.
+    unsafe { bindings::dma_buf_rs_dma_fence_put(fence) }
+}
+
+/// Drops two references.
+///
+/// # Safety
+///
+/// `fence` is valid. The caller owns two references and gives both up.
+#[inline]
+pub(crate) unsafe fn put_two(fence: *mut bindings::dma_fence) {
+    // SAFETY: By the function's contract.
+    unsafe { bindings::dma_buf_rs_dma_fence_put_many(fence, 2) }
+}
+
+/// Signals a fence of this crate that has just been initialised and that no other code knows yet.
+///
+/// Takes the fence's lock by trylock, so that lockdep records no order between it and the locks
+/// that the caller holds.
+///
+/// # Safety
+///
+/// The requirements of [`signal_own`], and no other code has a pointer to the fence.
+pub(crate) unsafe fn signal_unknown(fence: *mut bindings::dma_fence, error: i32) {
+    // SAFETY: By the function's contract the fence is valid and its lock is inside. With the lock
+    // held a fence that has not signalled can be given an error and be signalled.
+    unsafe {
+        let lock = (&raw mut (*fence).__bindgen_anon_1).cast::<bindings::spinlock_t>();
+
+        // By the function's contract the lock is free.
+        if bindings::spin_trylock(lock) != 0 {
+            (*fence).error = error;
+            bindings::dma_fence_signal_timestamp_locked(fence, bindings::ktime_get());
+            bindings::spin_unlock(lock);
+        }
+    }
+}
+
+/// Signals a fence of this crate.
+///
+/// C functions: `dma_fence_set_error()`, `dma_fence_signal_timestamp_locked()`
+///
+/// # Safety
+///
+/// - `fence` is valid, has its lock inside, and has not signalled. No other code signals it.
+/// - `error` is 0 or a negative error code.
+/// - Interrupts are off, except with `PREEMPT_RT`, where the fence's lock may sleep.
+#[inline]
+pub(crate) unsafe fn signal_own(fence: *mut bindings::dma_fence, error: i32, timestamp: i64) {
+    // SAFETY: By the function's contract the fence is valid and its lock is inside. With the lock
+    // held a fence that has not signalled can be given an error and be signalled.
+    unsafe {
+        let lock = (&raw mut (*fence).__bindgen_anon_1).cast::<bindings::spinlock_t>();
+
+        bindings::spin_lock(lock);
+        (*fence).error = error;
+        bindings::dma_fence_signal_timestamp_locked(fence, timestamp);
+        bindings::spin_unlock(lock);
     }
 }

@@ -1,28 +1,32 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Names for lockdep: signalling domains, and classes for fences' locks.
+//! Lockdep annotations of a driver's own: signalling domains, and lock classes for fences.
 //!
-//! # Domains
+//! # Signalling domains
 //!
-//! The core has one lockdep map for all fences of all drivers. It knows that
-//! whatever is locked in a section must not be held over a wait, but it cannot
-//! tell fences apart, so it lets some deadlocks pass: it drops the section for
-//! the time of a wait. A [`Domain`] is a map of a driver's own, besides that one
-//! and never instead of it, and stricter. In a report it stands under the
-//! domain's name. It finds
+//! The core has one lockdep map for the fences of all drivers. By it lockdep finds a lock that is
+//! taken in a [signalling section](crate::signalling) and held over a wait. It does not find every
+//! deadlock: the map cannot tell fences apart, so the core releases it for the time of a wait, and
+//! a wait inside a section passes.
 //!
-//! - a wait in a domain, inside a section of the same domain;
-//! - waits in one domain inside sections of another, and the reverse;
-//! - what the core finds, with the driver's name on it.
+//! A [`SignallingDomain`] is a map of a driver's own. It is used together with the core's map,
+//! never instead of it, and it is stricter, since it is not released during a wait. Under the
+//! domain's name, lockdep reports
+//!
+//! - a wait in a domain inside a section of the same domain;
+//! - a wait in domain A inside a section of domain B, if the reverse has happened as well;
+//! - what the core's map finds, for the sections and waits of the domain.
 //!
 //! # Lifetime
 //!
-//! Lockdep forgets a class when the memory of its key goes, and a fence that
-//! outlives it then has a lock that nobody tracks, whose release is a report. So
-//! keys and names are copied to memory of this module, one for each name, are
-//! never given back, and this module is not unloaded once there is one.
+//! Lockdep forgets a lock class when the memory of its key or name is freed. A fence that outlives
+//! the class then has a lock that lockdep does not track, and releasing that lock is reported. So
+//! this module copies keys and names to memory of its own, one copy for each name. They are never
+//! freed, and the module cannot be unloaded once there is one.
 //!
-//! Without `CONFIG_LOCKDEP` nothing of all this is left: both types are empty.
+//! There is room for 64 names. A domain and a lock class of the same name are two names.
+//!
+//! Without `CONFIG_LOCKDEP` both types are empty, and all of this compiles to nothing.
 //!
 //! C header: [`include/linux/lockdep.h`](srctree/include/linux/lockdep.h)
 
@@ -30,53 +34,62 @@
 use crate::bindings;
 use kernel::prelude::*;
 
-/// The most domains and lock classes there can be, together, in a running
-/// system.
-pub const MAX_LOCKDEP_NAMES: usize = 64;
+/// The highest number of domains and lock classes, together, in a running system.
+#[cfg(CONFIG_LOCKDEP)]
+const MAX_NAMES: usize = 64;
 
-/// The longest name of a domain or lock class, in bytes.
-pub const MAX_LOCKDEP_NAME: usize = 63;
+/// The length of the longest name, in bytes without the NUL.
+const MAX_NAME_LEN: usize = 63;
 
-/// A named set of fences, sections and waits that lockdep checks against each
-/// other; see the [module](self).
+/// A named set of fences, sections and waits that lockdep checks against each other; see the
+/// [module](self).
+///
+/// A context is in a domain by [`ContextOptions::domain`](crate::ContextOptions::domain), a wait
+/// by [`FenceWait::domain`](crate::FenceWait::domain), a section by [`Self::signalling`].
 ///
 /// # Examples
 ///
 /// ```
-/// use dma_buf::{Domain, Fence, Wait};
+/// use dma_buf::{lockdep::SignallingDomain, Fence, FenceWait};
 /// use kernel::prelude::*;
 ///
-/// let domain = Domain::new(c"mygpu")?;
+/// let domain = SignallingDomain::new(c"mygpu")?;
 ///
 /// domain.signalling(|_section| {
-///     // What must run for a fence of the domain to signal.
+///     // Code that must run for a fence of the domain to signal.
 /// });
-/// Wait::new().domain(domain).on(&Fence::stub())?;
+/// FenceWait::new().domain(domain).wait(&Fence::stub())?;
 /// # Ok::<(), Error>(())
 /// ```
 #[derive(Clone, Copy)]
-pub struct Domain {
+pub struct SignallingDomain {
     #[cfg(CONFIG_LOCKDEP)]
-    slot: &'static table::Slot,
+    key: &'static table::NamedKey,
 }
 
-impl Domain {
-    /// The domain of this name, which is made if there is none.
+impl SignallingDomain {
+    /// Returns the domain of this name. Creates it if there is none.
     ///
-    /// Process context. Fails with `EINVAL` for a name that is empty or too
-    /// long, and with `ENOSPC` if there are too many.
+    /// Fails with `EINVAL` if the name is empty or longer than 63 bytes, and with `ENOSPC` if
+    /// there are 64 names already.
+    ///
+    /// Context: process.
+    ///
+    /// C function: `lockdep_init_map()`
     pub fn new(name: &CStr) -> Result<Self> {
         check(name)?;
         Ok(Self {
             #[cfg(CONFIG_LOCKDEP)]
-            slot: table::get(name, table::Kind::Domain)?,
+            key: table::get(name, table::Purpose::Domain)?,
         })
     }
 
-    /// Runs `f` in a signalling section of the domain, which is also one of the
-    /// core's: [`signalling`](crate::signalling).
+    /// Runs `f` in a signalling section of the domain, which is a section of the core as well; see
+    /// [`signalling`](crate::signalling()).
     ///
-    /// Any context; in atomic context the annotation is void, as there.
+    /// Context: any. In atomic context the annotation does nothing.
+    ///
+    /// C functions: `lock_map_acquire_read()`, `lock_map_release()`
     #[inline]
     pub fn signalling<R>(self, f: impl FnOnce(&crate::SignallingSection<'_>) -> R) -> R {
         let _domain = DomainSection::begin(Some(self));
@@ -84,32 +97,37 @@ impl Domain {
         crate::signalling(f)
     }
 
-    /// Tells lockdep that this code waits in the domain.
+    /// Tells lockdep that the current code waits in the domain.
+    ///
+    /// C functions: `lock_map_acquire()`, `lock_map_release()`
     #[inline]
     pub(crate) fn annotate_wait(self) {
-        // SAFETY: The map is initialised, and never goes.
+        // SAFETY: The domain's map is initialised, and is never freed.
         #[cfg(CONFIG_LOCKDEP)]
         unsafe {
-            bindings::dma_buf_rs_lock_map_wait(self.slot.map())
+            bindings::dma_buf_rs_lock_map_wait(self.key.map())
         };
     }
 }
 
-/// The annotation of a section of a domain.
+/// The annotation of a section of a domain, from its creation to its drop.
 pub(crate) struct DomainSection {
-    /// The domain whose map is held.
+    /// The domain whose map the section has acquired.
     #[cfg(CONFIG_LOCKDEP)]
-    held: Option<Domain>,
+    held: Option<SignallingDomain>,
     _not_send: kernel::types::NotThreadSafe,
 }
 
 impl DomainSection {
+    /// Begins a section, unless there is no domain. Does nothing inside a section of the same
+    /// domain and in atomic context.
     #[inline]
-    pub(crate) fn begin(_domain: Option<Domain>) -> Self {
+    pub(crate) fn begin(_domain: Option<SignallingDomain>) -> Self {
         Self {
-            // SAFETY: The map is initialised, and never goes.
+            // SAFETY: The domain's map is initialised, and is never freed.
             #[cfg(CONFIG_LOCKDEP)]
-            held: _domain.filter(|d| unsafe { bindings::dma_buf_rs_lock_map_begin(d.slot.map()) }),
+            held: _domain
+                .filter(|domain| unsafe { bindings::dma_buf_rs_lock_map_begin(domain.key.map()) }),
             _not_send: kernel::types::NotThreadSafe,
         }
     }
@@ -120,22 +138,22 @@ impl Drop for DomainSection {
     fn drop(&mut self) {
         #[cfg(CONFIG_LOCKDEP)]
         if let Some(domain) = self.held {
-            // SAFETY: `begin` acquired the map, on this thread.
-            unsafe { bindings::dma_buf_rs_lock_map_end(domain.slot.map()) };
+            // SAFETY: `begin` acquired the map, on this thread, as the section is not `Send`.
+            unsafe { bindings::dma_buf_rs_lock_map_end(domain.key.map()) };
         }
     }
 }
 
-/// A class for the locks of a context's fences, which shows in reports under its
-/// name; see [`ContextOptions::lock_class`](crate::ContextOptions::lock_class).
+/// A lockdep class for the locks of a context's fences; see
+/// [`ContextOptions::lock_class`](crate::ContextOptions::lock_class).
 ///
-/// Fences without one share the core's class, so that lockdep takes a fence
-/// signalled in another's callback for a recursion.
+/// Reports show the class under its name. Fences without a class of their own share the core's,
+/// so lockdep reports a recursion if a callback of one signals another.
 ///
 /// # Examples
 ///
 /// ```
-/// use dma_buf::{ContextOptions, FenceContext, FenceContextOps, LockClass};
+/// use dma_buf::{lockdep::LockClass, ContextOptions, FenceContext, FenceContextOps};
 /// use kernel::prelude::*;
 ///
 /// struct Ring;
@@ -154,35 +172,39 @@ impl Drop for DomainSection {
 #[derive(Clone, Copy)]
 pub struct LockClass {
     #[cfg(CONFIG_LOCKDEP)]
-    slot: &'static table::Slot,
+    key: &'static table::NamedKey,
 }
 
 impl LockClass {
-    /// The class of this name, which is made if there is none.
+    /// Returns the class of this name. Creates it if there is none.
     ///
-    /// Process context. Fails as [`Domain::new`] does.
+    /// Fails as [`SignallingDomain::new`] does.
+    ///
+    /// Context: process.
     pub fn new(name: &CStr) -> Result<Self> {
         check(name)?;
         Ok(Self {
             #[cfg(CONFIG_LOCKDEP)]
-            slot: table::get(name, table::Kind::LockClass)?,
+            key: table::get(name, table::Purpose::LockClass)?,
         })
     }
 
     /// Puts a fence's own lock into the class.
     ///
+    /// C function: `lockdep_set_class_and_name()`
+    ///
     /// # Safety
     ///
-    /// The fence was initialised with its lock inside, and nobody uses that yet.
+    /// The fence is initialised with its lock inside, and no other code uses that lock yet.
     #[cfg(CONFIG_LOCKDEP)]
     pub(crate) unsafe fn set(self, fence: *mut bindings::dma_fence) {
-        // SAFETY: By the function's contract; key and name never go.
-        unsafe { bindings::dma_buf_rs_set_lock_class(fence, self.slot.key(), self.slot.name()) };
+        // SAFETY: By the function's contract. The key and the name are never freed.
+        unsafe { bindings::dma_buf_rs_set_lock_class(fence, self.key.key(), self.key.name()) };
     }
 }
 
 fn check(name: &CStr) -> Result {
-    if name.is_empty() || name.to_bytes().len() > MAX_LOCKDEP_NAME {
+    if name.is_empty() || name.to_bytes().len() > MAX_NAME_LEN {
         return Err(EINVAL);
     }
     Ok(())
@@ -190,7 +212,7 @@ fn check(name: &CStr) -> Result {
 
 #[cfg(CONFIG_LOCKDEP)]
 pub(crate) mod table {
-    //! Where the keys and names are.
+    //! The keys and names of domains and lock classes.
 
     use super::*;
     use crate::lock::new_irq_lock;
@@ -202,31 +224,34 @@ pub(crate) mod table {
     };
 
     #[derive(Clone, Copy, PartialEq, Eq)]
-    pub(crate) enum Kind {
-        Free,
+    pub(crate) enum Purpose {
+        Unused,
         Domain,
         LockClass,
     }
 
     struct Name {
-        kind: Kind,
-        text: [u8; MAX_LOCKDEP_NAME + 1],
+        purpose: Purpose,
+        text: [u8; MAX_NAME_LEN + 1],
     }
 
+    /// A lockdep key with its name, and a map of that class.
+    ///
     /// # Invariants
     ///
-    /// `name` changes once, with the table's lock held, before the slot is
-    /// handed out, as does `map`.
-    pub(crate) struct Slot {
+    /// `name` changes once, with the table's lock held, from [`Purpose::Unused`]. After that,
+    /// `map` is initialised, and only then does [`get`] return the key.
+    pub(crate) struct NamedKey {
         name: UnsafeCell<Name>,
         key: Opaque<bindings::lock_class_key>,
         map: Opaque<bindings::lockdep_map>,
     }
 
-    // SAFETY: By the type invariant; key and map are lockdep's, which locks.
-    unsafe impl Sync for Slot {}
+    // SAFETY: By the type invariant `name` does not change while it is shared. `key` and `map` are
+    // only used by lockdep, which does its own locking.
+    unsafe impl Sync for NamedKey {}
 
-    impl Slot {
+    impl NamedKey {
         pub(crate) fn map(&self) -> *mut bindings::lockdep_map {
             self.map.get()
         }
@@ -236,70 +261,74 @@ pub(crate) mod table {
         }
 
         pub(crate) fn name(&self) -> *const c_char {
-            // SAFETY: By the type invariant nobody writes it any more.
+            // SAFETY: By the type invariant the name does not change after `get` returned the key.
             unsafe { (*self.name.get()).text.as_ptr().cast() }
         }
     }
 
     struct Table {
         lock: Opaque<SpinLockIrq<()>>,
-        slots: [Slot; MAX_LOCKDEP_NAMES],
+        keys: [NamedKey; MAX_NAMES],
     }
 
-    // SAFETY: `lock` locks, and so do slots.
+    // SAFETY: `lock` is a lock, and the keys are `Sync`.
     unsafe impl Sync for Table {}
 
-    /// Static, as lockdep wants of keys that are not registered. Initialised by
-    /// [`init`] when this module is loaded.
+    /// Static, as lockdep requires of keys that are not registered. [`init`] initialises the lock
+    /// when this module is loaded.
     static TABLE: Table = Table {
         lock: Opaque::uninit(),
-        slots: [const {
-            Slot {
+        keys: [const {
+            NamedKey {
                 name: UnsafeCell::new(Name {
-                    kind: Kind::Free,
-                    text: [0; MAX_LOCKDEP_NAME + 1],
+                    purpose: Purpose::Unused,
+                    text: [0; MAX_NAME_LEN + 1],
                 }),
                 key: Opaque::zeroed(),
                 map: Opaque::zeroed(),
             }
-        }; MAX_LOCKDEP_NAMES],
+        }; MAX_NAMES],
     };
 
+    /// Initialises the table.
+    ///
     /// # Safety
     ///
-    /// Only to be called once, from this module's init.
+    /// Must be called once, from this module's init.
     pub(crate) unsafe fn init() {
-        // SAFETY: By the function's contract nobody uses the table yet.
+        // SAFETY: By the function's contract no other code uses the table yet.
         unsafe { pin_init::raw_init(TABLE.lock.get(), new_irq_lock!((), c"dma_buf_rs::lockdep")) };
     }
 
-    /// The slot of this kind and name, which is taken if there is none.
+    /// Returns the key of this name and purpose. Takes an unused one if there is none.
     #[inline(never)]
-    pub(crate) fn get(name: &CStr, kind: Kind) -> Result<&'static Slot> {
+    pub(crate) fn get(name: &CStr, purpose: Purpose) -> Result<&'static NamedKey> {
         let bytes = name.to_bytes_with_nul();
-        // SAFETY: Initialised before any caller.
+        // SAFETY: This module's init has initialised the lock before any other module could call.
         let _guard = unsafe { &*TABLE.lock.get() }.lock();
 
-        for slot in &TABLE.slots {
-            // SAFETY: The lock is held, so nobody writes.
-            let seen = unsafe { &*slot.name.get() };
+        for key in &TABLE.keys {
+            // SAFETY: Names change with the lock held only, and it is held here.
+            let seen = unsafe { &*key.name.get() };
 
-            if seen.kind == kind && CStr::from_bytes_until_nul(&seen.text) == Ok(name) {
-                return Ok(slot);
+            if seen.purpose == purpose && CStr::from_bytes_until_nul(&seen.text) == Ok(name) {
+                return Ok(key);
             }
-            if seen.kind == Kind::Free {
-                // SAFETY: The lock is held, and nobody has been handed a free slot.
-                let entry = unsafe { &mut *slot.name.get() };
+            if seen.purpose == Purpose::Unused {
+                // SAFETY: The lock is held, and by the type invariant no caller has got an unused
+                // key. `seen` is not used any more.
+                let entry = unsafe { &mut *key.name.get() };
 
-                entry.kind = kind;
+                entry.purpose = purpose;
                 entry.text[..bytes.len()].copy_from_slice(bytes);
-                // SAFETY: The slot is static, so its memory, and so the module,
-                // must stay; that is loaded, as it runs. Any context.
+                // SAFETY: This module is loaded, as its code is running. Its memory, in which key,
+                // name and map are, stays: the reference to the module is never dropped. Both
+                // functions may be called in any context.
                 unsafe {
                     bindings::__module_get(crate::this_module());
-                    bindings::dma_buf_rs_lock_map_init(slot.map(), slot.name(), slot.key());
+                    bindings::dma_buf_rs_lock_map_init(key.map(), key.name(), key.key());
                 }
-                return Ok(slot);
+                return Ok(key);
             }
         }
         Err(ENOSPC)

@@ -2,13 +2,13 @@
 
 //! The objects through which the kernel may call into a driver, by module.
 //!
-//! Safe Rust lets a driver forget any handle. Then its module is unloaded, and a fence
-//! still points at its operations, an irq_work at its closure. So each such object is
+//! A driver may leak any handle, by `mem::forget()`, and its module may be unloaded then, while
+//! a fence still points at its operations, or an irq_work at its body. So each such object is
 //! listed here, and [`unload`] stops those of a module that goes.
 //!
 //! An object belongs to the module that its [`TrackedOps`] lie in. They are made by generic
 //! code, so they lie where the driver's type was put to use: no driver has to say which
-//! module it is, and none can say it wrongly.
+//! module it is, and none can get it wrong.
 //!
 //! ```text
 //!   live -- the module goes --> stopped -- nothing runs --> left -- leaked --> abandoned
@@ -51,8 +51,8 @@ type ListHead = Opaque<bindings::list_head>;
 
 /// What the registry asks of the object that a [`TrackedEntry`] starts.
 pub(crate) struct TrackedOps {
-    /// Has the object start nothing more, and call nothing of the driver's, except for
-    /// what already runs.
+    /// Stops the object: from here on it starts nothing, and calls nothing of the driver's. What
+    /// runs already may go on.
     ///
     /// Process context. Called once at most, with a reference held, after the entry has
     /// been marked as stopped.
@@ -88,9 +88,9 @@ pub(crate) struct TrackedEntry {
     ring: ListHead,
     rcu: Opaque<bindings::callback_head>,
     ops: NonNull<TrackedOps>,
-    /// Handles, and users who must find the object there when they are done.
+    /// Of handles, and of users for which the object must stay until they are done.
     refs: Refcount,
-    /// The module goes: the object must not call the driver any more.
+    /// The module is going: the object must not call the driver any more.
     stopped: Atomic<bool>,
     /// The object was idle the last time that it was to be freed.
     idle: Atomic<bool>,
@@ -98,8 +98,8 @@ pub(crate) struct TrackedEntry {
     abandoned: Atomic<bool>,
 }
 
-// SAFETY: `link` and `ring` are only used with the registry's lock held, `rcu` only by the
-// one who dropped the last reference, and the rest is atomic or never written.
+// SAFETY: `link` and `ring` are only used with the registry's lock held, `rcu` only
+// after the last reference was dropped, and the rest is atomic or never written.
 unsafe impl Send for TrackedEntry {}
 // SAFETY: As above.
 unsafe impl Sync for TrackedEntry {}
@@ -120,7 +120,7 @@ struct Entries {
     left: ListHead,
 }
 
-// SAFETY: The lists are those of whoever holds the lock.
+// SAFETY: The lists are only used with the registry's lock held, on any CPU.
 unsafe impl Send for Entries {}
 
 /// Initialised by [`ModuleWatch::new`] when this module is loaded, before any module that
@@ -145,7 +145,7 @@ unsafe fn init() {
         c"dma_buf_rs::registry"
     );
 
-    // SAFETY: By the function's contract nobody uses it yet, and it is static.
+    // SAFETY: By the function's contract it is not in use yet, and it is static.
     unsafe { pin_init::raw_init(REGISTRY.0.get(), lock) };
 
     let entries = entries();
@@ -158,7 +158,7 @@ unsafe fn init() {
 }
 
 fn entries() -> SpinLockIrqGuard<'static, Entries> {
-    // SAFETY: It was initialised before anybody else came.
+    // SAFETY: `init` ran before anything of this module could make an entry.
     unsafe { &*REGISTRY.0.get() }.lock()
 }
 
@@ -181,7 +181,7 @@ unsafe fn entry_of(link: *mut bindings::list_head) -> NonNull<TrackedEntry> {
 }
 
 impl Entries {
-    /// The entry in `rings` for which `f` returns `true`.
+    /// Returns the entry in `rings` for which `f` returns `true`.
     fn find(&self, f: impl Fn(&TrackedEntry) -> bool) -> Option<NonNull<TrackedEntry>> {
         let head = self.rings.get();
 
@@ -265,7 +265,7 @@ impl TrackedEntry {
         unsafe { entries().add(entry.as_ref()) };
     }
 
-    /// The address of the operations, by which an object belongs to a module.
+    /// Returns the address of the operations, by which an object belongs to a module.
     fn owner(&self) -> usize {
         self.ops.as_ptr().addr()
     }
@@ -303,7 +303,10 @@ impl TrackedEntry {
         let mut count = refs.load(Relaxed);
 
         while count != 0 {
-            // A negative count is a saturated one.
+            // A negative count is a saturated one, and stays: the object is never freed.
+            if count < 0 {
+                return true;
+            }
             match refs.cmpxchg(count, count.wrapping_add(1), Relaxed) {
                 Ok(_) => return true,
                 Err(current) => count = current,
@@ -325,17 +328,17 @@ impl TrackedEntry {
         let this = unsafe { entry.as_ref() };
 
         if this.refs.dec_and_test() {
-            // SAFETY: That was the last reference, so nobody else queues this head, and
-            // the object stays until the callback frees it.
+            // SAFETY: That was the last reference, so this head is queued only here, and the
+            // object stays until the callback frees it.
             unsafe { this.reclaim_later() };
         }
     }
 
-    /// Has [`Self::reclaim`] run after a grace period.
+    /// Leaves [`Self::reclaim`] to RCU, to run after a grace period.
     ///
     /// # Safety
     ///
-    /// No reference is left, and nobody else does this until it has run.
+    /// No reference is left, and this is not called again before `reclaim` has run.
     #[inline]
     unsafe fn reclaim_later(&self) {
         // SAFETY: By the function's contract the head is free, and nothing but the
@@ -377,8 +380,8 @@ impl TrackedEntry {
         // SAFETY: No reference is left, and a grace period has passed.
         let idle = unsafe { !(ops.is_busy)(entry) };
 
-        // An irq_work is idle before the kernel is done with it, where it wakes the one
-        // who waits for it, or where it runs on two CPUs and one is done; but that is
+        // An irq_work is idle before the kernel is done with it, where it wakes the task
+        // that waits for it, or where it runs on two CPUs and one is done; but that is
         // inside an RCU read-side section. So what is idle is freed a grace period later.
         if !idle || !this.idle.xchg(true, Relaxed) {
             this.idle.store(idle, Relaxed);
@@ -465,14 +468,14 @@ impl<T: Tracked> TrackedBox<T> {
         })
     }
 
-    /// The object.
+    /// Borrows the object.
     #[inline]
     pub(crate) fn get(&self) -> &T {
         // SAFETY: By the type invariant.
         unsafe { self.object.as_ref() }
     }
 
-    /// The object, for a caller that takes a reference to its entry.
+    /// Returns the object, for a caller that takes a reference to its entry.
     #[inline]
     pub(crate) fn as_ptr(&self) -> NonNull<T> {
         self.object
@@ -482,9 +485,9 @@ impl<T: Tracked> TrackedBox<T> {
     ///
     /// # Safety
     ///
-    /// `entry` starts a valid `T` that came from [`Self::new`], and nobody uses it any more.
+    /// `entry` starts a valid `T` that came from [`Self::new`], and is not used any more.
     pub(crate) unsafe fn free(entry: NonNull<TrackedEntry>) {
-        // SAFETY: It came from `KBox::into_raw` in `new`, and nobody uses it.
+        // SAFETY: It came from `KBox::into_raw` in `new`, and is not used any more.
         drop(unsafe { KBox::from_raw(entry.cast::<T>().as_ptr()) });
     }
 }

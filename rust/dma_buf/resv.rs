@@ -23,8 +23,8 @@
 //! - Slots borrow the guard, or own the locks. So there are no slots without the lock, and while
 //!   there are slots the object can be neither unlocked nor changed in another way.
 //! - [`ResvGuard`] and [`ResvSetGuard`] lend each object as a [`LockedResv`], which has the
-//!   operations that need the lock. [`Resv`] has those that do not: asking whether the fences have
-//!   signalled, waiting, listing the fences that are pending at the moment.
+//!   operations that need the lock. The operations of [`Resv`] need no lock: asking whether the
+//!   fences have signalled, waiting, listing the fences that are pending at the moment.
 //! - To lock a second object, use a [`ResvSet`]. Two guards of their own may deadlock.
 //!
 //! # Signalling sections
@@ -148,12 +148,16 @@ impl Resv {
     }
 
     /// Returns a pointer to the C object.
+    ///
+    /// Context: any.
     #[inline]
     pub fn as_raw(&self) -> *mut bindings::dma_resv {
         self.inner.get()
     }
 
     /// Borrows a C object.
+    ///
+    /// Context: any.
     ///
     /// # Safety
     ///
@@ -214,6 +218,8 @@ impl Resv {
     /// Like [`Self::with_lock`], but fails with `EINTR` if a signal arrives before the lock is
     /// acquired.
     ///
+    /// Context: process; may sleep.
+    ///
     /// C functions: `dma_resv_lock_interruptible()`, `dma_resv_unlock()`
     #[inline]
     pub fn with_lock_interruptible<R>(&self, f: impl FnOnce(&mut LockedResv) -> R) -> Result<R> {
@@ -258,21 +264,8 @@ impl PinnedDrop for Resv {
 ///
 /// Several buffers may share one reservation object, for example all buffers of an address space.
 ///
-/// A driver cannot implement this for a GEM object, which is a type of another crate. It wraps its
-/// reference to the GEM object, and implements [`ResvHandle`] for the wrapper:
-///
-/// ```ignore
-/// struct Bo(ARef<gem::shmem::Object<BoData>>);
-///
-/// // SAFETY: A GEM object has the same reservation object for as long as there are references to
-/// // it, and `Bo` owns one.
-/// unsafe impl ResvHandle for Bo {
-///     fn resv(&self) -> &Resv {
-///         // SAFETY: As above.
-///         unsafe { Resv::from_raw((*self.0.as_raw()).resv) }
-///     }
-/// }
-/// ```
+/// GEM objects of `kernel::drm` have one, on kernels with `CONFIG_DRM=y`: see the module `drm`. So
+/// an [`ARef`] to a GEM object is a [`ResvHandle`].
 pub trait HasResv {
     /// Returns the reservation object.
     fn resv(&self) -> &Resv;

@@ -2,16 +2,7 @@
 
 //! Signalling sections: code that must run for a fence to signal.
 //!
-//! A task that waits for a fence may hold a reservation lock, or may be in a shrinker or an
-//! mmu notifier. So whatever a fence's completion depends on must neither lock a reservation
-//! object, nor allocate with `GFP_KERNEL`, nor touch user memory. In a section, lockdep
-//! reports such code, on a kernel with `CONFIG_PROVE_LOCKING`. On other kernels a section
-//! costs nothing.
-//!
-//! A section is a closure. So it ends on the thread where it began, in order, and cannot be
-//! forgotten.
-//!
-//! C functions: `dma_fence_begin_signalling()`, `dma_fence_end_signalling()`
+//! C header: [`include/linux/dma-fence.h`](srctree/include/linux/dma-fence.h)
 
 #[cfg(CONFIG_LOCKDEP)]
 use crate::bindings;
@@ -20,8 +11,8 @@ use kernel::types::NotThreadSafe;
 
 /// Proof that the current code runs in a signalling section.
 ///
-/// The closure of [`signalling`] and the bodies of [delegates](crate::delegate) get one. It
-/// is not `Send`, and it cannot outlive the section.
+/// The closure of [`signalling`] and the bodies of [delegates](crate::delegate) get one. It is not
+/// `Send` and cannot outlive the section.
 ///
 /// # Examples
 ///
@@ -40,10 +31,16 @@ pub struct SignallingSection<'a> {
     _not_send: NotThreadSafe,
 }
 
-/// Runs `f` in a signalling section.
+/// Runs `f` in a signalling section: code that must run for a fence to signal.
 ///
-/// Sections nest. In atomic context the annotation does nothing: the core relies on the
-/// rules of that context.
+/// A task that waits for a fence may hold the lock of a reservation object, or may be in a shrinker
+/// or an MMU notifier. So code that a fence's signal depends on must not lock a reservation object,
+/// allocate with `GFP_KERNEL` or touch user memory. Lockdep reports this in a section, on kernels
+/// with `CONFIG_PROVE_LOCKING`. On kernels without lockdep a section costs nothing.
+///
+/// A section is a closure, so it ends on the thread where it began and cannot be leaked. That of a
+/// submission is opened by [`JobQueue::publish`](crate::job_queue::JobQueue::publish). Sections
+/// nest. In atomic context a section is not tracked, as that context's own rules are stricter.
 ///
 /// Context: any.
 ///
@@ -67,22 +64,27 @@ pub fn signalling<R>(f: impl FnOnce(&SignallingSection<'_>) -> R) -> R {
     })
 }
 
-/// Reports a wait for a fence inside a section, if the wait does not declare an order that
-/// excludes a deadlock. Reports it once, or, if C helpers are inlined into Rust, once for
-/// each module that waits.
+/// Reports a wait inside a section, which the caller does not allow.
 ///
-/// Lockdep does not report it: the core drops the section for the time of a wait, for
-/// schedulers. A kernel without lockdep does not track sections.
+/// Lockdep does not report such a wait: the core leaves the section for the time of a wait, as a
+/// scheduler may wait for earlier fences. Kernels without lockdep do not track sections.
+///
+/// The report comes once; if C helpers are inlined into Rust, once for each module that waits.
 #[inline]
 pub(crate) fn report_wait() {
     #[cfg(CONFIG_LOCKDEP)]
-    // SAFETY: Any context.
+    // SAFETY: The function may be called in any context.
     unsafe {
         bindings::dma_buf_rs_report_wait_in_section()
     }
 }
 
-/// The annotation of a section, for code of this crate that does not pass a token on.
+/// The annotation of a section, from its creation to its drop. Code of this crate uses it where no
+/// [`SignallingSection`] is needed.
+///
+/// If annotations nest, the first one is the lock that lockdep sees, and the others do nothing. A
+/// [`PublishedJob`](crate::job_queue::PublishedJob) has one, so they may end in any order: lockdep
+/// lets locks be released in any order, and the section ends when the first one does.
 pub(crate) struct Annotation {
     #[cfg(CONFIG_LOCKDEP)]
     cookie: bool,
@@ -93,7 +95,8 @@ impl Annotation {
     #[inline]
     pub(crate) fn begin() -> Self {
         Self {
-            // SAFETY: Any context; the cookie goes to the matching end.
+            // SAFETY: The function may be called in any context. The cookie goes to the matching
+            // `dma_fence_end_signalling()` in `drop`.
             #[cfg(CONFIG_LOCKDEP)]
             cookie: unsafe { bindings::dma_fence_begin_signalling() },
             _not_send: NotThreadSafe,
@@ -104,8 +107,9 @@ impl Annotation {
 impl Drop for Annotation {
     #[inline]
     fn drop(&mut self) {
-        // SAFETY: `cookie` came from the matching begin, on this thread, and
-        // sections end in order as they are scopes.
+        // SAFETY: `cookie` is from `dma_fence_begin_signalling()` on this thread, which is not left
+        // as an annotation is not `Send`. It says whether this annotation took the lock, which
+        // nothing else releases.
         #[cfg(CONFIG_LOCKDEP)]
         unsafe {
             bindings::dma_fence_end_signalling(self.cookie)

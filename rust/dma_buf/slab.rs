@@ -14,10 +14,9 @@ use kernel::{
     prelude::*, //
 };
 
-/// Memory for a box.
+/// Allocates memory for a box.
 ///
-/// The kernel crate keeps the value of flags to itself, so only two have the short
-/// way.
+/// The kernel crate does not export the value of flags, so only two of them take the short way.
 #[inline]
 pub(crate) fn kmalloc<T>(flags: Flags) -> Result<NonNull<T>> {
     let raw = if flags == GFP_KERNEL {
@@ -30,17 +29,17 @@ pub(crate) fn kmalloc<T>(flags: Flags) -> Result<NonNull<T>> {
         return NonNull::new(KBox::into_raw(memory).cast()).ok_or(ENOMEM);
     };
 
-    // SAFETY: Any size will do, in a context that the flags are right for.
+    // SAFETY: The size may be any. The context is right for the flags, by the caller's choice.
     let memory = unsafe { bindings::dma_buf_rs_kmalloc(size_of::<T>(), raw) };
 
-    // It is as large as `T`, and aligned to the greatest power of two that divides
-    // that size, so to what `T` wants. `kmalloc()` is what boxes are made by, too.
+    // It has the size of `T`, and is aligned to the greatest power of two that divides that size,
+    // so as `T` is. Boxes come from `kmalloc()`, too.
     NonNull::new(memory.cast()).ok_or(ENOMEM)
 }
 
-/// An empty vector of pointers, with room for exactly this many.
+/// Allocates a vector with room for exactly this many pointers.
 ///
-/// Process context, may sleep.
+/// Context: process; may sleep.
 #[inline]
 pub(crate) fn pointers<T>(capacity: usize) -> Result<KVec<T>> {
     const { assert!(size_of::<T>() == size_of::<*const ()>()) };
@@ -48,11 +47,11 @@ pub(crate) fn pointers<T>(capacity: usize) -> Result<KVec<T>> {
     if capacity == 0 {
         return Ok(KVec::new());
     }
-    // SAFETY: Any numbers will do.
+    // SAFETY: The number may be any.
     let memory = unsafe { bindings::dma_buf_rs_kmalloc_pointers(capacity) };
     let memory = NonNull::<T>::new(memory.cast()).ok_or(ENOMEM)?;
 
-    // SAFETY: The memory is ours, such as a vector's allocator gives, large enough,
+    // SAFETY: The memory was just allocated, by what a vector's allocator uses. It is large enough,
     // and aligned as pointers are.
     Ok(unsafe { KVec::from_raw_parts(memory.as_ptr(), 0, capacity) })
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Fences as files: how user space holds and passes on a fence.
+//! sync_files: file descriptors by which user space holds fences and passes them on.
 //!
 //! C header: [`include/linux/sync_file.h`](srctree/include/linux/sync_file.h)
 
@@ -21,7 +21,7 @@ use kernel::{
     sync::aref::ARef, //
 };
 
-/// A file that stands for a fence, before it has a descriptor.
+/// A sync_file, a file that stands for a fence, before it has a descriptor.
 ///
 /// # Examples
 ///
@@ -37,7 +37,7 @@ use kernel::{
 ///     let file = SyncFile::new(fence)?;
 ///     let number = fd.reserved_fd();
 ///
-///     // What can fail is behind us: nobody sees the descriptor before.
+///     // Nothing fails from here on. User space can use the descriptor only now.
 ///     file.install(fd);
 ///     Ok(number)
 /// }
@@ -46,22 +46,35 @@ pub struct SyncFile {
     file: ARef<File>,
 }
 
-/// A file that will stand for a fence that is not published yet.
+/// A sync_file for a fence that is not published yet.
 ///
-/// It is made before a job is committed, so that nothing after that can fail.
+/// A driver creates it before it commits a job, since nothing may fail after that.
 ///
 /// # Examples
 ///
-/// ```
-/// use dma_buf::{Fence, SyncFileAllocation};
-/// use kernel::prelude::*;
+/// ```no_run
+/// use dma_buf::{DriverFence, FenceContext, FenceContextOps, SyncFileAllocation};
+/// use kernel::{
+///     fs::file::{flags::O_CLOEXEC, FileDescriptorReservation},
+///     prelude::*, //
+/// };
+/// # struct Ring;
+/// # #[vtable]
+/// # impl FenceContextOps for Ring {
+/// #     type FenceData = ();
+/// # }
 ///
-/// // May fail, so it comes before the job is committed.
-/// let memory = SyncFileAllocation::new()?;
-/// // Cannot fail.
-/// let file = memory.into_file(&Fence::stub());
-/// # drop(file);
-/// # Ok::<(), Error>(())
+/// fn submit(ring: &FenceContext<Ring>) -> Result<(DriverFence<Ring>, u32)> {
+///     let fd = FileDescriptorReservation::get_unused_fd_flags(O_CLOEXEC)?;
+///     let file = SyncFileAllocation::new()?;
+///     let memory = ring.new_fence_allocation(())?;
+///     let number = fd.reserved_fd();
+///
+///     // The job is committed: nothing fails from here on.
+///     let job = ring.new_fence(memory);
+///     file.into_file(job.as_fence()).install(fd);
+///     Ok((job, number))
+/// }
 /// ```
 ///
 /// # Invariants
@@ -72,15 +85,17 @@ pub struct SyncFileAllocation {
     sync_file: NonNull<bindings::sync_file>,
 }
 
-// SAFETY: A reference to a file may be used and dropped by any thread.
+// SAFETY: A file may be used, and its last reference dropped, by any thread.
 unsafe impl Send for SyncFileAllocation {}
-// SAFETY: As above; a shared reference gives access to nothing.
+// SAFETY: A shared reference gives access to nothing.
 unsafe impl Sync for SyncFileAllocation {}
 
 impl SyncFileAllocation {
-    /// Makes a file.
+    /// Creates a file.
     ///
-    /// Fails with `ENOMEM`. Context: process; may sleep.
+    /// Fails with `ENOMEM`.
+    ///
+    /// Context: process; may sleep.
     ///
     /// C function: `sync_file_create()`
     pub fn new() -> Result<Self> {
@@ -88,16 +103,20 @@ impl SyncFileAllocation {
     }
 
     fn with_fence(fence: &Fence) -> Result<Self> {
-        // SAFETY: The fence is valid, and the callee takes its own reference.
+        // SAFETY: The fence is valid, and the function takes a reference of its own.
         let sync_file = unsafe { bindings::sync_file_create(fence.as_raw()) };
 
-        // INVARIANT: A new sync_file is owned by the one reference to its file.
+        // INVARIANT: The one reference to a new file is the caller's, and the file has had no
+        // descriptor.
         Ok(Self {
             sync_file: NonNull::new(sync_file).ok_or(ENOMEM)?,
         })
     }
 
-    /// Lets the file stand for `fence`, to which it takes a reference.
+    /// Makes the file stand for a fence. Takes a reference to the fence.
+    ///
+    /// A container of a foreign driver must be [unwrapped first](crate#containers), as polling the
+    /// file adds a callback to the fence.
     ///
     /// Context: any.
     pub fn into_file(self, fence: &Fence) -> SyncFile {
@@ -113,12 +132,12 @@ impl SyncFileAllocation {
     }
 
     fn into_inner(self) -> SyncFile {
-        // SAFETY: By the type invariant; a sync_file has a file.
+        // SAFETY: By the type invariant the sync_file is valid. A sync_file has a file.
         let file = unsafe { NonNull::new_unchecked((*self.sync_file.as_ptr()).file) };
 
         core::mem::forget(self);
-        // SAFETY: The reference is ours. No descriptor stands for the file, so no `fdget_pos`
-        // runs.
+        // SAFETY: By the type invariant the reference is ours; `self` does not drop it. The file
+        // has no descriptor, so no task uses its position by `fdget_pos()`.
         let file = unsafe { ARef::from_raw(file.cast::<File>()) };
         SyncFile { file }
     }
@@ -126,39 +145,48 @@ impl SyncFileAllocation {
 
 impl Drop for SyncFileAllocation {
     fn drop(&mut self) {
-        // SAFETY: By the type invariant the reference is ours.
+        // SAFETY: By the type invariant the sync_file is valid, and the reference to its file is
+        // ours.
         unsafe { bindings::fput((*self.sync_file.as_ptr()).file) };
     }
 }
 
 impl SyncFile {
-    /// Makes a file for a fence, which it keeps a reference to.
+    /// Creates a file for a fence. Takes a reference to the fence.
     ///
-    /// Who polls the file has the kernel add a callback, to the fence as it is: what a
-    /// foreign driver nests is to be [flattened first](crate#containers).
+    /// A container of a foreign driver must be [unwrapped first](crate#containers), as polling the
+    /// file adds a callback to the fence.
     ///
-    /// Process context, may sleep. Fails with `ENOMEM`.
+    /// Fails with `ENOMEM`.
+    ///
+    /// Context: process; may sleep.
     ///
     /// C function: `sync_file_create()`
     pub fn new(fence: &Fence) -> Result<Self> {
         SyncFileAllocation::with_fence(fence).map(SyncFileAllocation::into_inner)
     }
 
-    /// Gives the file its descriptor: user space can use it from here on.
+    /// Installs the file under a reserved descriptor. User space can use it from here on.
+    ///
+    /// Context: process.
+    ///
+    /// C function: `fd_install()`
     pub fn install(self, fd: FileDescriptorReservation) {
         fd.fd_install(self.file)
     }
 
-    /// The fence that a descriptor of the current process stands for.
+    /// Returns the fence that a file descriptor of the current process stands for.
     ///
-    /// Fails with `EINVAL` if it is not that of a sync_file.
+    /// Fails with `EINVAL` if the descriptor is not one of a sync_file.
+    ///
+    /// Context: process.
     ///
     /// C function: `sync_file_get_fence()`
     pub fn fence_from_fd(fd: i32) -> Result<ARef<Fence>> {
-        // SAFETY: Any number will do.
+        // SAFETY: `fd` may be any number.
         let fence = unsafe { bindings::sync_file_get_fence(fd) };
 
-        // SAFETY: The callee took a reference for us.
+        // SAFETY: The function took a reference for the caller.
         NonNull::new(fence)
             .map(|fence| unsafe { Fence::from_raw_owned(fence) })
             .ok_or(EINVAL)

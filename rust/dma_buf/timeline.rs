@@ -2,34 +2,33 @@
 
 //! The core of a fence context: its pending fences, and their order.
 //!
-//! Not generic: whatever the driver's types, this is one piece of code, and what
-//! the kernel calls of it is this module's text.
+//! It is not generic, so this code exists once, and the functions that the kernel calls are text
+//! of this module, whichever driver made the context.
 //!
 //! # Order
 //!
-//! Fences of one context signal in the order of their sequence numbers. A
-//! reservation object, or a merge, keeps only the latest of a context, so a
-//! later fence that signals first would make its waiters forget an earlier one
-//! that has not. A fence completed early is *done*: its result is fixed, and it
-//! signals as soon as all before it have.
+//! Fences of one context signal in the order of their sequence numbers. A reservation object, or a
+//! merge, keeps only the latest fence of a context. If that signalled first, its waiters would
+//! miss an earlier one that has not. A fence completed early is *done*: its result is fixed, and it
+//! signals as soon as all fences before it have.
 //!
 //! # Lifetime
 //!
 //! A pending fence finds its timeline without holding a reference to it:
 //!
-//! - A fence that has not signalled is in its timeline's queue or tree, or has just been
-//!   taken out of it by who holds the head lock, and signals it.
-//! - A timeline whose handle goes first completes all that is in there, and
-//!   is then freed, a grace period later.
+//! - A fence that has not signalled is in its timeline's queue or tree, or has just been taken out
+//!   of it, under the head lock, to be signalled.
+//! - A timeline whose handle is dropped completes all fences in there, and is freed a grace period
+//!   later.
 //!
-//! So whoever sees the SIGNALED flag clear, inside an RCU read-side section,
-//! knows that the timeline is there until that section ends. Nothing is counted
-//! per fence, and a leaked handle keeps nothing alive but its own fence.
+//! So if the SIGNALED flag is seen clear inside an RCU read-side section, the timeline stays valid
+//! until that section ends. Nothing is counted per fence, and a leaked handle keeps only its own
+//! fence alive.
 //!
-//! The driver's operations lie in the module that made the timeline, which may go
-//! while another one still has the handle. It closes the timeline first, and on a
-//! closed one nothing of that module's is used: a fence published there has
-//! [`ops::CLOSED_OPS`], and what drops its data is of whoever publishes it.
+//! The driver's operations lie in the module that made the timeline, which may be unloaded while
+//! another module still has the handle. The unload closes the timeline first, and on a closed one
+//! nothing of that module is used: a fence published there has [`ops::CLOSED_OPS`], and the module
+//! that publishes it drops its data.
 //!
 //! # Locks
 //!
@@ -49,12 +48,13 @@
 //! and take L in a callback. It must not hold L while it signals, or looks at what is pending,
 //! which may take the head lock.
 //!
-//! An operation of the driver's, which the core may call with the fence's lock held,
-//! only notes its finding in the fence, and has the `reap` irq_work complete it
-//! in order. So the core itself never signals a fence of ours. And `reap` asks the
-//! driver about those before it with no lock held.
+//! The core may call an operation of the driver with the fence's lock held. So the result is only
+//! noted in the fence, and the `reap` irq_work completes the fence in order; the core itself never
+//! signals a fence of ours. `reap` asks the driver about the fences before it with no lock held.
 
+mod header;
 mod ops;
+mod options;
 mod pending;
 mod points;
 mod publish;
@@ -62,22 +62,26 @@ mod queue;
 mod signal;
 mod timeout;
 
+pub(crate) use header::{
+    drop_data,
+    FenceData,
+    Header,
+    PENDING, //
+};
 pub(crate) use ops::{
     PollFn,
     TimelineOps, //
 };
-pub(crate) use queue::Next;
+pub use options::ContextOptions;
 pub(crate) use signal::Completed;
 
 use crate::{
     bindings,
-    header::Header,
     lock::{
         lock,
         new_irq_lock,
         IrqsOff, //
     },
-    options::ContextOptions,
     registry::TrackedEntry, //
 };
 use core::ptr::NonNull;
@@ -111,17 +115,17 @@ const BATCH: usize = 256;
 struct Tail {
     /// The highest sequence number published.
     last: u64,
-    /// Where the user picks the numbers: all points up to here have been taken out.
+    /// On a timeline of points: all points up to here have been taken out.
     taken: u64,
-    /// Where the user picks the numbers: all points up to here have signalled.
+    /// On a timeline of points: all points up to here have signalled.
     passed: u64,
     /// Fences are published cancelled.
     closed: bool,
-    /// Publishing only numbers a fence and adds it to the queue.
+    /// Fences are only numbered and added to the queue: there are no points, and no timeout.
     is_plain: bool,
     /// The timer is started, or its function is about to look at what is pending.
     timer_started: bool,
-    /// The pending fences of a timeline whose user picks the numbers.
+    /// The pending fences, on a timeline of points.
     points: Points,
 }
 
@@ -130,7 +134,7 @@ struct Head {
     scan: Scan,
 }
 
-/// See the module.
+/// The core of a fence context. See the [module](self).
 ///
 /// # Invariants
 ///
@@ -145,20 +149,20 @@ pub(crate) struct Timeline {
     #[pin]
     tail: SpinLockIrq<Tail>,
     queue: Queue,
-    /// Completes what an operation found to be done, where the head lock may
-    /// be taken, and signals what is complete, where that is much.
+    /// Signals fences that an operation has found to be done, and what is left of a long batch:
+    /// with no lock held.
     #[pin]
     reap: Opaque<bindings::irq_work>,
     /// Valid while the timeline is not closed, and for a grace period after that; then
     /// the module that it lies in may go. See [`Self::ops`].
     ops: NonNull<TimelineOps>,
-    /// That of `ops`. On a closed timeline nothing is pending to call it for.
+    /// A copy of the one in `ops`. On a closed timeline no fence is pending that it is for.
     drop_data: bindings::rcu_callback_t,
     context: u64,
     driver_name: CString,
     timeline_name: CString,
     options: ContextOptions,
-    /// Completes what is pending for too long.
+    /// Completes fences that have been pending for too long.
     #[pin]
     timer: Timer,
     /// An error was logged, as a fence was dropped unsignalled.
@@ -215,7 +219,7 @@ impl Timeline {
         self.context
     }
 
-    /// The highest sequence number that was published.
+    /// Returns the highest sequence number that was published.
     pub(crate) fn last_seqno(&self) -> u64 {
         let irqs = IrqsOff::begin();
 
@@ -223,7 +227,15 @@ impl Timeline {
         last
     }
 
-    /// What the timeline knows of the driver's types.
+    /// Returns how many points are pending.
+    pub(crate) fn point_count(&self) -> usize {
+        let irqs = IrqsOff::begin();
+
+        let count = lock(&self.tail, &irqs).points.count();
+        count
+    }
+
+    /// Returns the operations of the driver.
     ///
     /// # Safety
     ///
@@ -237,7 +249,7 @@ impl Timeline {
         unsafe { self.ops.as_ref() }
     }
 
-    /// Cancels what is pending, and what is published from now on.
+    /// Cancels all pending fences, and all that are published from now on.
     pub(crate) fn close(&self) {
         {
             let irqs = IrqsOff::begin();

@@ -1,108 +1,261 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The leaves of a fence, whatever is nested in it.
+//! Unwrapping: the leaves of containers, and one fence for the leaves of several fences.
+//!
+//! A driver gets fences of any kind from other drivers. [`Fence::to_unwrapped`] turns one into a
+//! fence that goes into a link of a chain or a reservation object and can be waited for without
+//! recursion. [`unwrap_merge`] makes one such fence of several. Both accept any nesting, as they
+//! walk over the leaves ([`Fence::leaves`]).
+//!
+//! # Errors of in-fences
+//!
+//! A merge leaves out leaves that have signalled, and with them their errors. A driver that refuses
+//! a job if an in-fence has failed looks at the leaves before the merge, and at those of the merged
+//! fence when it has signalled:
+//!
+//! ```
+//! use dma_buf::{unwrap::unwrap_merge, Fence, UnwrappedFence};
+//! use kernel::{prelude::*, sync::aref::ARef};
+//!
+//! /// Merges the in-fences of a job. Fails with the error of the first that has failed.
+//! fn in_fence(fences: &[ARef<Fence>]) -> Result<UnwrappedFence> {
+//!     for fence in fences {
+//!         let mut leaves = fence.leaves();
+//!
+//!         while let Some(leaf) = leaves.next()? {
+//!             leaf.error().map_or(Ok(()), Err)?;
+//!         }
+//!     }
+//!     unwrap_merge(fences.iter().map(|fence| &**fence))
+//! }
+//!
+//! /// Returns the first error of the in-fences, after they have signalled.
+//! fn failed(in_fence: &UnwrappedFence) -> Option<Error> {
+//!     in_fence.iter().find_map(|leaf| leaf.error())
+//! }
+//! # assert!(failed(&in_fence(&[Fence::stub()])?).is_none());
+//! # Ok::<(), Error>(())
+//! ```
+//!
+//! The first walk along a chain removes links that have signalled, with their errors. A driver
+//! cannot find out about errors that were removed before it got the chain.
 //!
 //! C header: [`include/linux/dma-fence-unwrap.h`](srctree/include/linux/dma-fence-unwrap.h)
 
 use crate::{
-    array::FenceArray,
-    chain,
+    array::{
+        FenceArray,
+        MAX_ARRAY_FENCES, //
+    },
+    chain::ChainIter,
     fence::{
+        signaled_at,
         Fence,
-        Kind,
+        FenceKind,
         Leaf, //
     },
-    slab, //
+    sort::sort_by_key, //
 };
 use core::{
-    mem::take,
-    ops::Range,
-    ptr::NonNull, //
+    mem::{
+        forget,
+        replace, //
+    },
+    ops::{
+        Deref,
+        Range, //
+    },
+    ptr::{
+        null,
+        NonNull, //
+    },
+    slice, //
 };
 use kernel::{
-    alloc::flags::{
-        __GFP_NOWARN, //
-        GFP_NOWAIT,
+    alloc::{
+        flags::{
+            __GFP_NOWARN,
+            GFP_NOWAIT, //
+        },
+        kvec::PushError, //
     },
-    alloc::kvec::PushError,
+    fmt,
     prelude::*,
-    sync::aref::ARef, //
+    sync::aref::ARef,
+    time::{
+        delay::fsleep,
+        Delta, //
+    }, //
 };
 
-/// The most leaves that [`Leaves::collect`] collects.
-pub const MAX_LEAVES: usize = 262144;
-
-/// The most fences, leaves and containers, that [`Leaves`] visits in containers that
-/// are where none should be.
+/// A leaf or an array of leaves.
 ///
-/// Not of the containers alone: few of them, each with the same many leaves in it, are
-/// as long a way.
-pub const MAX_NESTED: usize = 262144;
+/// # Examples
+///
+/// ```
+/// use dma_buf::{chain::FenceChainAllocation, Fence, Leaf, UnwrappedFence};
+/// use kernel::prelude::*;
+///
+/// let link = FenceChainAllocation::new()?.append(None, Leaf::stub(), 1);
+///
+/// // A link must not be put into a link, but its leaves may.
+/// let unwrapped: UnwrappedFence = link.to_unwrapped()?;
+/// assert!(!unwrapped.is_chain());
+/// FenceChainAllocation::new()?.append(Some(Fence::stub()), unwrapped, 1);
+/// # Ok::<(), Error>(())
+/// ```
+///
+/// # Invariants
+///
+/// It is neither a link of a chain nor an array with a container in it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct UnwrappedFence(ARef<Fence>);
 
-/// Room for this many is made first.
-const FEW: usize = 16;
-
-/// Containers that are being walked through: an array, or a chain and an array in
-/// it.
-#[derive(Default)]
-struct Level {
-    /// The fences that are left of the array. It is kept by `link`, or by a level
-    /// further out, or it is in the root.
-    rest: Members,
-    /// A link of the chain, or its beginning, whose fence has been visited, but
-    /// for `rest`.
-    link: Option<ARef<Fence>>,
-}
-
-/// Members of an array.
-struct Members(Range<*const NonNull<Fence>>);
-
-impl Default for Members {
-    fn default() -> Self {
-        Self(core::ptr::null()..core::ptr::null())
-    }
-}
-
-impl Members {
-    #[inline]
-    fn of(array: &FenceArray) -> Self {
-        let fences = array.fences().as_ptr_range();
-
-        // A reference is a pointer that is not null.
-        Self(fences.start.cast()..fences.end.cast())
-    }
-
-    #[inline]
-    fn is_empty(&self) -> bool {
-        self.0.start == self.0.end
-    }
-
+impl UnwrappedFence {
+    /// Converts from an array.
+    ///
     /// # Safety
     ///
-    /// The array exists.
+    /// All members of the array are leaves.
     #[inline]
-    unsafe fn next(&mut self) -> Option<NonNull<Fence>> {
-        if self.is_empty() {
-            return None;
-        }
-        // SAFETY: It is not the end, and by the function's contract.
-        unsafe {
-            let fence = *self.0.start;
+    pub(crate) unsafe fn from_array_unchecked(array: ARef<FenceArray>) -> Self {
+        // INVARIANT: By the function's contract.
+        Self(FenceArray::into_fence(array))
+    }
 
-            self.0.start = self.0.start.add(1);
-            Some(fence)
+    /// Converts to a reference to a fence of any kind.
+    ///
+    /// Context: any.
+    #[inline]
+    pub fn into_fence(self) -> ARef<Fence> {
+        self.0
+    }
+
+    /// Returns the number of leaves: 1 for a leaf.
+    ///
+    /// Context: any.
+    pub fn leaf_count(&self) -> usize {
+        self.as_array().map_or(1, FenceArray::len)
+    }
+
+    /// Returns an iterator over the leaves.
+    ///
+    /// Context: any.
+    pub fn iter(&self) -> impl Iterator<Item = &Leaf> {
+        let members = self.as_array().map_or(&[][..], FenceArray::fences);
+
+        // SAFETY: By the type invariant the members of an array are leaves.
+        let members = members
+            .iter()
+            .map(|fence| unsafe { Leaf::ref_unchecked(fence) });
+        Iterator::chain(self.as_leaf().into_iter(), members)
+    }
+}
+
+impl From<ARef<Leaf>> for UnwrappedFence {
+    #[inline]
+    fn from(leaf: ARef<Leaf>) -> Self {
+        // INVARIANT: It is a leaf.
+        Self(Leaf::into_fence(leaf))
+    }
+}
+
+impl From<UnwrappedFence> for ARef<Fence> {
+    #[inline]
+    fn from(fence: UnwrappedFence) -> Self {
+        fence.0
+    }
+}
+
+impl Deref for UnwrappedFence {
+    type Target = Fence;
+
+    #[inline]
+    fn deref(&self) -> &Fence {
+        &self.0
+    }
+}
+
+impl fmt::Debug for UnwrappedFence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&**self, f)
+    }
+}
+
+/// # Unwrapping
+impl Fence {
+    /// Returns the fence itself if it is a leaf or an array of leaves. Otherwise merges the leaves
+    /// in it, as [`unwrap_merge`] does, and fails as that does.
+    ///
+    /// Context: process; may sleep.
+    pub fn to_unwrapped(&self) -> Result<UnwrappedFence> {
+        if self.is_unwrapped() {
+            // INVARIANT: Just checked. The kind of a fence and the members of an array do not
+            // change.
+            return Ok(UnwrappedFence(self.into()));
+        }
+        unwrap_merge([self])
+    }
+
+    /// Returns `true` if the fence is a leaf or an array of leaves.
+    fn is_unwrapped(&self) -> bool {
+        match self.kind() {
+            FenceKind::Leaf(_) => true,
+            FenceKind::Array(array) => array.is_unwrapped(),
+            FenceKind::Chain(_) => false,
+        }
+    }
+
+    /// Returns `true` if registering a callback would make the core recurse, because a foreign
+    /// driver has nested containers in the fence: enabling signalling registers a callback on each
+    /// member.
+    ///
+    /// Looks into an array and into the first link of a chain, not into the others, as a chain may
+    /// be long.
+    #[inline]
+    pub(crate) fn needs_unwrapping(&self) -> bool {
+        !self.is_signaling_enabled() && self.is_container() && self.is_nested()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn is_nested(&self) -> bool {
+        let is_unwrapped = match self.as_chain() {
+            Some(link) => link.contained().is_unwrapped(),
+            None => self.is_unwrapped(),
+        };
+
+        !is_unwrapped && !self.test_signaled_flag()
+    }
+
+    /// Returns a walk over the leaves in the fence.
+    ///
+    /// Context: any.
+    #[inline]
+    pub fn leaves(&self) -> UnwrapIter {
+        // INVARIANT: The range is empty.
+        UnwrapIter {
+            members: null()..null(),
+            links: self.links(),
+            nested: None,
         }
     }
 }
 
-/// A walk over the leaves of a fence: the leaf that it is itself, those in the
-/// array that it is, those in each link of the chain that it is, and so on, each
-/// as often as it is in there. Links after the first are left out, and dropped
-/// from the chain, once they have signalled.
+/// The highest number of fences that [`UnwrapIter`] visits in nested containers. Without a limit,
+/// thirty arrays would be enough for 2^30 visits, if each contains the one before it twice.
+const MAX_NESTED: usize = 262144;
+
+/// A walk over the leaves in a fence.
 ///
-/// It takes the same bit of stack however deep a foreign driver has nested them,
-/// though no driver may: the kernel warns of a container in an array, and of a
-/// chain in a link.
+/// If the fence is a leaf, the walk visits the fence itself; if it is an array, the members; if it
+/// is a chain, the leaves in each link, from the newest link to the oldest. The walk removes links
+/// that have signalled from the chain and does not visit them, except for the first. A leaf that is
+/// in the fence several times is visited several times.
+///
+/// No driver may nest a container in an array, or a link in a link, and the kernel warns if one
+/// does. The walk visits such a container after the one that contains it, so it uses the same
+/// amount of stack for any depth.
 ///
 /// # Examples
 ///
@@ -125,148 +278,350 @@ impl Members {
 ///
 /// # Invariants
 ///
-/// What is walked through is kept: by the root, which is borrowed; by the links
-/// in `top` and `outer`; and as a member of what is kept.
-pub struct Leaves<'a> {
-    top: Level,
-    /// Levels that are left once `top` is. Of what drivers may nest, none.
-    outer: KVec<Level>,
-    /// How many fences were visited while there were any.
-    nested: usize,
-    /// Not visited yet.
-    root: Option<&'a Fence>,
+/// `members` are members of an array. `links` is at that array, or at the link that contains it,
+/// and so holds references that keep the members valid.
+pub struct UnwrapIter {
+    members: Range<*const NonNull<Fence>>,
+    links: ChainIter,
+    nested: Option<Nested>,
 }
 
-// SAFETY: The pointers are to what this keeps; fences may be used on any CPU.
-unsafe impl Send for Leaves<'_> {}
-
-impl Fence {
-    /// Walks over the leaves of the fence.
-    ///
-    /// Context: any.
-    #[inline]
-    pub fn leaves(&self) -> Leaves<'_> {
-        Leaves {
-            top: Level::default(),
-            outer: KVec::new(),
-            nested: 0,
-            root: Some(self),
-        }
-    }
+/// Containers that a driver has nested where it must not.
+struct Nested {
+    /// The containers still to be visited.
+    containers: KVec<ARef<Fence>>,
+    /// How many more fences in such containers may be visited. `None` before the first.
+    remaining: Option<usize>,
 }
 
-impl Leaves<'_> {
-    /// The next leaf. It is kept until the following call.
+// SAFETY: By the type invariant `links` keeps the members valid. Fences may be used on any CPU.
+unsafe impl Send for UnwrapIter {}
+
+impl UnwrapIter {
+    /// Returns the next leaf. The walk holds a reference to it until the next call.
     ///
-    /// Fails only in what no driver may nest: with `ENOMEM`, leaving a container
-    /// out, and with `E2BIG`, for good, after [`MAX_NESTED`] fences in there, as the
-    /// same ones may be nested over and over.
+    /// Fails only if a driver has nested containers where it must not: with `ENOMEM`, which leaves
+    /// one container out, and with `E2BIG` after 262 144 fences in such containers, which ends the
+    /// walk.
     ///
-    /// Asks drivers as [`Fence::is_signaled`] does. Context: any, but never with a
-    /// fence's lock held.
+    /// Asks drivers as [`Fence::is_signaled`] does.
+    ///
+    /// Context: any; no fence lock held.
     ///
     /// C functions: `dma_fence_unwrap_first()`, `dma_fence_unwrap_next()`,
     /// `dma_fence_unwrap_for_each()`
-    #[expect(
-        clippy::should_implement_trait,
-        reason = "what it returns is kept by it"
-    )]
-    // A call for each leaf costs as much as the leaf does.
+    #[expect(clippy::should_implement_trait, reason = "it lends what it holds")]
+    // A call would cost as much as the rest of the work for a leaf.
     #[inline(always)]
     pub fn next(&mut self) -> Result<Option<&Leaf>> {
-        let mut next = match self.root.take() {
-            Some(root) => Some(NonNull::from(root)),
-            None => self.advance(),
-        };
-
-        while let Some(fence) = next {
-            if !self.outer.is_empty() {
-                self.count()?;
-            }
-            // SAFETY: By the type invariant.
-            match unsafe { fence.as_ref() }.kind() {
-                Kind::Leaf(leaf) => return Ok(Some(leaf)),
-                container => next = self.enter(container)?,
-            }
-        }
-        Ok(None)
-    }
-
-    /// References to all leaves that are left.
-    ///
-    /// Process context, may sleep; never with a fence's lock held. Fails as
-    /// [`Self::next`] does, and with `E2BIG` for more than [`MAX_LEAVES`].
-    pub fn collect(mut self) -> Result<KVec<ARef<Leaf>>> {
-        let mut leaves = slab::pointers(FEW)?;
-
-        while let Some(leaf) = self.next()? {
-            let Err(PushError(leaf)) = leaves.push_within_capacity(leaf.into()) else {
-                continue;
-            };
-            if leaves.len() >= MAX_LEAVES {
-                return Err(E2BIG);
-            }
-            leaves.push(leaf, GFP_KERNEL | __GFP_NOWARN)?;
-        }
-        Ok(leaves)
-    }
-
-    /// The next fence of the containers.
-    #[inline]
-    fn advance(&mut self) -> Option<NonNull<Fence>> {
         loop {
-            // SAFETY: By the type invariant.
-            if let Some(fence) = unsafe { self.top.rest.next() } {
-                return Some(fence);
-            }
-            match self.top.link.take() {
-                Some(link) => {
-                    if let Some(link) = chain::walk(link) {
-                        let fence = link.as_chain().map_or(&*link, |link| link.contained());
-                        let fence = NonNull::from(fence);
+            if self.members.start != self.members.end {
+                // SAFETY: The range is not empty, so by the type invariant it starts with a member,
+                // which `links` keeps valid until the next call.
+                let fence = unsafe {
+                    let fence = *self.members.start;
 
-                        self.top.link = Some(link);
-                        return Some(fence);
-                    }
+                    self.members.start = self.members.start.add(1);
+                    fence.as_ref()
+                };
+                match fence.as_leaf() {
+                    Some(leaf) => return Ok(Some(leaf)),
+                    None => self.visit_later(fence)?,
                 }
-                None => self.top = self.outer.pop()?,
+                continue;
+            }
+            let Some(fence) = self.next_contained() else {
+                return Ok(None);
+            };
+            // SAFETY: `links` is at this fence, or at the link that contains it, and keeps it valid
+            // until the next call.
+            match unsafe { fence.as_ref() }.kind() {
+                FenceKind::Leaf(leaf) => {
+                    self.count_nested(1)?;
+                    return Ok(Some(leaf));
+                }
+                FenceKind::Array(array) => {
+                    let members = array.fences().as_ptr_range();
+
+                    self.count_nested(1 + array.len())?;
+                    // INVARIANT: These are members of the array that `links` is at. A reference is
+                    // a pointer that is not null.
+                    self.members = members.start.cast()..members.end.cast();
+                }
+                FenceKind::Chain(chain) => {
+                    self.count_nested(1)?;
+                    self.visit_later(chain)?;
+                }
             }
         }
     }
 
-    /// Counts a fence beneath a container that should not be there.
+    /// Moves to the next link, or to the next nested container if there is no link left. Returns
+    /// the fence that the link contains.
+    #[inline]
+    fn next_contained(&mut self) -> Option<NonNull<Fence>> {
+        loop {
+            if let Some(link) = self.links.next() {
+                let contained = link.as_chain().map_or(link, |link| link.contained());
+
+                return Some(NonNull::from(contained));
+            }
+            let nested = self.nested.as_mut()?;
+
+            self.links = nested.containers.pop()?.links();
+            nested.remaining.get_or_insert(MAX_NESTED);
+        }
+    }
+
+    /// Stores a nested container, to be visited later.
     #[cold]
     #[inline(never)]
-    fn count(&mut self) -> Result {
-        if self.nested == MAX_NESTED {
-            self.outer.clear();
-            self.top = Level::default();
-            return Err(E2BIG);
+    fn visit_later(&mut self, container: &Fence) -> Result {
+        let nested = self.nested.get_or_insert_with(|| Nested {
+            containers: KVec::new(),
+            remaining: None,
+        });
+
+        Ok(nested
+            .containers
+            .push(container.into(), GFP_NOWAIT | __GFP_NOWARN)?)
+    }
+
+    /// Counts visited fences if they are in a nested container.
+    #[inline]
+    fn count_nested(&mut self, fences: usize) -> Result {
+        let nested = self.nested.as_mut();
+        let Some(remaining) = nested.and_then(|nested| nested.remaining.as_mut()) else {
+            return Ok(());
+        };
+        if let Some(fewer) = remaining.checked_sub(fences) {
+            *remaining = fewer;
+            return Ok(());
         }
-        self.nested += 1;
+        self.links = ChainIter::empty();
+        self.nested = None;
+        Err(E2BIG)
+    }
+}
+
+/// Merges the leaves in several fences into one fence.
+///
+/// - Leaves that have signalled are left out, and so are their errors: see the
+///   [module](self#errors-of-in-fences).
+/// - Of each context only the latest leaf is kept, which stands for those before it.
+/// - If one leaf is left, it is returned. If several are left, an array of them is returned, sorted
+///   by context.
+/// - If all have signalled, the leaf that signalled last is returned, or, if that leaf has failed,
+///   a new fence with its timestamp.
+/// - If there are no fences, a fence is returned that signalled at time 0.
+///
+/// The number of leaves is not bounded. Asks drivers as [`Fence::is_signaled`] does.
+///
+/// Fails with `E2BIG` if leaves of more than 65 280 contexts are pending, with `ENOMEM`, and as
+/// [`UnwrapIter::next`] does.
+///
+/// Context: process; may sleep.
+///
+/// C function: `dma_fence_unwrap_merge()`
+///
+/// # Examples
+///
+/// ```
+/// use dma_buf::{unwrap::unwrap_merge, Fence, FenceContext, FenceContextOps};
+/// use kernel::prelude::*;
+///
+/// struct Engine;
+///
+/// #[vtable]
+/// impl FenceContextOps for Engine {
+///     type FenceData = ();
+/// }
+///
+/// let copy = FenceContext::new(c"mygpu", c"copy", Engine)?;
+/// let render = FenceContext::new(c"mygpu", c"render", Engine)?;
+/// let first = copy.new_fence(copy.new_fence_allocation(())?);
+/// let second = copy.new_fence(copy.new_fence_allocation(())?);
+/// let third = render.new_fence(render.new_fence_allocation(())?);
+/// let stub = Fence::stub();
+///
+/// let merged = unwrap_merge([first.as_fence(), second.as_fence(), third.as_fence(), &stub])?;
+/// // The second fence stands for the first, and the stub has signalled.
+/// assert!(merged.as_array().is_some_and(|array| array.len() == 2));
+///
+/// for fence in [first, second, third] {
+///     fence.signal(Ok(()));
+/// }
+/// merged.wait()?;
+/// # Ok::<(), Error>(())
+/// ```
+pub fn unwrap_merge<'a>(fences: impl IntoIterator<Item = &'a Fence>) -> Result<UnwrappedFence> {
+    let mut merge = Merge::Signaled(None);
+
+    for fence in fences {
+        let members = fence
+            .as_array()
+            .map_or(slice::from_ref(&fence), FenceArray::fences);
+
+        if !merge.add_leaves(members)? {
+            merge.add_walk(fence)?;
+        }
+    }
+    merge.finish()
+}
+
+/// Removes all but the latest fence of each context, and sorts by context.
+///
+/// Context: any; no fence lock held.
+///
+/// C function: `dma_fence_dedup_array()`
+///
+/// # Examples
+///
+/// ```
+/// use dma_buf::{unwrap::dedup_array, Leaf};
+/// use kernel::prelude::*;
+///
+/// let mut fences = KVec::new();
+/// for _ in 0..3 {
+///     fences.push(Leaf::stub(), GFP_KERNEL)?;
+/// }
+/// dedup_array(&mut fences);
+/// assert_eq!(fences.len(), 1);
+/// # Ok::<(), Error>(())
+/// ```
+pub fn dedup_array(fences: &mut KVec<ARef<Leaf>>) {
+    if fences.is_empty() {
+        return;
+    }
+    // Not by seqno: seqnos of 32 bits wrap round, so they are not totally ordered.
+    sort_by_key(fences, |fence| fence.context());
+
+    let mut last = 0;
+    for next in 1..fences.len() {
+        match fences[next].is_later(&fences[last]) {
+            Some(true) => fences.swap(last, next),
+            Some(false) => {}
+            None => {
+                last += 1;
+                fences.swap(last, next);
+            }
+        }
+    }
+    fences.truncate(last + 1);
+}
+
+/// The number of pending leaves for which a merge first allocates room. Few merges have more.
+const FIRST_CAPACITY: usize = 8;
+
+/// The leaves that a merge has found.
+enum Merge {
+    /// No leaf is pending. Holds the leaf that signalled last, and when, in ns of CLOCK_MONOTONIC.
+    Signaled(Option<(ARef<Leaf>, i64)>),
+    /// One leaf is pending. Most merges find no more, so this allocates nothing.
+    One(ARef<Leaf>),
+    /// At least two leaves are pending.
+    Many(KVec<ARef<Leaf>>),
+}
+
+impl Merge {
+    /// Adds fences, up to the first that is no leaf. Returns `true` if all are leaves.
+    #[inline]
+    fn add_leaves(&mut self, fences: &[&Fence]) -> Result<bool> {
+        for fence in fences {
+            let Some(leaf) = fence.as_leaf() else {
+                return Ok(false);
+            };
+            self.add(leaf)?;
+        }
+        Ok(true)
+    }
+
+    /// Adds all leaves in a fence. Leaves that were added before become duplicates.
+    #[inline(never)]
+    fn add_walk(&mut self, fence: &Fence) -> Result {
+        let mut leaves = fence.leaves();
+
+        while let Some(leaf) = leaves.next()? {
+            self.add(leaf)?;
+        }
         Ok(())
     }
 
-    /// Goes into a container, and returns its first fence, or the next one of
-    /// those around it.
-    fn enter(&mut self, container: Kind<'_>) -> Result<Option<NonNull<Fence>>> {
-        let is_chain = matches!(container, Kind::Chain(_));
+    // A call would cost as much as the rest of the work for a leaf.
+    #[inline(always)]
+    fn add(&mut self, leaf: &Leaf) -> Result {
+        if leaf.is_signaled() {
+            if let Merge::Signaled(last) = self {
+                let time = wait_for_timestamp(leaf);
 
-        // What is left around it comes after it.
-        if !self.top.rest.is_empty() || is_chain && self.top.link.is_some() {
-            self.outer.reserve(1, GFP_NOWAIT | __GFP_NOWARN)?;
-            let _ = self.outer.push_within_capacity(take(&mut self.top));
-        }
-        match container {
-            Kind::Array(array) => self.top.rest = Members::of(array),
-            Kind::Chain(chain) => {
-                let fence = NonNull::from(chain.contained());
-
-                self.top.link = Some((&**chain).into());
-                return Ok(Some(fence));
+                if last.as_ref().is_none_or(|(_, last)| *last < time) {
+                    *last = Some((leaf.into(), time));
+                }
             }
-            Kind::Leaf(_) => {}
+            return Ok(());
         }
-        Ok(self.advance())
+        let leaf = ARef::from(leaf);
+
+        match self {
+            Merge::Signaled(last) => {
+                drop(last.take());
+                // There is nothing left to drop, which the compiler does not see.
+                forget(replace(self, Merge::One(leaf)));
+            }
+            Merge::One(first) => {
+                let mut pending = KVec::with_capacity(FIRST_CAPACITY, GFP_KERNEL)?;
+
+                pending.push(first.clone(), GFP_KERNEL)?;
+                pending.push(leaf, GFP_KERNEL)?;
+                *self = Merge::Many(pending);
+            }
+            Merge::Many(pending) => {
+                if let Err(PushError(leaf)) = pending.push_within_capacity(leaf) {
+                    Self::add_more(pending, leaf)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds a leaf to a vector that is full.
+    #[inline(never)]
+    fn add_more(pending: &mut KVec<ARef<Leaf>>, leaf: ARef<Leaf>) -> Result {
+        // There may be more leaves than an array can have, but of few contexts.
+        if pending.len() >= 2 * MAX_ARRAY_FENCES {
+            dedup_array(pending);
+            if pending.len() > MAX_ARRAY_FENCES {
+                return Err(E2BIG);
+            }
+        }
+        Ok(pending.push(leaf, GFP_KERNEL | __GFP_NOWARN)?)
+    }
+
+    #[inline]
+    fn finish(self) -> Result<UnwrappedFence> {
+        match self {
+            Merge::One(leaf) => Ok(leaf.into()),
+            Merge::Many(mut pending) => {
+                dedup_array(&mut pending);
+                FenceArray::create(pending)
+            }
+            Merge::Signaled(Some((leaf, _))) if leaf.error().is_none() => Ok(leaf.into()),
+            Merge::Signaled(last) => Ok(signaled_at(last.map_or(0, |(_, time)| time))?.into()),
+        }
+    }
+}
+
+/// Returns the timestamp of a leaf that has signalled, in ns of CLOCK_MONOTONIC.
+///
+/// Waits for the timestamp if the leaf is just signalling. The thread that sets it may need this
+/// CPU, and would never get it from a thread of higher priority that spins. So this sleeps, for
+/// longer than the 10 us up to which `fsleep()` spins.
+#[inline]
+fn wait_for_timestamp(leaf: &Leaf) -> i64 {
+    loop {
+        if let Some(timestamp) = leaf.timestamp_ns() {
+            return timestamp;
+        }
+        fsleep(Delta::from_micros(20));
     }
 }

@@ -2,59 +2,100 @@
 
 //! KUnit suites of the `dma_buf` crate.
 //!
-//! They run when the module is loaded, if `kunit.enable=1` and
-//! `kunit.autorun=1`, and taint.
+//! They run when the module is loaded, if `kunit.enable=1` and `kunit.autorun=1`, and taint.
+//! The suite `rust_dma_buf_NAME` is in the file `NAME.rs`, in the folder of its subject. What
+//! several suites share is in `fixture`, and in C in `fixture/c`, which is another module.
 
-mod array;
-mod buffer;
-mod callback;
-mod chain;
-mod chain_cost;
-mod containers;
-mod context;
-mod data;
-mod delegate;
-mod device;
-mod dma_buf_fence;
-mod dma_buf_fence_chain;
-mod dma_buf_fence_unwrap;
-mod dma_buf_resv;
-mod fence;
-mod fence_proxy;
+#![allow(
+    clippy::module_inception,
+    reason = "a suite may be called as its subject"
+)]
+
+mod containers {
+    mod array;
+    mod chain;
+    mod chain_cost;
+    mod exchange;
+    mod feeding;
+    mod leaves;
+    mod links;
+    mod long;
+    mod merge;
+    mod migration;
+    mod nested;
+}
+mod context {
+    mod context;
+    mod data;
+    mod left;
+    mod ops;
+    mod order;
+    mod pieces;
+    mod points;
+    mod poll;
+    mod publish_locked;
+}
+mod contract {
+    pub(crate) mod contract;
+    pub(crate) mod crew;
+    pub(crate) mod exchange;
+    pub(crate) mod locks;
+    pub(crate) mod memory;
+    pub(crate) mod ring;
+    pub(crate) mod sections;
+    pub(crate) mod side;
+    pub(crate) mod strangers;
+    pub(crate) mod waiters;
+}
+mod controls;
+mod fault;
+mod fence {
+    mod callback;
+    mod kind;
+    mod slot;
+    mod state;
+    mod timestamp;
+    mod wait;
+}
 mod fixture;
-mod foreign;
-mod irq_work;
-mod kind;
-mod leaves;
-mod left;
-mod links;
-mod lockdep;
-mod merge;
-mod ops;
-mod order;
-mod pieces;
-mod points;
-mod poll;
-mod publish_locked;
-mod race;
-mod resv;
-mod resv_contention;
-mod resv_lists;
-mod resv_lock;
-mod resv_query;
-mod resv_random;
-mod resv_set;
-mod resv_set_slots;
-mod resv_slots;
-mod resv_usage;
-mod resv_wait;
-mod resv_walk;
-mod slot;
-mod timer;
-mod timestamp;
-mod wait;
-mod work;
-mod workqueue;
+mod jobs {
+    mod job_queue;
+    #[cfg(all(CONFIG_DRM = "y", CONFIG_RUST_DRM_GEM_SHMEM_HELPER))]
+    mod syncobj;
+}
+mod lockdep {
+    mod lockdep;
+}
+mod parity {
+    mod fence;
+    mod fence_chain;
+    mod fence_unwrap;
+    mod resv;
+}
+mod prelude;
+mod resv {
+    mod allowed_waits;
+    mod buffer;
+    mod resv_contention;
+    mod resv_lists;
+    mod resv_lock;
+    mod resv_lock_all;
+    mod resv_query;
+    mod resv_random;
+    mod resv_set;
+    mod resv_set_slots;
+    mod resv_slots;
+    mod resv_usage;
+    mod resv_wait;
+    mod resv_walk;
+}
+mod work {
+    mod delegate;
+    mod fence_proxy;
+    mod irq_work;
+    mod timer;
+    mod work;
+}
 
 use kernel::prelude::*;
 

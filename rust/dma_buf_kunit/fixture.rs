@@ -2,44 +2,23 @@
 
 //! What the suites have in common.
 
-use core::{
-    pin::Pin,
-    ptr::NonNull, //
-};
-use dma_buf::{
-    callback::{
-        FenceCallback,
-        FenceCallbackRegistration, //
-    },
-    DriverFence,
-    Fence,
-    FenceContext,
-    FenceContextOps, //
-};
-use kernel::{
-    bindings,
-    ffi::c_int,
-    prelude::*,
-    sync::{
-        aref::ARef,
-        atomic::{
-            Atomic,
-            Full,
-            Relaxed, //
-        },
-        rcu,
-        Arc, //
-    },
-    task::Task,
-    time::{
-        delay::fsleep,
-        msecs_to_jiffies,
-        Delta,
-        Instant,
-        Jiffies,
-        Monotonic, //
-    }, //
-};
+pub(crate) mod c;
+pub(crate) mod device;
+pub(crate) mod fences;
+pub(crate) mod foreign;
+pub(crate) mod job;
+pub(crate) mod objects;
+pub(crate) mod race;
+pub(crate) mod raw;
+pub(crate) mod reclaim;
+pub(crate) mod shapes;
+pub(crate) mod thread;
+pub(crate) mod worker;
+pub(crate) mod workqueue;
+
+use crate::prelude::*;
+use core::pin::Pin;
+use kernel::time::Jiffies;
 
 /// Fences without data or operations.
 pub(crate) struct Mock;
@@ -215,8 +194,8 @@ pub(crate) fn eventually(mut holds: impl FnMut() -> bool) -> bool {
 
 /// How long to wait for what is certain to come. It bounds a hang, and measures
 /// nothing.
-pub(crate) fn long() -> Jiffies {
-    msecs_to_jiffies(60_000)
+pub(crate) fn long() -> Delta {
+    Delta::from_secs(60)
 }
 
 /// The clock of what waits for a number of jiffies. It falls behind where ticks are late,

@@ -8,9 +8,24 @@ use crate::{
     fixture::resv, //
 };
 use dma_buf::{
-    delegate::{Cleanup, CleanupWork, Delegate, ThreadedDelegate, ThreadedInterrupt, Work},
+    delegate::{
+        Cleanup,
+        CleanupWork,
+        Delegate,
+        ThreadedDelegate,
+        ThreadedInterrupt,
+        Work, //
+    },
+    job_queue::{
+        Completer,
+        Dependencies,
+        JobQueue,
+        JobQueueOptions,
+        JobRunner, //
+    },
     resv::ResvGuard,
-    signalling, SignallingSection,
+    signalling,
+    SignallingSection, //
 };
 use kernel::{
     alloc::Flags,
@@ -28,6 +43,7 @@ cases!(
     gfp_kernel_in_a_work,
     gfp_kernel_in_an_interrupt_thread,
     gfp_kernel_in_a_cleanup,
+    gfp_kernel_in_a_submission,
     gfp_nofs,
     gfp_nowait,
     gfp_atomic,
@@ -88,6 +104,30 @@ fn gfp_kernel_in_a_cleanup() -> Result {
     cleanup.queue();
     cleanup.flush();
     Ok(())
+}
+
+/// A ring that does every job at once.
+struct Ring(Completer<Ring>);
+
+impl JobRunner for Ring {
+    type Job = ();
+
+    fn run(&self, _job: &(), seqno: u64, _section: &SignallingSection<'_>) -> Result {
+        self.0.complete(seqno, Ok(()));
+        Ok(())
+    }
+
+    fn stop(&self, _section: &SignallingSection<'_>) {}
+}
+
+fn gfp_kernel_in_a_submission() -> Result {
+    let options = JobQueueOptions::new();
+    let queue = JobQueue::new(c"misuse", c"ring", options, |completer| Ok(Ring(completer)))?;
+    let job = queue.publish(queue.prepare((), Dependencies::new())?);
+    let result = allocate(GFP_KERNEL);
+
+    job.push();
+    result
 }
 
 /// `memalloc_nofs_save()`, which makes `GFP_NOFS` of `GFP_KERNEL`: the kernel crate has

@@ -2,5 +2,5 @@
 
 /* bindgen's input: the parameter, and the foreign driver. bindings.params selects. */
 
-#include "../../selftests/containers/foreign.h"
+#include "../dma_buf_kunit/fixture/c/foreign.h"
 #include "what.h"

@@ -19,10 +19,10 @@ use crate::{
 use dma_buf::{
     callback::FenceCallback,
     delegate::FenceProxyAllocation,
+    lockdep::LockClass,
     ContextOptions,
     Fence,
-    FenceContext,
-    LockClass, //
+    FenceContext, //
 };
 use kernel::{
     prelude::*,
@@ -118,7 +118,7 @@ fn proxies() -> Result {
     let mut proxies = KVec::new();
 
     for _ in 0..3 {
-        let (proxy, before) = (FenceProxyAllocation::new()?, last.flatten()?);
+        let (proxy, before) = (FenceProxyAllocation::new()?, last.to_unwrapped()?);
         let context = context()?;
         let target = next(&context)?;
 

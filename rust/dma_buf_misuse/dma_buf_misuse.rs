@@ -7,13 +7,11 @@
 //! its own.
 
 mod allocation;
+mod bindings;
 mod callbacks;
 mod containers;
 mod domains;
 mod fixture;
-#[allow(dead_code, reason = "not all that the other suites need is used here")]
-#[path = "../dma_buf_containers/foreign.rs"]
-mod foreign;
 mod interrupts;
 mod locks;
 mod operations;

@@ -14,15 +14,18 @@ use crate::{
     }, //
 };
 use dma_buf::{
+    lockdep::SignallingDomain,
     signalling,
     ContextOptions,
-    Domain,
     Fence,
     FenceContext,
-    SignallingSection,
-    Wait, //
+    FenceWait,
+    SignallingSection, //
 };
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    time::Delta, //
+};
 
 cases!(
     wait_in_a_section,
@@ -39,12 +42,12 @@ cases!(
 );
 
 /// The domain of this name, or none at all.
-fn domain(name: &CStr, with: bool) -> Result<Option<Domain>> {
-    with.then(|| Domain::new(name)).transpose()
+fn domain(name: &CStr, with: bool) -> Result<Option<SignallingDomain>> {
+    with.then(|| SignallingDomain::new(name)).transpose()
 }
 
 /// A section of the domain, if there is one.
-fn section<R>(domain: Option<Domain>, f: impl FnOnce(&SignallingSection<'_>) -> R) -> R {
+fn section<R>(domain: Option<SignallingDomain>, f: impl FnOnce(&SignallingSection<'_>) -> R) -> R {
     match domain {
         Some(domain) => domain.signalling(f),
         None => signalling(f),
@@ -52,17 +55,19 @@ fn section<R>(domain: Option<Domain>, f: impl FnOnce(&SignallingSection<'_>) -> 
 }
 
 /// A wait in the domain, if there is one.
-fn wait(domain: Option<Domain>) -> Wait {
+fn wait(domain: Option<SignallingDomain>) -> FenceWait {
     match domain {
-        Some(domain) => Wait::new().domain(domain),
-        None => Wait::new(),
+        Some(domain) => FenceWait::new().domain(domain),
+        None => FenceWait::new(),
     }
 }
 
 fn waits_in_section(with: bool) -> Result {
     let domain = domain(c"misuse_domain", with)?;
 
-    section(domain, |_| wait(domain).ordered().on(&Fence::stub()))?;
+    section(domain, |_| {
+        wait(domain).allow_in_signalling().wait(&Fence::stub())
+    })?;
     Ok(())
 }
 
@@ -78,8 +83,8 @@ fn wait_for_each_other(with: bool) -> Result {
     let a = domain(c"misuse_domain_a", with)?;
     let b = domain(c"misuse_domain_b", with)?;
 
-    section(a, |_| wait(b).ordered().on(&Fence::stub()))?;
-    section(b, |_| wait(a).ordered().on(&Fence::stub()))?;
+    section(a, |_| wait(b).allow_in_signalling().wait(&Fence::stub()))?;
+    section(b, |_| wait(a).allow_in_signalling().wait(&Fence::stub()))?;
     Ok(())
 }
 
@@ -96,9 +101,9 @@ fn one_that_waits_for_another() -> Result {
     let a = domain(c"misuse_domain_a", true)?;
     let b = domain(c"misuse_domain_b", true)?;
 
-    section(a, |_| wait(b).ordered().on(&Fence::stub()))?;
-    wait(a).on(&Fence::stub())?;
-    wait(b).on(&Fence::stub())?;
+    section(a, |_| wait(b).allow_in_signalling().wait(&Fence::stub()))?;
+    wait(a).wait(&Fence::stub())?;
+    wait(b).wait(&Fence::stub())?;
     Ok(())
 }
 
@@ -111,14 +116,19 @@ fn each_waits_for_the_next() -> Result {
     let fence = Fence::stub();
 
     for (from, to) in [(a, b), (b, c), (a, c), (c, None)] {
-        section(from, |_| wait(to).ordered().on(&fence))?;
-        section(from, |_| wait(to).ordered().timeout(0).on_any(&[&fence]))?;
+        section(from, |_| wait(to).allow_in_signalling().wait(&fence))?;
+        section(from, |_| {
+            wait(to)
+                .allow_in_signalling()
+                .timeout(Delta::ZERO)
+                .wait_any(&[&fence])
+        })?;
     }
     Ok(())
 }
 
 /// A lock that is taken in a section, and held over `wait`.
-fn lock_over(with: bool, wait_for: impl FnOnce(Option<Domain>) -> Result) -> Result {
+fn lock_over(with: bool, wait_for: impl FnOnce(Option<SignallingDomain>) -> Result) -> Result {
     let domain = domain(c"misuse_domain", with)?;
     let lock = mutex!()?;
 
@@ -129,7 +139,7 @@ fn lock_over(with: bool, wait_for: impl FnOnce(Option<Domain>) -> Result) -> Res
 
 fn lock_over_one(with: bool) -> Result {
     lock_over(with, |domain| {
-        wait(domain).on(&Fence::stub())?;
+        wait(domain).wait(&Fence::stub())?;
         Ok(())
     })
 }
@@ -145,14 +155,16 @@ fn lock_over_a_wait_without() -> Result {
 
 fn lock_over_a_wait_for_any() -> Result {
     lock_over(true, |domain| {
-        wait(domain).on_any(&[&Fence::stub()])?;
+        wait(domain).wait_any(&[&Fence::stub()])?;
         Ok(())
     })
 }
 
 fn lock_over_a_look_at_any() -> Result {
     lock_over(true, |domain| {
-        wait(domain).timeout(0).on_any(&[&Fence::stub()])?;
+        wait(domain)
+            .timeout(Delta::ZERO)
+            .wait_any(&[&Fence::stub()])?;
         Ok(())
     })
 }
@@ -160,13 +172,13 @@ fn lock_over_a_look_at_any() -> Result {
 /// The fences of a context signal in sections of its domain, so what a callback takes is
 /// taken there.
 fn lock_in_a_signal() -> Result {
-    let domain = Domain::new(c"misuse_domain")?;
+    let domain = SignallingDomain::new(c"misuse_domain")?;
     let options = ContextOptions::new().domain(domain);
     let context = FenceContext::with_options(c"misuse", c"domain", options, Mock)?;
     let lock = spinlock()?;
 
     signal_with(next(&context)?, Locks(lock.clone()))?;
     let _guard = lock.lock();
-    Wait::new().domain(domain).on(&Fence::stub())?;
+    FenceWait::new().domain(domain).wait(&Fence::stub())?;
     Ok(())
 }

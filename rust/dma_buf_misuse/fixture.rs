@@ -4,7 +4,10 @@
 //! table, too.
 
 use dma_buf::{
-    callback::{FenceCallback, FenceCallbackRegistration},
+    callback::{
+        FenceCallback,
+        FenceCallbackRegistration, //
+    },
     resv::Resv,
     DriverFence,
     Fence,

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Fences that are signalled in a hard interrupt, and locks that are not fit for one.
+//! Fences that are signalled in a hard interrupt, and what must not be done in one.
 
 use crate::{
+    allocation::allocate,
     cases,
     fixture::{
         context,
@@ -10,6 +11,7 @@ use crate::{
         irq_lock,
         mutex,
         next,
+        resv,
         signal_held,
         signal_with,
         spinlock,
@@ -22,6 +24,8 @@ use dma_buf::{
         Delegate,
         IrqWork, //
     },
+    resv::Resv,
+    Fence,
     SignallingSection, //
 };
 use kernel::{
@@ -37,44 +41,53 @@ use kernel::{
 cases!(
     after_a_callback_with_a_lock,
     before_a_callback_with_a_lock,
+    gfp_kernel,
+    waits,
     with_a_lock,
     with_an_irq_lock,
     with_a_mutex,
+    with_a_resv,
 );
 
 /// What an interrupt does first.
-enum Lock {
-    None,
+enum First {
+    Nothing,
     Spin(Arc<SpinLock<()>>),
     Irq(Arc<SpinLockIrq<()>>),
     Mutex(Arc<Mutex<()>>),
+    Resv(Arc<Resv>),
+    Allocate,
+    Wait,
 }
 
 /// The interrupt that tells of a job's end.
 struct Interrupt {
-    lock: Lock,
+    first: First,
     job: Held,
 }
 
 impl Delegate for Interrupt {
     fn run(&self, _section: &SignallingSection<'_>) {
-        match &self.lock {
-            Lock::None => {}
-            Lock::Spin(lock) => drop(lock.lock()),
-            Lock::Irq(lock) => drop(lock.lock()),
-            Lock::Mutex(lock) => drop(lock.lock()),
+        match &self.first {
+            First::Nothing => {}
+            First::Spin(lock) => drop(lock.lock()),
+            First::Irq(lock) => drop(lock.lock()),
+            First::Mutex(lock) => drop(lock.lock()),
+            First::Resv(resv) => resv.with_lock(|_| ()),
+            First::Allocate => drop(allocate(GFP_KERNEL)),
+            First::Wait => drop(Fence::stub().wait()),
         }
         signal_held(&self.job);
     }
 }
 
-/// Has a fence signalled in an interrupt that takes a lock before.
-fn interrupt(lock: Lock) -> Result {
+/// Has a fence signalled in an interrupt that does something else before.
+fn interrupt(first: First) -> Result {
     let context = context()?;
     let driver = next(&context)?;
     let fence = driver.fence();
     let work = IrqWork::new(Interrupt {
-        lock,
+        first,
         job: held(driver)?,
     })?;
 
@@ -93,11 +106,11 @@ fn callback() -> Result {
 
 fn after_a_callback_with_a_lock() -> Result {
     callback()?;
-    interrupt(Lock::None)
+    interrupt(First::Nothing)
 }
 
 fn before_a_callback_with_a_lock() -> Result {
-    interrupt(Lock::None)?;
+    interrupt(First::Nothing)?;
     callback()
 }
 
@@ -105,16 +118,30 @@ fn with_a_lock() -> Result {
     let lock = spinlock()?;
 
     drop(lock.lock());
-    interrupt(Lock::Spin(lock))
+    interrupt(First::Spin(lock))
 }
 
 fn with_an_irq_lock() -> Result {
     let lock = irq_lock()?;
 
     drop(lock.lock());
-    interrupt(Lock::Irq(lock))
+    interrupt(First::Irq(lock))
 }
 
 fn with_a_mutex() -> Result {
-    interrupt(Lock::Mutex(mutex!()?))
+    interrupt(First::Mutex(mutex!()?))
+}
+
+/// Nobody holds it, so it does not sleep.
+fn with_a_resv() -> Result {
+    interrupt(First::Resv(resv()?))
+}
+
+fn gfp_kernel() -> Result {
+    interrupt(First::Allocate)
+}
+
+/// The fence has signalled, so it does not sleep.
+fn waits() -> Result {
+    interrupt(First::Wait)
 }

@@ -13,7 +13,7 @@ use crate::{
 use dma_buf::{
     signalling,
     Fence,
-    Wait, //
+    FenceWait, //
 };
 use kernel::{
     bindings,
@@ -22,7 +22,8 @@ use kernel::{
     sync::{
         Arc,
         Mutex, //
-    }, //
+    },
+    time::Delta, //
 };
 
 cases!(
@@ -64,20 +65,20 @@ fn over_a_wait_then_in_a_section() -> Result {
     Ok(())
 }
 
-fn over_any(lock: &Lock, wait: Wait) -> Result {
+fn over_any(lock: &Lock, wait: FenceWait) -> Result {
     in_a_section(lock);
     let _guard = lock.lock();
 
-    wait.on_any(&[&Fence::stub()])?;
+    wait.wait_any(&[&Fence::stub()])?;
     Ok(())
 }
 
 fn over_a_wait_for_any() -> Result {
-    over_any(&mutex!()?, Wait::new())
+    over_any(&mutex!()?, FenceWait::new())
 }
 
 fn over_a_look_at_any() -> Result {
-    over_any(&mutex!()?, Wait::new().timeout(0))
+    over_any(&mutex!()?, FenceWait::new().timeout(Delta::ZERO))
 }
 
 /// The core's own function, which is not annotated.

@@ -15,11 +15,12 @@ use dma_buf::{
         Complete,
         FenceCallbackRegistration, //
     },
-    Domain,
+    lockdep::{
+        LockClass,
+        SignallingDomain, //
+    },
     FenceContext,
-    LockClass,
-    Status,
-    MAX_LOCKDEP_NAMES, //
+    FenceStatus, //
 };
 use kernel::{
     prelude::*,
@@ -59,7 +60,7 @@ fn last_reference_dropped() -> Result {
     let mut callback = KBox::pin_init(FenceCallbackRegistration::new(), GFP_KERNEL)?;
 
     callback.as_mut().register(&fence, Complete(done.clone()))?;
-    if fence.status() != Status::Pending {
+    if fence.status() != FenceStatus::Pending {
         return Err(EINVAL);
     }
     drop(fence);
@@ -68,23 +69,23 @@ fn last_reference_dropped() -> Result {
     Ok(())
 }
 
-/// One that is known needs none.
+/// There is room for 64. A name that is known needs none.
 fn more_names_than_there_is_room_for() -> Result {
-    for n in 0..MAX_LOCKDEP_NAMES {
+    for n in 0..64 {
         let name = CString::try_from_fmt(fmt!("misuse_{n}"))?;
 
         if n % 2 == 0 {
-            Domain::new(&name)?;
+            SignallingDomain::new(&name)?;
         } else {
             LockClass::new(&name)?;
         }
     }
-    Domain::new(c"misuse_0")?;
+    SignallingDomain::new(c"misuse_0")?;
     LockClass::new(c"misuse_1")?;
     // Of the other kind, that is another name.
     if LockClass::new(c"misuse_0").map(|_| ()) != Err(ENOSPC)
-        || Domain::new(c"misuse_1").map(|_| ()) != Err(ENOSPC)
-        || Domain::new(c"misuse_more").map(|_| ()) != Err(ENOSPC)
+        || SignallingDomain::new(c"misuse_1").map(|_| ()) != Err(ENOSPC)
+        || SignallingDomain::new(c"misuse_more").map(|_| ()) != Err(ENOSPC)
     {
         return Err(EINVAL);
     }

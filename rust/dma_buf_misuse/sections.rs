@@ -9,9 +9,19 @@ use crate::{
     fixture::resv, //
 };
 use dma_buf::{
-    delegate::{Cleanup, CleanupWork, Delegate, Work},
-    resv::{Resv, ResvGuard, ResvSet},
-    signalling, SignallingSection,
+    delegate::{
+        Cleanup,
+        CleanupWork,
+        Delegate,
+        Work, //
+    },
+    resv::{
+        Resv,
+        ResvGuard,
+        ResvSet, //
+    },
+    signalling,
+    SignallingSection, //
 };
 use kernel::{
     bindings,

@@ -10,9 +10,18 @@ use crate::{
     }, //
 };
 use dma_buf::{
-    delegate::{Delegate, Work},
-    resv::{ResvGuard, ResvUsage},
-    signalling, Fence, SignallingSection, Wait,
+    delegate::{
+        Delegate,
+        Work, //
+    },
+    resv::{
+        ResvGuard,
+        ResvUsage, //
+    },
+    signalling,
+    Fence,
+    FenceWait,
+    SignallingSection, //
 };
 use kernel::{
     bindings,
@@ -40,7 +49,7 @@ fn in_a_section() -> Result {
 }
 
 fn in_a_section_for_any() -> Result {
-    signalling(|_| Wait::new().on_any(&[&Fence::stub()]))?;
+    signalling(|_| FenceWait::new().wait_any(&[&Fence::stub()]))?;
     Ok(())
 }
 
@@ -58,7 +67,7 @@ fn in_a_section_again() -> Result {
 }
 
 fn in_a_section_ordered() -> Result {
-    signalling(|_| Wait::new().ordered().on(&Fence::stub()))?;
+    signalling(|_| FenceWait::new().allow_in_signalling().wait(&Fence::stub()))?;
     Ok(())
 }
 

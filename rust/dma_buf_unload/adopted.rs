@@ -7,8 +7,8 @@ use crate::hand_out;
 use dma_buf::{
     FenceContext,
     FenceContextOps,
-    SignalOutcome,
-    Status, //
+    FenceStatus,
+    SignalOutcome, //
 };
 use kernel::{
     prelude::*,
@@ -68,7 +68,7 @@ pub(crate) fn use_up() -> Result {
         || context.signal_up_to(7) != 0
         || context.cancel_all(EIO) != 0
         || fence.downcast::<Adopted>(&rcu::read_lock()).is_some()
-        || chosen.as_fence().status() != Status::Error(ECANCELED)
+        || chosen.as_fence().status() != FenceStatus::Error(ECANCELED)
         || **last.data() != 2
         || last.signal(Ok(())) != SignalOutcome::TooLate
     {

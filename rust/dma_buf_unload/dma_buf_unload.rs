@@ -19,7 +19,6 @@ pub use adopted::{
 };
 
 use dma_buf::{
-    delegate::CleanupWork,
     ContextOptions,
     Fence,
     FenceContext,
@@ -47,7 +46,7 @@ module! {
     params: {
         leave: u32 {
             default: 0,
-            description: "What is left behind; the numbers are in selftests/unload/driver.h",
+            description: "What is left behind; the numbers are in leave.rs",
         },
         fd: i32 {
             default: -1,
@@ -103,14 +102,11 @@ pub(crate) fn foreign() -> Result<kernel::sync::aref::ARef<Fence>> {
 }
 
 /// What goes when the module goes.
-pub struct Unload {
-    _chain: Option<chain::Ends>,
-    cleanup: Option<CleanupWork<leave::Slow>>,
-}
+pub struct Unload(leave::Left);
 
 impl Drop for Unload {
     fn drop(&mut self) {
-        if let Some(cleanup) = &self.cleanup {
+        if let Some(cleanup) = &self.0.cleanup {
             cleanup.queue();
         }
         if let Err(error) = adopted::use_up() {
@@ -124,25 +120,6 @@ impl kernel::Module for Unload {
         // SAFETY: This is the module's init.
         unsafe { adopted::init() };
 
-        let (mut chain, mut cleanup) = (None, None);
-
-        match module_parameters::leave.value() {
-            0 => leave::context()?,
-            1 => leave::handle_and_context()?,
-            2 => leave::registration()?,
-            3 => leave::proxy()?,
-            4 => leave::works()?,
-            5 => chain = Some(chain::Ends::new(64)?),
-            // Nothing, but what another module leaves here.
-            6 => {}
-            7 => leave::lock_class()?,
-            8 => leave::contexts()?,
-            9 => cleanup = Some(leave::cleanup()?),
-            _ => return Err(EINVAL),
-        }
-        Ok(Self {
-            _chain: chain,
-            cleanup,
-        })
+        Ok(Self(leave::leave(module_parameters::leave.value())?))
     }
 }

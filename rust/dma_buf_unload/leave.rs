@@ -3,6 +3,7 @@
 //! What is forgotten.
 
 use crate::{
+    chain::Ends,
     foreign,
     hand_out,
     ring,
@@ -26,19 +27,29 @@ use dma_buf::{
         WorkRef,
         Workqueue, //
     },
+    job_queue::{
+        Completer,
+        Dependencies,
+        JobQueue,
+        JobQueueOptions,
+        JobRunner, //
+    },
+    lockdep::LockClass,
     ContextOptions,
-    LockClass,
+    Fence,
     SignallingSection, //
 };
 use kernel::{
     prelude::*,
-    sync::atomic::{
-        Atomic,
-        Relaxed, //
+    sync::{
+        aref::ARef,
+        atomic::{
+            Atomic,
+            Relaxed, //
+        }, //
     },
     time::{
         delay::fsleep,
-        msecs_to_jiffies,
         Delta, //
     }, //
 };
@@ -47,6 +58,35 @@ use kernel::{
 extern "C" {
     // include/linux/kmemleak.h; the kernel crate does not bind it.
     fn kmemleak_not_leak(ptr: *const kernel::ffi::c_void);
+}
+
+/// What goes when the module goes.
+#[derive(Default)]
+pub(crate) struct Left {
+    _chain: Option<Ends>,
+    pub(crate) cleanup: Option<CleanupWork<Slow>>,
+}
+
+/// Leaves something behind. The tests in selftests/unload know these numbers.
+pub(crate) fn leave(what: u32) -> Result<Left> {
+    let mut left = Left::default();
+
+    match what {
+        0 => context()?,
+        1 => handle_and_context()?,
+        2 => registration()?,
+        3 => proxy()?,
+        4 => works()?,
+        5 => left._chain = Some(Ends::new(64)?),
+        // Nothing, but what another module leaves here.
+        6 => {}
+        7 => lock_class()?,
+        8 => contexts()?,
+        9 => left.cleanup = Some(cleanup()?),
+        10 => job_queue()?,
+        _ => return Err(EINVAL),
+    }
+    Ok(left)
 }
 
 /// Forgets something, in memory that kmemleak takes for no leak, as it takes
@@ -64,7 +104,7 @@ fn forget<T>(value: T) -> Result {
 }
 
 /// A context, with a fence that is pending, and one that is done but not first.
-pub(crate) fn context() -> Result {
+fn context() -> Result {
     let ring = ring()?;
     let first = ring.new_fence(ring.new_fence_allocation(1)?);
     let second = ring.new_fence(ring.new_fence_allocation(2)?);
@@ -77,7 +117,7 @@ pub(crate) fn context() -> Result {
 
 /// Contexts, more than are dealt with at a time, of which the last has a pending fence. The
 /// first one is dropped.
-pub(crate) fn contexts() -> Result {
+fn contexts() -> Result {
     let first = ring()?;
     let mut rings = KVec::new();
 
@@ -93,7 +133,7 @@ pub(crate) fn contexts() -> Result {
 }
 
 /// A context whose fences' locks are of a class of its own, with one that is pending.
-pub(crate) fn lock_class() -> Result {
+fn lock_class() -> Result {
     // The name, too, is this module's.
     let options = ContextOptions::new().lock_class(LockClass::new(c"unload fence")?);
     let ring = ring_with(options)?;
@@ -104,7 +144,7 @@ pub(crate) fn lock_class() -> Result {
 }
 
 /// A handle; its context is dropped, long before the module goes.
-pub(crate) fn handle_and_context() -> Result {
+fn handle_and_context() -> Result {
     let ring = ring()?;
     let fence = ring.new_fence(ring.new_fence_allocation(1)?);
 
@@ -132,7 +172,7 @@ fn body(name: &'static str) -> Result<Body> {
 }
 
 /// Registrations on a foreign fence, which signals when the module has gone.
-pub(crate) fn registration() -> Result {
+fn registration() -> Result {
     let fence = foreign()?;
     let irq_work = IrqWork::new(body("irq_work")?)?;
     let work = Work::new(body("work")?)?;
@@ -147,8 +187,8 @@ pub(crate) fn registration() -> Result {
 }
 
 /// A proxy from a foreign fence to one of a context that is forgotten, too.
-pub(crate) fn proxy() -> Result {
-    let source = foreign()?.flatten()?;
+fn proxy() -> Result {
+    let source = foreign()?.to_unwrapped()?;
     let proxy = FenceProxyAllocation::new()?;
     let ring = ring()?;
     let target = ring.new_fence(ring.new_fence_allocation(1)?);
@@ -179,7 +219,7 @@ impl Delegate for Again {
 }
 
 /// Works and a timer that are to run when the module has gone, and work that never ends.
-pub(crate) fn works() -> Result {
+fn works() -> Result {
     let queue = Workqueue::new(c"unload")?;
     let work = Work::new(body("work")?)?;
     let own = Work::new_on(&queue, body("work on a queue of its own")?)?;
@@ -190,8 +230,8 @@ pub(crate) fn works() -> Result {
     })?;
 
     again.queue();
-    work.queue_after(msecs_to_jiffies(1000));
-    own.queue_after(msecs_to_jiffies(1000));
+    work.queue_after(Delta::from_millis(1000));
+    own.queue_after(Delta::from_millis(1000));
     timer.start(Delta::from_millis(1000));
     forget((work, own, timer, again, queue))
 }
@@ -208,9 +248,52 @@ impl Cleanup for Slow {
 }
 
 /// A cleanup work that runs, and that the module's exit queues once more.
-pub(crate) fn cleanup() -> Result<CleanupWork<Slow>> {
+fn cleanup() -> Result<CleanupWork<Slow>> {
     let cleanup = CleanupWork::new(Slow)?;
 
     cleanup.queue();
     Ok(cleanup)
+}
+
+/// Hardware that completes no job.
+struct Hangs {
+    _completer: Completer<Hangs>,
+}
+
+impl JobRunner for Hangs {
+    type Job = ();
+
+    fn run(&self, _job: &(), seqno: u64, _section: &SignallingSection<'_>) -> Result {
+        pr_info!("job {seqno} runs\n");
+        Ok(())
+    }
+
+    fn stop(&self, _section: &SignallingSection<'_>) {
+        pr_info!("the hardware is stopped\n");
+    }
+}
+
+/// A queue with a job that is running, and would time out, and two that are waiting, of which the
+/// last waits for the fence that the parameter names.
+fn job_queue() -> Result {
+    let options = JobQueueOptions::new().timeout(Delta::from_millis(1000))?;
+    let queue = JobQueue::new(c"unload", c"queue", options, |completer| {
+        Ok(Hangs {
+            _completer: completer,
+        })
+    })?;
+
+    for job in 1..=3 {
+        let mut dependencies = Dependencies::new();
+
+        if job == 3 {
+            dependencies.add(&*foreign()?)?;
+        }
+        let job = queue.publish(queue.prepare((), dependencies)?);
+        let fence: ARef<Fence> = (&**job.as_leaf()).into();
+
+        job.push();
+        hand_out(&fence)?;
+    }
+    forget(queue)
 }

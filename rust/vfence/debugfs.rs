@@ -2,20 +2,18 @@
 
 //! What `/sys/kernel/debug/vfence` shows.
 //!
-//! - `timelines`: a line for each, and one for each of its first pending fences,
-//!   indented: number, state, and age in us;
-//! - `counters`: what the device has done since it was loaded, and how many fences count
-//!   against the limits of the timelines now;
-//! - `latency`: how many fences have signalled in less than so many ns from when the
-//!   irq_work was queued that signalled them.
+//! - `timelines`: a line for each, and an indented one for each of its first pending fences:
+//!   number, state, and age in us;
+//! - `counters`: what the device has done since it was loaded, and how many fences are pending.
 
 use crate::{
-    device::{
-        Device,
-        Listed, //
+    clock::now,
+    device::Device,
+    timeline::{
+        Kind,
+        Row,
+        Timeline, //
     },
-    fences::now,
-    ring::Kind,
     LocalModule, //
 };
 use core::marker::PhantomData;
@@ -37,6 +35,9 @@ use kernel::{
 /// How many fences of a timeline are shown.
 const SHOWN: usize = 256;
 
+/// How many fences are shown in all: the timelines are locked meanwhile.
+const SHOWN_IN_ALL: usize = 16 * SHOWN;
+
 /// The directory. Without memory it is not there, or not all of it.
 ///
 /// Not `kernel::debugfs`: the files of that have no owner, so a module can be unloaded while
@@ -48,8 +49,6 @@ const SHOWN: usize = 256;
 pub(crate) struct Debugfs {
     dir: *mut bindings::dentry,
     device: Arc<Device>,
-    #[cfg(vfence_misbehave)]
-    _misbehave: crate::misbehave::Debugfs,
 }
 
 // SAFETY: The directory may be removed from any thread, and is not used otherwise.
@@ -63,16 +62,10 @@ impl Debugfs {
         let dir =
             unsafe { bindings::debugfs_create_dir(c"vfence".as_char_ptr(), core::ptr::null_mut()) };
         // INVARIANT: `dir` is just made, and the files get this device.
-        let this = Self {
-            dir,
-            device,
-            #[cfg(vfence_misbehave)]
-            _misbehave: crate::misbehave::Debugfs::new(),
-        };
+        let this = Self { dir, device };
 
         this.create::<Timelines>(c"timelines");
         this.create::<Counters>(c"counters");
-        this.create::<Latency>(c"latency");
         this
     }
 
@@ -151,15 +144,10 @@ struct Counters;
 
 impl Contents for Counters {
     fn write(device: &Device, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        device.stats.write_counters(f)
-    }
-}
+        let timelines = device.timelines.lock();
+        let pending: u64 = timelines.values().map(|it| it.summary().pending).sum();
 
-struct Latency;
-
-impl Contents for Latency {
-    fn write(device: &Device, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        device.stats.write_latency(f)
+        device.stats.write(pending as i64, f)
     }
 }
 
@@ -167,28 +155,24 @@ struct Timelines;
 
 impl Contents for Timelines {
     fn write(device: &Device, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Ok(mut fences) = KVec::with_capacity(SHOWN, GFP_KERNEL) else {
-            return Err(fmt::Error);
-        };
+        let mut rows = KVec::with_capacity(SHOWN, GFP_KERNEL).map_err(|_| fmt::Error)?;
+        let mut left = SHOWN_IN_ALL;
 
-        for listed in device.timelines.lock().iter() {
-            fences.clear();
-            write_timeline(listed, &mut fences, f)?;
+        for timeline in device.timelines.lock().values() {
+            rows.clear();
+            if left != 0 {
+                timeline.show(&mut rows, &device.numbers);
+            }
+            rows.truncate(left);
+            left -= rows.len();
+            write_timeline(timeline, &rows, f)?;
         }
         Ok(())
     }
 }
 
-/// Number, state, and when it was made.
-type Row = (u64, &'static str, i64);
-
-fn write_timeline(
-    listed: &Listed,
-    fences: &mut KVec<Row>,
-    f: &mut fmt::Formatter<'_>,
-) -> fmt::Result {
-    let timeline = &listed.timeline;
-    let (value, last, pending, hangs) = collect(listed, fences);
+fn write_timeline(timeline: &Timeline, rows: &[Row], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let summary = timeline.summary();
     let kind = match timeline.kind {
         Kind::Ordered => "ordered",
         Kind::Unordered => "unordered",
@@ -197,65 +181,19 @@ fn write_timeline(
 
     writeln!(
         f,
-        "{:?} {kind} context {} value {value} last {last} pending {pending}{}",
+        "{:?} {kind} context {} value {} last {} pending {}{}",
         &*timeline.name,
-        listed.fences.as_ref().map_or(0, |fences| fences.context()),
-        if hangs { " hanging" } else { "" },
+        summary.context,
+        summary.value,
+        summary.last,
+        summary.pending,
+        if summary.hangs { " hanging" } else { "" },
     )?;
-    for (number, state, since) in fences.iter() {
-        writeln!(f, "  {number} {state} {} us", (now() - since) / 1000)?;
+    for (number, state, made) in rows {
+        writeln!(f, "  {number} {state} {} us", (now() - made) / 1000)?;
     }
-    if pending > fences.len() as u64 {
-        writeln!(f, "  and {} more", pending - fences.len() as u64)?;
-    }
-    Ok(())
-}
-
-/// Value, last number, number of pending fences, and whether it hangs.
-fn collect(listed: &Listed, fences: &mut KVec<Row>) -> (u64, u64, u64, bool) {
-    let timeline = &listed.timeline;
-
-    if timeline.kind == Kind::Points {
-        collect_points(listed, fences);
-        let state = timeline.state.lock();
-
-        return (
-            state.value,
-            state.last,
-            timeline.pending.get().max(0) as u64,
-            false,
-        );
-    }
-    let state = timeline.state.lock();
-    for (number, job) in state.jobs.iter() {
-        if fences
-            .push_within_capacity((*number, job.state(), job.since))
-            .is_err()
-        {
-            break;
-        }
-    }
-    (
-        state.front().map_or(state.last, |front| front - 1),
-        state.last,
-        state.job_count,
-        state.hangs,
-    )
-}
-
-fn collect_points(listed: &Listed, fences: &mut KVec<Row>) {
-    let Ok(mut pending) = KVec::with_capacity(SHOWN, GFP_KERNEL) else {
-        return;
-    };
-
-    let timeline = &listed.timeline;
-
-    if let Some(context) = &listed.fences {
-        context.pending(&mut pending);
-    }
-    for fence in &pending {
-        if let Some(data) = timeline.device.numbers.data(fence) {
-            let _ = fences.push_within_capacity((fence.seqno(), "point", data.made));
-        }
+    match summary.pending.saturating_sub(rows.len() as u64) {
+        0 => Ok(()),
+        more => writeln!(f, "  and {more} more"),
     }
 }

@@ -3,14 +3,12 @@
 //! An open file: a timeline, once it is known of what kind.
 
 use crate::{
-    argument::Argument,
     device::Device,
-    ring::{
+    timeline::{
         Kind,
-        Ring, //
+        Timeline, //
     },
-    turns::Turns,
-    uapi::*, //
+    turns::Turns, //
 };
 use kernel::{
     prelude::*,
@@ -25,10 +23,16 @@ use kernel::{
     task::Task, //
 };
 
-#[pin_data]
+/// Timelines of jobs.
+pub(crate) const JOBS: &[Kind] = &[Kind::Ordered, Kind::Unordered];
+
+/// Timelines of points.
+pub(crate) const POINTS: &[Kind] = &[Kind::Points];
+
+#[pin_data(PinnedDrop)]
 pub(crate) struct OpenFile {
     pub(crate) device: Arc<Device>,
-    ring: SetOnce<Ring>,
+    timeline: SetOnce<Arc<Timeline>>,
     /// Taken by ioctls that submit, or make the timeline.
     #[pin]
     turns: Turns,
@@ -44,7 +48,7 @@ impl OpenFile {
         KBox::pin_init(
             pin_init!(Self {
                 device,
-                ring: SetOnce::new(),
+                timeline: SetOnce::new(),
                 turns <- Turns::new(),
                 name,
             }),
@@ -52,75 +56,82 @@ impl OpenFile {
         )
     }
 
-    /// The timeline, if it is used.
-    pub(crate) fn used(&self) -> Option<&Ring> {
-        self.ring.as_ref()
+    /// Returns the timeline, if it is used.
+    pub(crate) fn timeline(&self) -> Option<&Arc<Timeline>> {
+        self.timeline.as_ref()
     }
 
-    /// Runs an ioctl that is for a timeline of one of these kinds, and the only one of its
-    /// kind at that time. If the timeline is unused, it is of the first kind if the ioctl
-    /// succeeds.
-    pub(crate) fn exclusively(&self, kinds: &[Kind], run: impl FnOnce(&Ring) -> Result) -> Result {
+    /// Returns the timeline, if it is used, and fails with `EINVAL` if it is of none of these
+    /// kinds.
+    fn timeline_of(&self, kinds: &[Kind]) -> Result<Option<&Arc<Timeline>>> {
+        match self.timeline() {
+            Some(timeline) if !kinds.contains(&timeline.kind) => Err(EINVAL),
+            timeline => Ok(timeline),
+        }
+    }
+
+    /// Runs an ioctl that is for a timeline of one of these kinds, while no other one runs. If the
+    /// timeline is unused, it is of the first kind from then on, if the ioctl succeeds.
+    pub(crate) fn exclusively(
+        &self,
+        kinds: &[Kind],
+        run: impl FnOnce(&Arc<Timeline>) -> Result,
+    ) -> Result {
         let _turn = self.turns.take()?;
 
-        if let Some(ring) = self.used() {
-            return run(ring.of_kind(kinds)?);
+        if let Some(timeline) = self.timeline_of(kinds)? {
+            return run(timeline);
         }
         let name = CString::try_from(&*self.name)?;
-        let ring = Ring::new(&self.device, name, kinds[0])?;
+        let timeline = self.device.new_timeline(kinds[0], name)?;
 
-        run(&ring)?;
-        self.ring.populate(ring);
+        run(&timeline).inspect_err(|_| self.device.close(&timeline))?;
+        self.timeline.populate(timeline);
         Ok(())
     }
 
-    /// [`Self::exclusively`], but beside others once the timeline is used.
+    /// Runs an ioctl as [`Self::exclusively`] does, but beside others once the timeline is used.
     pub(crate) fn beside_others(
         &self,
         kinds: &[Kind],
-        run: impl FnOnce(&Ring) -> Result,
+        run: impl FnOnce(&Arc<Timeline>) -> Result,
     ) -> Result {
-        match self.used() {
-            Some(ring) => run(ring.of_kind(kinds)?),
+        match self.timeline_of(kinds)? {
+            Some(timeline) => run(timeline),
             None => self.exclusively(kinds, run),
         }
     }
 
-    /// `VFENCE_IOC_SETUP`.
-    pub(crate) fn setup(&self, argument: Argument) -> Result {
-        let args: vfence_setup = argument.read()?;
-
-        if args.flags != 0 {
-            return Err(EINVAL);
-        }
-        let kind = match args.kind {
-            VFENCE_KIND_ORDERED => Kind::Ordered,
-            VFENCE_KIND_UNORDERED => Kind::Unordered,
-            VFENCE_KIND_POINTS => Kind::Points,
-            _ => return Err(EINVAL),
-        };
-        let name = CStr::from_bytes_until_nul(&args.name).map_err(|_| EINVAL)?;
-        let (text, rest) = args.name.split_at(name.to_bytes().len());
-
-        if !text.iter().all(is_printable) || rest.iter().any(|byte| *byte != 0) {
-            return Err(EINVAL);
-        }
-        let name = CString::try_from(if text.is_empty() { &*self.name } else { name })?;
+    /// Makes the timeline, with a name of its own unless that is empty. Fails with `EBUSY` if it
+    /// is used.
+    pub(crate) fn set_up(&self, kind: Kind, name: &CStr) -> Result {
+        let name = CString::try_from(if name.is_empty() { &*self.name } else { name })?;
         let _turn = self.turns.take()?;
 
-        if self.used().is_some() {
+        if self.timeline().is_some() {
             return Err(EBUSY);
         }
-        self.ring.populate(Ring::new(&self.device, name, kind)?);
+        self.timeline
+            .populate(self.device.new_timeline(kind, name)?);
         Ok(())
     }
 }
 
-fn is_printable(byte: &u8) -> bool {
+#[pinned_drop]
+impl PinnedDrop for OpenFile {
+    fn drop(self: Pin<&mut Self>) {
+        if let Some(timeline) = self.timeline() {
+            self.device.close(timeline);
+        }
+    }
+}
+
+/// Whether a timeline's name may have this byte in it.
+pub(crate) fn is_printable(byte: &u8) -> bool {
     (b' '..=b'~').contains(byte)
 }
 
-/// The name of the current task; what is not printable in it is replaced.
+/// Returns the name of the current task, with a `?` for each byte that is not printable.
 fn task_name() -> Result<CString> {
     // SAFETY: The current task is there. Others may change its name meanwhile, which is
     // bytes that are read one by one, and ends in a NUL all the time.

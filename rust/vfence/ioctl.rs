@@ -1,25 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Which ioctl is which.
+//! The ioctls.
 //!
-//! The number of an ioctl has the size of its structure in it, which grows; so ours
-//! are told apart by the rest. Those of sw_sync have the sizes that they have.
+//! The number of an ioctl contains the size of its structure, which may grow. So the numbers of
+//! ours are compared without it. The structures of sw_sync have the sizes that they have.
+
+mod argument;
+mod attach;
+mod combine;
+mod control;
+mod descriptors;
+mod points;
+mod query;
+mod submit;
 
 use crate::{
-    argument::Argument,
-    attach,
-    combine,
-    complete,
-    file::OpenFile,
-    points,
-    query,
-    ring::{
-        Kind,
-        JOBS, //
+    file::{
+        OpenFile,
+        JOBS,
+        POINTS, //
     },
-    submit,
     uapi::*, //
 };
+use argument::Argument;
 use kernel::{
     ioctl::{
         _IOC_SIZE,
@@ -33,7 +36,7 @@ use kernel::{
     }, //
 };
 
-/// An ioctl's number without the size.
+/// Returns an ioctl's number without the size.
 const fn without_size(number: u32) -> u32 {
     number & !(_IOC_SIZEMASK << _IOC_SIZESHIFT)
 }
@@ -63,28 +66,31 @@ const SW_SYNC_CREATE: u32 = _IOWR::<vfence_sw_sync_create>(SW_SYNC_MAGIC, 0);
 const SW_SYNC_INC: u32 = _IOW::<u32>(SW_SYNC_MAGIC, 1);
 const SW_SYNC_DEADLINE: u32 = _IOWR::<vfence_sw_sync_deadline>(SW_SYNC_MAGIC, 2);
 
+/// Runs an ioctl.
 pub(crate) fn dispatch(file: &OpenFile, number: u32, address: usize) -> Result {
     let argument = Argument::new(address, _IOC_SIZE(number));
 
-    let points = &[Kind::Points];
-
     match number {
         SW_SYNC_CREATE => {
-            return file.exclusively(points, |ring| points::create(ring, argument));
+            return file.exclusively(POINTS, |timeline| {
+                points::create(timeline, &file.device, argument)
+            });
         }
         SW_SYNC_INC => {
-            return file.exclusively(points, |ring| points::increment(ring, argument));
+            return file.exclusively(POINTS, |timeline| points::increment(timeline, argument));
         }
         SW_SYNC_DEADLINE => return points::deadline(&file.device, argument),
         _ => {}
     }
     match without_size(number) {
-        SUBMIT => file.exclusively(JOBS, |ring| submit::submit(ring, argument)),
-        SIGNAL => file.beside_others(JOBS, |ring| complete::signal(ring, argument)),
-        INFO => query::info(file, argument),
-        SETUP => file.setup(argument),
-        HANG => file.beside_others(JOBS, |ring| complete::hang(ring, argument)),
-        RESET => file.exclusively(JOBS, |ring| complete::reset(ring, argument)),
+        SUBMIT => file.exclusively(JOBS, |timeline| {
+            submit::submit(timeline, &file.device, argument)
+        }),
+        SIGNAL => file.beside_others(JOBS, |timeline| control::signal(timeline, argument)),
+        INFO => query::info(&file.device, argument),
+        SETUP => control::set_up(file, argument),
+        HANG => file.beside_others(JOBS, |timeline| control::hang(timeline, argument)),
+        RESET => file.beside_others(JOBS, |timeline| control::reset(timeline, argument)),
         COMBINE => combine::combine(argument),
         CHAIN => combine::chain(argument),
         QUERY => query::query(file, argument),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the device has done since it was loaded.
+//! Counters of what the device has done since it was loaded.
 
 use kernel::{
     fmt,
@@ -9,12 +9,6 @@ use kernel::{
         Relaxed, //
     }, //
 };
-
-/// How many classes the histogram has: from below 1 us to 4 s and above.
-const CLASSES: usize = 24;
-
-/// The logarithm of the first class's bound in ns.
-const FIRST: u32 = 10;
 
 /// A number of fences or events.
 pub(crate) struct Counter(Atomic<i64>);
@@ -27,71 +21,45 @@ impl Counter {
     pub(crate) fn add(&self, count: usize) {
         self.0.add(count as i64, Relaxed);
     }
-
-    pub(crate) fn sub(&self, count: usize) {
-        self.0.add(-(count as i64), Relaxed);
-    }
-
-    fn get(&self) -> i64 {
-        self.0.load(Relaxed)
-    }
 }
 
 pub(crate) struct Stats {
-    /// Jobs and points, born signalled included.
+    /// Jobs submitted and points made.
     pub(crate) submitted: Counter,
-    /// Fences that have signalled, but not by the bound.
-    pub(crate) signalled: Counter,
-    /// Fences that the bound has completed.
+    /// Fences that signalled because the bound had come.
     pub(crate) timed_out: Counter,
-    /// Times that a timeline's irq_work was queued, and was not queued before.
-    pub(crate) queued: Counter,
-    /// Times that it ran.
-    pub(crate) run: Counter,
-    /// What counts against the limits of the timelines now.
-    pub(crate) pending: Counter,
-    /// From the queueing to each signal.
-    latency: [Counter; CLASSES],
+    /// How often the interrupt was raised while it was not.
+    pub(crate) raised: Counter,
+    /// How often the interrupt ran.
+    pub(crate) ran: Counter,
 }
 
 impl Stats {
     pub(crate) const fn new() -> Self {
         Self {
             submitted: Counter::new(),
-            signalled: Counter::new(),
             timed_out: Counter::new(),
-            queued: Counter::new(),
-            run: Counter::new(),
-            pending: Counter::new(),
-            latency: [const { Counter::new() }; CLASSES],
+            raised: Counter::new(),
+            ran: Counter::new(),
         }
     }
 
-    /// Notes how long a signal has taken, in ns.
-    pub(crate) fn latency(&self, ns: i64, count: usize) {
-        let ns = ns.max(0) as u64;
-        let class = (u64::BITS - (ns >> FIRST).leading_zeros()) as usize;
+    /// Writes a line for each counter. Of the fences that were submitted, `pending` are pending,
+    /// and all others have signalled.
+    pub(crate) fn write(&self, pending: i64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let submitted = self.submitted.0.load(Relaxed);
+        let timed_out = self.timed_out.0.load(Relaxed);
 
-        self.latency[class.min(CLASSES - 1)].add(count);
-    }
-
-    pub(crate) fn write_counters(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "submitted {}", self.submitted.get())?;
-        writeln!(f, "signalled {}", self.signalled.get())?;
-        writeln!(f, "timed_out {}", self.timed_out.get())?;
-        writeln!(f, "irq_works_queued {}", self.queued.get())?;
-        writeln!(f, "irq_works_run {}", self.run.get())?;
-        writeln!(f, "pending {}", self.pending.get())
-    }
-
-    /// One line for each class: what it is below, in ns, and how many signals.
-    pub(crate) fn write_latency(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (class, count) in self.latency.iter().enumerate() {
-            if class == CLASSES - 1 {
-                writeln!(f, "more {}", count.get())?;
-            } else {
-                writeln!(f, "{} {}", 1u64 << (class as u32 + FIRST), count.get())?;
-            }
+        for (name, count) in [
+            ("submitted", submitted),
+            // The counters may change while they are read.
+            ("signalled", (submitted - timed_out - pending).max(0)),
+            ("timed_out", timed_out),
+            ("irq_works_queued", self.raised.0.load(Relaxed)),
+            ("irq_works_run", self.ran.0.load(Relaxed)),
+            ("pending", pending),
+        ] {
+            writeln!(f, "{name} {count}")?;
         }
         Ok(())
     }

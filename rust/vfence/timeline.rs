@@ -1,289 +1,473 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A timeline: the state behind an open file.
+//! A timeline: jobs, or points, and their fences.
 //!
-//! Everything about it is under one lock, which is held for a moment only: never
-//! while a fence is signalled, and never where one calls back. So what happens is
-//! split: an ioctl, a timer or a fence that signals changes the state and queues the
-//! irq_work, which takes one thing to do after the other (`interrupt.rs`).
+//! ```text
+//!   an ioctl -----------+
+//!   an in-fence --------+--> state --> raise --> the interrupt serves the timeline (serve.rs):
+//!   the timer, the bound+                        it alone completes jobs and signals points
+//! ```
+//!
+//! The state is under one lock, which is never held while a fence is signalled, or a callback
+//! registered or removed. A callback may take it.
 
-mod expired;
+mod context;
+mod in_fences;
+mod job;
+mod owner;
+mod serve;
 mod state;
-mod step;
 
-pub(crate) use state::State;
-pub(crate) use step::{
-    Done,
-    Step, //
+pub(crate) use context::{
+    ContextData,
+    FenceData, //
+};
+pub(crate) use in_fences::InFences;
+pub(crate) use job::{
+    JobAllocation,
+    Plan, //
 };
 
 use crate::{
-    device::Device,
-    fences::{
-        now,
-        Fences, //
-    },
-    in_fences::InFences,
-    job::{
-        Allocation,
-        Job, //
-    },
-    limits::{
-        ContextCharge,
-        Limit, //
-    },
-    ring::Kind, //
+    clock::now,
+    interrupt::Interrupt,
+    limit::Charge,
+    stats::Stats, //
 };
+use core::ops::RangeInclusive;
 use dma_buf::{
+    delegate::{
+        Delegate,
+        Timer, //
+    },
+    ContextNumbers,
     DriverFence,
-    FenceContext, //
+    FenceContext,
+    SignallingSection, //
 };
+use job::Due;
 use kernel::{
+    list::{
+        impl_list_arc_safe,
+        impl_list_item,
+        AtomicTracker,
+        ListLinks,
+        TryNewListArc, //
+    },
     new_condvar,
     new_spinlock_irq,
     prelude::*,
     str::CString,
     sync::{
-        atomic::{
-            Atomic,
-            Relaxed, //
-        },
         Arc,
         CondVar,
         SpinLockIrq, //
-    },
-    time::Delta, //
+    }, //
 };
+use owner::Owner;
+use state::Parts;
+
+type State = state::State<Alarm>;
+
+/// A close does not wait for longer, in ns of CLOCK_MONOTONIC, if more than this number of fences
+/// are pending then.
+const LONG_CLOSE: (i64, usize) = (100_000_000, 4096);
+
+/// What the fences of a timeline stand for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Jobs, which signal in order.
+    Ordered,
+    /// Jobs, which signal as they are done.
+    Unordered,
+    /// Points that user space picks, as with sw_sync.
+    Points,
+}
+
+/// A pending fence: its number, its state, in a word, and when it was made, in ns of
+/// CLOCK_MONOTONIC.
+pub(crate) type Row = (u64, &'static str, i64);
+
+/// What can be asked of a timeline.
+pub(crate) struct Summary {
+    /// The context of all fences, or 0.
+    pub(crate) context: u64,
+    /// All up to this number have signalled; of points, the counter.
+    pub(crate) value: u64,
+    pub(crate) last: u64,
+    pub(crate) pending: u64,
+    pub(crate) hangs: bool,
+}
+
+/// A timeline of points, as it is when one more is to be made.
+pub(crate) struct Points {
+    pub(crate) context: Arc<FenceContext<ContextData>>,
+    /// The counter.
+    pub(crate) value: u64,
+    /// A fence may be pending for a point that is not outside of this range.
+    pub(crate) made: RangeInclusive<u64>,
+    /// No fence that is pending was made before, in ns of CLOCK_MONOTONIC.
+    pub(crate) since: i64,
+    /// There are as many pending points as there may be.
+    pub(crate) is_full: bool,
+}
 
 #[pin_data]
 pub(crate) struct Timeline {
-    pub(crate) device: Arc<Device>,
-    pub(crate) name: CString,
     pub(crate) kind: Kind,
+    pub(crate) name: CString,
+    /// How many fences may be pending.
+    max_fences: u32,
+    interrupt: Arc<Interrupt<Timeline>>,
+    pub(crate) stats: Arc<Stats>,
     #[pin]
-    pub(crate) state: SpinLockIrq<State>,
-    /// What counts against the limits.
-    pub(crate) pending: Limit,
-    /// When the irq_work was queued, in ns of CLOCK_MONOTONIC; 0 if it was not.
-    queued_at: Atomic<i64>,
-    /// Notified when requests have been served.
+    state: SpinLockIrq<State>,
+    /// Notified when the interrupt has served the timeline.
     #[pin]
     served: CondVar,
+    #[pin]
+    links: ListLinks,
+    #[pin]
+    tracker: AtomicTracker,
+}
+
+impl_list_arc_safe! {
+    impl ListArcSafe<0> for Timeline { tracked_by tracker: AtomicTracker; }
+}
+impl_list_item! {
+    impl ListItem<0> for Timeline { using ListLinks { self.links }; }
+}
+
+/// The timer's body.
+struct Alarm(Arc<Timeline>);
+
+impl Delegate for Alarm {
+    fn run(&self, _section: &SignallingSection<'_>) {
+        self.0.state.lock().timer_at = None;
+        self.0.raise();
+    }
 }
 
 impl Timeline {
-    pub(crate) fn new(device: Arc<Device>, name: CString, kind: Kind) -> Result<Arc<Self>> {
-        let pending = Limit::new(device.max_fences);
-
-        Arc::pin_init(
+    /// Makes an idle timeline, with what `context` makes of it as the context of all its fences.
+    /// It must be closed.
+    pub(crate) fn new(
+        kind: Kind,
+        name: CString,
+        max_fences: u32,
+        interrupt: Arc<Interrupt<Timeline>>,
+        stats: Arc<Stats>,
+        charge: Charge,
+        context: impl FnOnce(&Arc<Self>) -> Result<Option<FenceContext<ContextData>>>,
+    ) -> Result<Arc<Self>> {
+        let this = Arc::pin_init(
             pin_init!(Self {
-                device,
-                name,
                 kind,
+                name,
+                max_fences,
+                interrupt,
+                stats,
                 state <- new_spinlock_irq!(State::new()),
-                pending,
-                queued_at: Atomic::new(0),
                 served <- new_condvar!("vfence::Timeline::served"),
+                links <- ListLinks::new(),
+                tracker <- AtomicTracker::new(),
             }),
             GFP_KERNEL,
-        )
-    }
-
-    pub(crate) fn charge(&self, count: usize) -> Result {
-        self.pending.add(count)?;
-        self.device.stats.pending.add(count);
-        Ok(())
-    }
-
-    pub(crate) fn uncharge(&self, count: usize) {
-        self.pending.sub(count);
-        self.device.stats.pending.sub(count);
-    }
-
-    /// Has the irq_work run.
-    pub(crate) fn queue(&self, state: &State) {
-        let Some(links) = &state.links else {
-            return;
+        )?;
+        let context = match context(&this)? {
+            Some(context) => Some(Arc::new(context, GFP_KERNEL)?),
+            None => None,
+        };
+        let parts = Parts {
+            context,
+            timer: Timer::new(Alarm(this.clone()))?,
+            _charge: charge,
         };
 
-        // Before it is queued, as it may run at once; one that was queued before counts
-        // from then.
-        let _ = self.queued_at.cmpxchg(0, now(), Relaxed);
-        if links.interrupt.queue() {
-            self.device.stats.queued.add(1);
-        }
+        this.state.lock().parts = Some(parts);
+        Ok(this)
     }
 
-    /// The irq_work begins to run; says since when it was queued.
-    pub(crate) fn begin(&self) -> i64 {
-        self.state.lock().paused = false;
-        self.device.stats.run.add(1);
-        self.queued_at.xchg(0, Relaxed)
+    /// The data of a context for this timeline's fences.
+    pub(crate) fn context_data(self: &Arc<Self>) -> ContextData {
+        ContextData(self.clone())
     }
 
-    /// Changes the state, has that acted upon, and waits until it was.
+    /// What the in-fences of a job are told.
+    pub(crate) fn owner(self: &Arc<Self>) -> Arc<dyn Owner> {
+        self.clone()
+    }
+
+    /// The context of all fences, unless they have one each.
+    pub(crate) fn context(&self) -> Option<Arc<FenceContext<ContextData>>> {
+        self.state.lock().context()
+    }
+
+    /// The interrupt serves the timeline soon.
+    fn raise(self: &Arc<Self>) {
+        self.interrupt.raise(self.clone());
+    }
+
+    /// Changes the state, and raises the interrupt unless that fails.
+    fn request<T>(self: &Arc<Self>, change: impl FnOnce(&mut State) -> Result<T>) -> Result<T> {
+        let changed = change(&mut self.state.lock())?;
+
+        self.raise();
+        Ok(changed)
+    }
+
+    /// Waits until the interrupt has brought something about.
     ///
-    /// Process context, may sleep.
-    pub(crate) fn request(&self, change: impl FnOnce(&mut State) -> Result) -> Result {
-        self.wait_for(self.post(change)?);
+    /// Context: process; may sleep.
+    fn wait_until(&self, is_so: impl Fn(&State) -> bool) {
+        let mut state = self.state.lock();
+
+        state.waiters += 1;
+        while !is_so(&state) {
+            drop(state);
+
+            let has_hurried = self.interrupt.hurry();
+
+            state = self.state.lock();
+            if !has_hurried && !is_so(&state) {
+                self.served.wait(&mut state);
+            }
+        }
+        state.waiters -= 1;
+    }
+
+    /// Completes a job, or with `and_before` all up to it, and if `wait` is set waits until they
+    /// are complete. Fails with `EINVAL` for a number that was not given out, and with `EIO` if
+    /// the timeline hangs.
+    pub(crate) fn signal(self: &Arc<Self>, number: u64, and_before: bool, wait: bool) -> Result {
+        self.request(|state| {
+            if number > state.last || (number == 0 && !and_before) {
+                return Err(EINVAL);
+            }
+            if state.hangs {
+                return Err(EIO);
+            }
+            if and_before {
+                state.complete_up_to = state.complete_up_to.max(number);
+            } else {
+                state.set_due(number, Due::Now);
+            }
+            Ok(())
+        })?;
+        if wait {
+            self.wait_until(|state| state.hangs || state.has_completed(number, and_before));
+            // Another thread may have had it hang meanwhile.
+            if !self.state.lock().has_completed(number, and_before) {
+                return Err(EIO);
+            }
+        }
         Ok(())
     }
 
-    /// [`Self::request`] without the wait; returns what to wait for.
-    pub(crate) fn post(&self, change: impl FnOnce(&mut State) -> Result) -> Result<u64> {
-        let mut state = self.state.lock();
-
-        change(&mut state)?;
-        state.requests += 1;
-        self.queue(&state);
-        Ok(state.requests)
+    /// From when this returns, no job completes.
+    pub(crate) fn hang(self: &Arc<Self>) -> Result {
+        self.request(|state| {
+            state.hangs = true;
+            Ok(())
+        })?;
+        self.wait_until(|state| state.current.is_none() && !state.is_their_turn);
+        Ok(())
     }
 
-    pub(crate) fn wait_for(&self, request: u64) {
-        let mut state = self.state.lock();
+    /// Completes all jobs that are pending with an error.
+    pub(crate) fn reset(self: &Arc<Self>, error: Error) -> Result {
+        let last = self.request(|state| {
+            state.hangs = false;
+            state.reset = Some((state.last, error));
+            Ok(state.last)
+        })?;
 
-        while state.served < request {
-            self.served.wait(&mut state);
+        self.wait_until(|state| state.reset.is_none() && state.has_completed(last, true));
+        Ok(())
+    }
+
+    /// Increments the counter, and signals the points that it passes.
+    pub(crate) fn increment(self: &Arc<Self>, step: u32) -> Result {
+        let value = self.request(|state| {
+            state.value = state.value.saturating_add(step.into());
+            Ok(state.value)
+        })?;
+
+        self.wait_until(|state| state.signalled >= value);
+        Ok(())
+    }
+
+    /// Returns what is known of the timeline, and changes nothing.
+    pub(crate) fn summary(&self) -> Summary {
+        let (context, mut summary) = {
+            let state = self.state.lock();
+
+            (
+                state.context(),
+                Summary {
+                    context: 0,
+                    value: match self.kind {
+                        Kind::Points => state.value,
+                        _ => state.front() - 1,
+                    },
+                    last: state.last,
+                    pending: state.pending() as u64,
+                    hangs: state.hangs,
+                },
+            )
+        };
+
+        let Some(context) = context else {
+            return summary;
+        };
+        summary.context = context.context();
+        // Jobs that are done and wait for their turn are pending as well, and only the context
+        // knows of them. Every number has a fence.
+        if self.kind == Kind::Ordered {
+            let first = context.first_pending_seqno().unwrap_or(u64::MAX);
+
+            summary.value = (first - 1).min(summary.last);
+            summary.pending = summary.last - summary.value;
         }
+        summary
     }
 
-    /// The bound has completed fences up to this number; so many have signalled.
-    pub(crate) fn expired(&self, seqno: u64, count: usize) {
-        match self.kind {
-            Kind::Points => {
-                self.device.stats.timed_out.add(count);
-                self.uncharge(count);
-            }
-            // Those at the front; the irq_work finds them.
-            Kind::Ordered => self.queue(&self.state.lock()),
-            Kind::Unordered => {
-                let mut state = self.state.lock();
-                // None, if it is not there yet: the one that adds it looks.
-                let job = state.remove(seqno);
+    /// Returns the number of the next job. Fails with `ENOSPC` if it is one too many.
+    pub(crate) fn next_number(&self) -> Result<u64> {
+        let Summary { last, pending, .. } = self.summary();
 
-                if let Some(job) = &job {
-                    self.account(&mut state, seqno, job);
-                }
-                drop(state);
-                drop(job);
-            }
+        if pending >= self.max_fences.into() {
+            return Err(ENOSPC);
         }
+        Ok(last + 1)
     }
 
-    /// Counts a job whose fence has signalled.
-    fn account(&self, state: &mut State, number: u64, job: &Job) {
-        if job.is_complete() {
-            self.device.stats.signalled.add(1);
-        } else {
-            // Nobody else completes what nobody was told to.
-            self.device.stats.timed_out.add(1);
-            state.expired.add(number);
-        }
-    }
-
-    /// Adds a job, which is the next one, and whose fence is published.
+    /// Adds the job with the next number, whose fence is published. `context` is its own, on an
+    /// unordered timeline.
     pub(crate) fn add(
-        &self,
+        self: &Arc<Self>,
         number: u64,
-        job: Allocation,
-        fence: DriverFence<Fences>,
-        context: Option<(FenceContext<Fences>, ContextCharge)>,
+        job: JobAllocation,
+        fence: DriverFence<ContextData>,
+        context: Option<(FenceContext<ContextData>, Charge)>,
     ) {
         let (node, job) = job.into_job(fence, context);
-        let starter = job.in_fences().map(InFences::looks);
-        let mut state = self.state.lock();
+        let wait = job.wait();
+        let is_due = {
+            let mut state = self.state.lock();
+            // The bound may have come before the job was there, and found none.
+            let is_expired = job.is_expired();
 
-        state.last = number;
-        state.job_count += 1;
-        state.jobs.insert(node.into_node(number, job));
-        // The bound may have come before the job was there, and found none.
-        let expired = self.take_expired(&mut state, number);
-        match starter {
-            // All may have signalled before the job was there.
-            Some(starter) => {
-                starter.queue();
+            state.last = number;
+            state.insert(number, node, job);
+            if wait.is_none() {
+                state.start(number, now());
             }
-            None => self.start(&mut state, number),
-        }
-        drop(state);
-        drop(expired);
-    }
-
-    /// Takes a job out if the bound has completed it, or has the irq_work do so.
-    fn take_expired(&self, state: &mut State, number: u64) -> Option<Job> {
-        let job = state.jobs.get_mut(&number)?;
-
-        if !job.has_signalled() {
-            return None;
-        }
-        if self.kind == Kind::Ordered {
-            self.queue(state);
-            return None;
-        }
-        let job = state.remove(number)?;
-
-        self.account(state, number, &job);
-        Some(job)
-    }
-
-    /// A job's in-fences have signalled: it is to run from now on.
-    pub(crate) fn ready(&self, number: u64) {
-        let mut state = self.state.lock();
-        let now = now();
-
-        if state.jobs.get(&number).is_some_and(Job::is_waiting) {
-            self.set_due(&mut state, number, state::ready_at(now), now);
-        }
-    }
-
-    /// A job without in-fences runs.
-    fn start(&self, state: &mut State, number: u64) {
-        let now = now();
-        let job = state.jobs.get_mut(&number);
-
-        if let Some(at) = job.and_then(|job| job.start(now)) {
-            self.set_due(state, number, at, now);
-        }
-    }
-
-    fn set_due(&self, state: &mut State, number: u64, at: i64, now: i64) {
-        state.set_due(number, at);
-        // Only the first counts; otherwise the timer is started already, or something is
-        // left to be done before.
-        if state.first_due() == Some((at, number)) {
-            self.arm(state, now);
-        }
-    }
-
-    /// Has the next job that is done completed, in time; after a pause, the run that ends
-    /// it does.
-    pub(crate) fn arm(&self, state: &State, now: i64) {
-        if state.paused {
-            return;
-        }
-        // Jobs are started though it hangs.
-        let Some((at, _)) = state.first_due().filter(|(at, _)| *at < 0 || !state.hangs) else {
-            return;
+            state.is_due(now) || is_expired
         };
 
-        let delay = at.saturating_sub(now).max(self.device.throttle.pause(now));
-
-        if delay <= 0 {
-            self.queue(state);
-        } else if let Some(links) = &state.links {
-            links.timer.start(Delta::from_nanos(delay));
+        if is_due {
+            self.raise();
+        }
+        if let Some(wait) = wait {
+            wait.arrive();
         }
     }
 
-    /// The timer is over.
-    pub(crate) fn alarm(&self) {
-        self.queue(&self.state.lock());
+    /// Returns what a new point needs to know.
+    pub(crate) fn points(&self) -> Result<Points> {
+        let state = self.state.lock();
+
+        Ok(Points {
+            context: state.context().ok_or(EINVAL)?,
+            value: state.value,
+            made: state.lowest..=state.last,
+            since: state.since,
+            is_full: state.pending() >= self.max_fences as usize,
+        })
     }
 
-    /// Takes what could get the irq_work going, when nothing is left to be done.
-    pub(crate) fn close(&self) {
-        let links = self.state.lock().links.take();
+    /// Notes a point, which is made now.
+    pub(crate) fn add_point(&self, point: u64, now: i64) {
+        let mut state = self.state.lock();
 
-        drop(links);
+        if state.pending() == 0 {
+            state.lowest = point;
+            state.since = now;
+        }
+        state.lowest = state.lowest.min(point);
+        state.last = state.last.max(point);
+    }
+
+    /// Describes the first pending fences, as many as `rows` has room for.
+    pub(crate) fn show(&self, rows: &mut KVec<Row>, numbers: &ContextNumbers<ContextData>) {
+        let mut fences = KVec::new();
+        let context = self.context();
+
+        if let Some(context) = &context {
+            if fences.reserve(rows.capacity(), GFP_KERNEL).is_ok() {
+                context.pending(&mut fences);
+            }
+        }
+        let state = self.state.lock();
+
+        // With the lock held, nothing is allocated: there is room for all, or it ends.
+        if context.is_none() {
+            for (number, job) in state.jobs.iter() {
+                if rows
+                    .push_within_capacity((*number, job.state(), job.made()))
+                    .is_err()
+                {
+                    return;
+                }
+            }
+        }
+        for fence in &fences {
+            let number = fence.seqno();
+            let word = match state.jobs.get(&number) {
+                Some(job) => job.state(),
+                None if self.kind == Kind::Points => "point",
+                None => "done",
+            };
+
+            if let Some(data) = numbers.data(fence) {
+                let _ = rows.push_within_capacity((number, word, data.made));
+            }
+        }
+        // What may be the last reference to a fence is not dropped with the lock held.
+        drop(state);
+    }
+
+    /// Completes what is pending, with `ENOENT` as sw_sync does. If that takes long, the interrupt
+    /// goes on after this has returned.
+    ///
+    /// Context: process; may sleep.
+    pub(crate) fn close(self: &Arc<Self>) {
+        let (ns, count) = LONG_CLOSE;
+        let end = now() + ns;
+        // It cannot fail.
+        let _ = self.request(|state| {
+            state.hangs = false;
+            state.reset = Some((u64::MAX, ENOENT));
+            state.is_closed = true;
+            Ok(())
+        });
+
+        self.wait_until(|state| state.is_gone || (state.pending() > count && now() > end));
+    }
+}
+
+impl Owner for Timeline {
+    fn ready(self: Arc<Self>, number: u64) {
+        self.state.lock().set_ready(number, now());
+        self.raise();
+    }
+
+    fn expired(self: Arc<Self>, count: usize) {
+        self.stats.timed_out.add(count);
+        if self.kind != Kind::Points {
+            // It drops the jobs.
+            self.raise();
+        }
     }
 }

@@ -13,11 +13,12 @@ use kernel::{
 };
 
 /// A lock that is held over accesses to user memory, which may take as long as user space
-/// wants. So a task that waits for it can be killed, and does not count as hung.
+/// wants. So a task that waits for it can be killed, and does not count as hung. The kernel
+/// crate's mutex waits uninterruptibly.
 #[pin_data]
 pub(crate) struct Turns {
     #[pin]
-    taken: Mutex<bool>,
+    is_taken: Mutex<bool>,
     #[pin]
     free: CondVar,
 }
@@ -25,24 +26,22 @@ pub(crate) struct Turns {
 impl Turns {
     pub(crate) fn new() -> impl PinInit<Self> {
         pin_init!(Self {
-            taken <- new_mutex!(false),
+            is_taken <- new_mutex!(false),
             free <- new_condvar!(),
         })
     }
 
     /// Waits for the lock. Fails with `ERESTARTSYS` if a signal comes first.
     pub(crate) fn take(&self) -> Result<Turn<'_>> {
-        let mut taken = self.taken.lock();
+        let mut is_taken = self.is_taken.lock();
 
-        while *taken {
-            let is_interrupted = self.free.wait_interruptible(&mut taken);
-
-            // Only one task is woken, so a free lock is taken all the same.
-            if is_interrupted && *taken {
+        while *is_taken {
+            // Only one task is woken when the lock is let go: that one takes it all the same.
+            if self.free.wait_interruptible(&mut is_taken) && *is_taken {
                 return Err(ERESTARTSYS);
             }
         }
-        *taken = true;
+        *is_taken = true;
         Ok(Turn(self))
     }
 }
@@ -52,7 +51,7 @@ pub(crate) struct Turn<'a>(&'a Turns);
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        *self.0.taken.lock() = false;
+        *self.0.is_taken.lock() = false;
         self.0.free.notify_one();
     }
 }

@@ -2,44 +2,30 @@
 
 //! `vfence`: a virtual device whose jobs take time and signal fences.
 //!
-//! An ordinary driver on the `dma_buf` crate, with a timer for hardware: when a job is
-//! done the timer raises an interrupt, which is an irq_work, and that signals the job's
-//! fence. What it does is in `include/uapi/linux/vfence.h`.
+//! A driver on the `dma_buf` crate, with a timer in place of hardware. The uAPI header,
+//! `include/uapi/linux/vfence.h`, describes what it does.
 //!
-//! ```text
-//!   ioctl ----------+            +--> irq_work --> signals, in order
-//!   in-fences ------+--> state --+        ^
-//!   user's signal --+            +--> timer
-//! ```
+//! | A job's way | In |
+//! |---|---|
+//! | SUBMIT: everything that can fail, then the fence is published | `ioctl.rs`, `ioctl/submit.rs` |
+//! | it waits for its in-fences, runs, is done | `timeline.rs`, `timeline/in_fences.rs`, `timeline/state.rs` |
+//! | its timeline raises the interrupt, an irq_work | `interrupt.rs` |
+//! | the interrupt completes it | `timeline/serve.rs` |
 
-mod argument;
-mod attach;
-mod combine;
-mod complete;
+mod clock;
 mod debugfs;
-mod descriptors;
 mod device;
-mod fences;
 mod file;
-mod in_fences;
 mod interrupt;
 mod ioctl;
-mod job;
-mod limits;
-#[cfg(vfence_misbehave)]
-mod misbehave;
-mod points;
-mod query;
-mod ring;
+mod limit;
 mod stats;
-mod submit;
-mod throttle;
 mod timeline;
 mod turns;
 mod uapi;
 
 use debugfs::Debugfs;
-use device::Instance;
+use device::DeviceOwner;
 use file::OpenFile;
 use kernel::{
     fs::File,
@@ -64,7 +50,7 @@ module! {
         },
         max_fences: u32 {
             default: 131072,
-            description: "How many fences may be pending on an open file",
+            description: "How many fences an open file, and in-fences all jobs, may have",
         },
         max_contexts: u32 {
             default: 49152,
@@ -81,17 +67,17 @@ module! {
 struct VfenceModule {
     _debugfs: Debugfs,
     #[pin]
-    _device: MiscDeviceRegistration<Timeline>,
-    _sw_sync: Option<Pin<KBox<MiscDeviceRegistration<Timeline>>>>,
+    _device: MiscDeviceRegistration<OpenFile>,
+    _sw_sync: Option<Pin<KBox<MiscDeviceRegistration<OpenFile>>>>,
     /// Goes last.
-    _instance: Instance,
+    _owner: DeviceOwner,
 }
 
 impl kernel::InPlaceModule for VfenceModule {
     fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
         pin_init::pin_init_scope(move || {
-            let instance = Instance::new()?;
-            let device = instance.0.clone();
+            let owner = DeviceOwner::new()?;
+            let device = owner.0.clone();
 
             pr_info!("for tests only: who may open it can keep others waiting for a while\n");
             Ok(try_pin_init!(Self {
@@ -100,14 +86,14 @@ impl kernel::InPlaceModule for VfenceModule {
                 // while a task is inside an open.
                 _sw_sync: or_none(sw_sync()),
                 _debugfs: Debugfs::new(device),
-                _instance: instance,
+                _owner: owner,
             }? Error))
         })
     }
 }
 
 /// The device under the other name, if it is wanted.
-fn sw_sync() -> Result<Option<Pin<KBox<MiscDeviceRegistration<Timeline>>>>> {
+fn sw_sync() -> Result<Option<Pin<KBox<MiscDeviceRegistration<OpenFile>>>>> {
     if !*module_parameters::sw_sync.value_ref() {
         return Ok(None);
     }
@@ -124,18 +110,15 @@ fn or_none<T>(node: Result<Option<T>>) -> Option<T> {
     })
 }
 
-/// An open file.
-struct Timeline(Pin<KBox<OpenFile>>);
-
 #[vtable]
-impl MiscDevice for Timeline {
-    type Ptr = KBox<Self>;
+impl MiscDevice for OpenFile {
+    type Ptr = Pin<KBox<Self>>;
 
     fn open(_file: &File, _misc: &MiscDeviceRegistration<Self>) -> Result<Self::Ptr> {
-        Ok(KBox::new(Timeline(OpenFile::new()?), GFP_KERNEL)?)
+        OpenFile::new()
     }
 
-    fn ioctl(this: &Self, _file: &File, number: u32, address: usize) -> Result<isize> {
-        ioctl::dispatch(&this.0, number, address).map(|()| 0)
+    fn ioctl(this: Pin<&Self>, _file: &File, number: u32, address: usize) -> Result<isize> {
+        ioctl::dispatch(&this, number, address).map(|()| 0)
     }
 }

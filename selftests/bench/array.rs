@@ -10,10 +10,10 @@ use crate::side::{
     Side, //
 };
 use dma_buf::{
+    array::FenceArrayAllocation,
     DriverFence,
-    FenceArrayAllocation,
     FenceContext,
-    Flat, //
+    UnwrappedFence, //
 };
 use kernel::{
     alloc::allocator::KVmalloc,
@@ -22,7 +22,7 @@ use kernel::{
 };
 
 #[inline(never)]
-fn create(fences: &[DriverFence<Plain>]) -> Result<Flat> {
+fn create(fences: &[DriverFence<Plain>]) -> Result<UnwrappedFence> {
     let mut array = FenceArrayAllocation::new(fences.len())?;
 
     for fence in fences {
@@ -67,7 +67,7 @@ static bench_rust_array_create: Side = Side::new::<Create>();
 
 /// Arrays, each with members of its own.
 struct Signal {
-    arrays: KVec<Flat>,
+    arrays: KVec<UnwrappedFence>,
     members: usize,
     fences: IntoIter<DriverFence<Plain>, KVmalloc>,
     _context: FenceContext<Plain>,

@@ -14,7 +14,7 @@ use dma_buf::{
     DriverFence,
     Fence,
     FenceContext,
-    Wait, //
+    FenceWait, //
 };
 use kernel::{
     prelude::*,
@@ -24,7 +24,8 @@ use kernel::{
             Atomic,
             Relaxed, //
         }, //
-    }, //
+    },
+    time::Delta, //
 };
 
 /// A fence, pending or signalled.
@@ -91,9 +92,9 @@ macro_rules! operation {
 operation!(Flag, bench_rust_flag, |fence| fence.test_signaled_flag());
 operation!(IsSignaled, bench_rust_is_signaled, |fence| fence
     .is_signaled());
-operation!(WaitZero, bench_rust_wait, |fence| Wait::new()
-    .timeout(0)
-    .on(fence)
+operation!(WaitZero, bench_rust_wait, |fence| FenceWait::new()
+    .timeout(Delta::ZERO)
+    .wait(fence)
     .is_ok());
 
 struct GetPut(OneFence);

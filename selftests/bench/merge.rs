@@ -9,19 +9,20 @@ use crate::side::{
     Plain,
     Side, //
 };
-use core::ptr;
+use core::ptr::NonNull;
 use dma_buf::{
-    dedup,
-    merge,
-    AsFence,
+    unwrap::{
+        dedup_array,
+        unwrap_merge, //
+    },
     DriverFence,
-    FenceArray,
-    FenceArrayAllocation,
+    Fence,
     FenceContext,
-    Flat,
-    Leaf, //
+    Leaf,
+    UnwrappedFence, //
 };
 use kernel::{
+    bindings,
     prelude::*,
     sync::aref::ARef, //
 };
@@ -46,8 +47,13 @@ impl Pending {
             contexts.push(context, GFP_KERNEL)?;
         }
         // As `bench_shuffle()` has it: where is the one that belongs here?
+        let shuffle = |i: usize| match count {
+            1 => 0,
+            _ if count % 2 == 1 => i * (count / 2) % count,
+            _ => i * (i + 1) / 2 % count,
+        };
         for place in 0..count {
-            let index = (0..count).find(|i| (i * (i + 1) / 2) & (count - 1) == place);
+            let index = (0..count).find(|i| shuffle(*i) == place);
 
             leaves.push(drivers[index.ok_or(EINVAL)?].leaf(), GFP_KERNEL)?;
         }
@@ -67,95 +73,90 @@ impl Drop for Pending {
     }
 }
 
-/// Merges, having looked that it does what it should.
-fn checked(fences: &[impl AsFence], pending: usize) -> Result {
-    match merge(fences)?.as_array().map(FenceArray::len) {
-        Some(len) if len == pending => Ok(()),
-        _ => Err(EINVAL),
-    }
+extern "C" {
+    fn bench_array(fences: *const *mut bindings::dma_fence, count: u32)
+        -> *mut bindings::dma_fence;
 }
 
-struct Merge(Pending);
-
-impl Operation for Merge {
-    fn prepare(_n: u32, leaves: u32) -> Result<Self> {
-        let pending = Pending::new(leaves as usize)?;
-
-        checked(&pending.leaves, leaves as usize)?;
-        Ok(Self(pending))
-    }
-
-    fn run(&mut self, n: u32) {
-        repeat(n, || drop(merge(&self.0.leaves)));
-    }
-}
-
-#[no_mangle]
-static bench_rust_merge: Side = Side::new::<Merge>();
-
-/// Half of them have signalled.
-struct Half(Pending);
-
-impl Operation for Half {
-    fn prepare(_n: u32, leaves: u32) -> Result<Self> {
-        let mut pending = Pending::new(leaves as usize)?;
-
-        // As in C: those in even places, whatever context that is.
-        for leaf in pending.leaves.iter().step_by(2) {
-            let index = pending
-                .drivers
-                .iter()
-                .position(|driver| ptr::eq(driver.as_fence(), &***leaf));
-            let driver = pending.drivers.remove(index.ok_or(EINVAL)?);
-
-            driver.map_err(|_| EINVAL)?.signal(Ok(()));
-        }
-        checked(&pending.leaves, leaves as usize / 2)?;
-        Ok(Self(pending))
-    }
-
-    fn run(&mut self, n: u32) {
-        repeat(n, || drop(merge(&self.0.leaves)));
-    }
-}
-
-#[no_mangle]
-static bench_rust_merge_half: Side = Side::new::<Half>();
-
-/// They are in two arrays.
-struct Arrays {
-    arrays: [Flat; 2],
+/// A merge of leaves, or of two arrays of them, every `STEP`th of which has signalled; none, if
+/// that is 0.
+struct Merge<const STEP: usize, const IN_ARRAYS: bool> {
+    fences: KVec<ARef<Fence>>,
     _pending: Pending,
 }
 
-impl Operation for Arrays {
+impl<const STEP: usize, const IN_ARRAYS: bool> Merge<STEP, IN_ARRAYS> {
+    fn merge(&self) -> Result<UnwrappedFence> {
+        unwrap_merge(self.fences.iter().map(|fence| &**fence))
+    }
+}
+
+impl<const STEP: usize, const IN_ARRAYS: bool> Operation for Merge<STEP, IN_ARRAYS> {
     fn prepare(_n: u32, leaves: u32) -> Result<Self> {
-        let pending = Pending::new(leaves as usize)?;
-        let (first, second) = pending.leaves.split_at(leaves as usize / 2);
-        let array = |leaves: &[ARef<Leaf>]| {
-            let mut array = FenceArrayAllocation::new(leaves.len())?;
+        let leaves = leaves as usize;
+        let mut pending = Pending::new(leaves)?;
+        let mut left = leaves;
 
-            for leaf in leaves {
-                array.push(leaf.clone()).map_err(|_| EINVAL)?;
+        for leaf in pending.leaves.iter().step_by(STEP.max(1)) {
+            if STEP == 0 {
+                break;
             }
-            array.build()
-        };
-        let arrays = [array(first)?, array(second)?];
+            let index = pending
+                .drivers
+                .iter()
+                .position(|driver| *driver.as_fence() == ***leaf);
+            let driver = pending.drivers.remove(index.ok_or(EINVAL)?);
 
-        checked(&arrays, leaves as usize)?;
-        Ok(Self {
-            arrays,
+            driver.map_err(|_| EINVAL)?.signal(Ok(()));
+            left -= 1;
+        }
+        let mut fences = KVec::with_capacity(leaves, GFP_KERNEL)?;
+        if IN_ARRAYS {
+            for half in pending.leaves.chunks(leaves.div_ceil(2)) {
+                // SAFETY: An `ARef` is a pointer to a fence. The callee takes its own
+                // references, and hands over the one to the array.
+                let array = unsafe {
+                    let array = bench_array(half.as_ptr().cast(), half.len() as u32);
+
+                    Fence::from_raw_owned(NonNull::new(array).ok_or(ENOMEM)?)
+                };
+                fences.push(array, GFP_KERNEL)?;
+            }
+        } else {
+            for leaf in &pending.leaves {
+                fences.push(Leaf::into_fence(leaf.clone()), GFP_KERNEL)?;
+            }
+        }
+        let this = Self {
+            fences,
             _pending: pending,
-        })
+        };
+
+        // It does what it should.
+        let merged = this.merge()?;
+        if merged.leaf_count() != left.max(1) || merged.is_signaled() != (left == 0) {
+            return Err(EINVAL);
+        }
+        Ok(this)
     }
 
     fn run(&mut self, n: u32) {
-        repeat(n, || drop(merge(&self.arrays)));
+        repeat(n, || drop(self.merge()));
     }
 }
 
 #[no_mangle]
-static bench_rust_merge_arrays: Side = Side::new::<Arrays>();
+static bench_rust_merge: Side = Side::new::<Merge<0, false>>();
+#[no_mangle]
+static bench_rust_merge_half: Side = Side::new::<Merge<2, false>>();
+#[no_mangle]
+static bench_rust_merge_all: Side = Side::new::<Merge<1, false>>();
+#[no_mangle]
+static bench_rust_merge_arrays: Side = Side::new::<Merge<0, true>>();
+#[no_mangle]
+static bench_rust_merge_arrays_half: Side = Side::new::<Merge<2, true>>();
+#[no_mangle]
+static bench_rust_merge_arrays_all: Side = Side::new::<Merge<1, true>>();
 
 /// For each time, the leaves, each twice, to make one of each again.
 struct Dedup {
@@ -187,7 +188,7 @@ impl Operation for Dedup {
 
     fn run(&mut self, _n: u32) {
         for copy in &mut self.copies {
-            dedup(copy);
+            dedup_array(copy);
         }
     }
 }

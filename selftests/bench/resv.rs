@@ -21,16 +21,18 @@ use dma_buf::{
     },
     DriverFence,
     FenceContext,
+    FenceWait,
     Leaf,
-    SyncFile,
-    Wait, //
+    SyncFile, //
 };
 use kernel::{
     prelude::*,
     sync::{
         aref::ARef,
+        rcu,
         Arc, //
-    }, //
+    },
+    time::Delta, //
 };
 
 const SET: usize = 16;
@@ -195,7 +197,8 @@ operation!(Unlocked, bench_rust_resv_unlocked, |state, n| {
     let mut count = 0;
 
     repeat(n, || {
-        let mut fences = buffer.resv.fences_unlocked(ResvUsage::Read);
+        let rcu = rcu::read_lock();
+        let mut fences = buffer.resv.fences_unlocked(ResvUsage::Read, &rcu);
 
         while let Some(fence) = fences.next() {
             count += u32::from(fence.test_signaled_flag());
@@ -216,7 +219,7 @@ operation!(Test, bench_rust_resv_test, |state, n| {
 
 operation!(WaitZero, bench_rust_resv_wait, |state, n| {
     let buffer = &state.buffer;
-    let wait = Wait::new().timeout(0);
+    let wait = FenceWait::new().timeout(Delta::ZERO);
     let mut count = 0;
 
     repeat(n, || {

@@ -3,12 +3,20 @@
 # kselftests.sh SECONDS PROGRAM...: in the guest, runs kselftests one after the
 # other; KTAP, with the tests of each program as subtests. (The kernel's own runner
 # makes comments of those, and they would not be counted.) "PROGRAM PARAMETER=VALUE..."
-# runs it with vfence loaded anew, with these parameters, which its environment has, too.
+# runs it with vfence, or MODULE=, loaded anew, with these parameters, which its environment
+# has, too.
+#
+# Modules that they load are in /lib/modules.
 #
 # With TEST set, only the tests whose names that pattern matches, as they are in the
 # results: FIXTURE.TEST or FIXTURE.VARIANT.TEST. A script is one test, by its own name.
+# shellcheck source=/dev/null # the kernel's
+. "${KTAP_HELPERS:-/kselftest/ktap_helpers.sh}"
+
 limit=$1
 shift
+export DMA_BUF_MODULES=/lib/modules
+module=${MODULE:-vfence}
 
 # tests PROGRAM: the names of its tests. The harness lists fixtures, each with its
 # variants in the second column and its tests in the third, all of which combine.
@@ -45,20 +53,16 @@ chosen() {
 	done
 }
 
-echo "KTAP version 1"
-number=0
-failed=0
+ktap_print_header
 for program; do
 	parameters=${program#"${program%% *}"}
 	program=${program%% *}
 	choice=$(chosen "$program")
 	[ -z "${TEST:-}" ] || [ "$choice" ] || continue
-	number=$((number + 1))
 	echo "  # Subtest: ${program##*/}"
 	# shellcheck disable=SC2086 # they are several
-	if [ "$parameters" ] && ! { rmmod vfence && insmod /lib/modules/vfence.ko $parameters; } 2>&1; then
-		echo "not ok $number ${program##*/} # vfence does not load with$parameters"
-		failed=1
+	if [ "$parameters" ] && ! { rmmod "$module" && insmod "/lib/modules/$module.ko" $parameters; } 2>&1; then
+		ktap_test_fail "${program##*/} # $module does not load with$parameters"
 		continue
 	fi
 	{
@@ -70,12 +74,15 @@ for program; do
 	done
 	read -r status </tmp/status
 	case $status in
-	0) echo "ok $number ${program##*/}" ;;
-	4) echo "ok $number ${program##*/} # SKIP" ;;
-	143) echo "not ok $number ${program##*/} # not done after $limit s" ;;
-	*) echo "not ok $number ${program##*/} # status $status" ;;
+	0) ktap_test_pass "${program##*/}" ;;
+	4) ktap_test_skip "${program##*/}" ;;
+	143) ktap_test_fail "${program##*/} # not done after $limit s" ;;
+	*) ktap_test_fail "${program##*/} # status $status" ;;
 	esac
-	[ "$status" = 0 ] || [ "$status" = 4 ] || failed=1
 done
-echo "1..$number"
-exit $failed
+# For scripts/ktap.awk.
+[ "$KTAP_TESTNO" -gt 1 ] || for program; do
+	tests "${program%% *}" | sed 's/^/# TEST= leaves out /'
+done
+ktap_set_plan $((KTAP_TESTNO - 1))
+ktap_finished

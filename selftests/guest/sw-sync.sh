@@ -6,6 +6,9 @@
 # That it ran on the one and on the other shows in the kernel's taint: to create a
 # fence on sw_sync sets that of a soft lockup (which qemu/vm finds in the log, where
 # it is one).
+# shellcheck source=/dev/null # the kernel's
+. /kselftest/ktap_helpers.sh
+
 place=/sys/kernel/debug/sync/sw_sync
 
 # sw_sync_was_used: since the guest booted
@@ -26,25 +29,21 @@ run() {
 	[ "$status" = 0 ] && grep -q '^# Totals: pass:10 fail:0 xfail:0 xpass:0 skip:0 ' /tmp/out
 }
 
-failed=0
 # result STATUS NAME
 result() {
 	if [ "$1" = 0 ]; then
-		echo "ok $number $2"
+		ktap_test_pass "$2"
 	else
-		echo "not ok $number $2"
-		failed=1
+		ktap_test_fail "$2"
 	fi
 }
 
-echo "KTAP version 1"
-echo "1..2"
+ktap_print_header
+ktap_set_plan 2
 
-number=1
 mount --bind /dev/vfence $place && run vfence && umount $place && ! sw_sync_was_used
 result $? vfence
 
-number=2
 run sw_sync && sw_sync_was_used
 result $? sw_sync
-exit $failed
+ktap_finished

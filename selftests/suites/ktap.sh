@@ -49,6 +49,11 @@ ktap_join() {
 	done <"$tmp/beside.ktap"
 }
 
+# block FILE LANGUAGE: the only block in it of that file in Markdown
+block() {
+	awk -v start="\`\`\`$2" '$0 == "```" { on = 0 } on; $0 == start { on = 1 }' "$1"
+}
+
 # diagnostics: stdin, as KTAP takes it
 diagnostics() {
 	sed 's/^/# /'

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The modules that are unloaded, and what is seen of fences. The module is
- * dma_buf_unload.ko, which stands in the root directory or at $DMA_BUF_UNLOAD, as
- * dma_buf_orphan.ko, which depends on it, or at $DMA_BUF_ORPHAN; foreign fences are
- * those of vfence. (Those of sw_sync would do, but its use taints.)
+ * dma_buf_unload, and dma_buf_orphan, which depends on it; foreign fences are those of
+ * vfence. (Those of sw_sync would do, but its use taints.)
  */
 #ifndef UNLOAD_DRIVER_H
 #define UNLOAD_DRIVER_H
@@ -23,19 +22,7 @@
 #include <linux/sync_file.h>
 #include <linux/vfence.h>
 
-/* The module's parameter, see rust/dma_buf_unload. */
-enum leave {
-	LEAVE_CONTEXT,
-	LEAVE_HANDLE,
-	LEAVE_REGISTRATION,
-	LEAVE_PROXY,
-	LEAVE_WORKS,
-	LEAVE_CHAIN,
-	LEAVE_NOTHING,
-	LEAVE_CLASS,
-	LEAVE_CONTEXTS,
-	LEAVE_CLEANUP,
-};
+#include "module.h"
 
 /* A bound on a hang, and no measure. */
 #define WAIT_MSEC 20000
@@ -49,43 +36,18 @@ static inline int next_fd(void)
 	return fd;
 }
 
-static inline int load_file(const char *path, const char *parameters)
+/* leave: the number of one of those in rust/dma_buf_unload/leave.rs */
+static inline int load(unsigned int leave, int foreign)
 {
-	int file, ret;
-
-	/* High up, so that the module's descriptors are where they are expected. */
-	file = open(path, O_RDONLY | O_CLOEXEC);
-	if (file < 0)
-		return -errno;
-	ret = fcntl(file, F_DUPFD_CLOEXEC, 100);
-	close(file);
-	if (ret < 0)
-		return -errno;
-	file = ret;
-	ret = syscall(SYS_finit_module, file, parameters, 0) ? -errno : 0;
-	close(file);
-	return ret;
-}
-
-static inline int load(enum leave leave, int foreign)
-{
-	const char *path = getenv("DMA_BUF_UNLOAD");
 	char parameters[64];
 
-	snprintf(parameters, sizeof(parameters), "leave=%d fd=%d", leave, foreign);
-	return load_file(path ? path : "/dma_buf_unload.ko", parameters);
+	snprintf(parameters, sizeof(parameters), "leave=%u fd=%d", leave, foreign);
+	return load_module("dma_buf_unload", parameters);
 }
 
 static inline int load_orphan(void)
 {
-	const char *path = getenv("DMA_BUF_ORPHAN");
-
-	return load_file(path ? path : "/dma_buf_orphan.ko", "");
-}
-
-static inline int unload_module(const char *name)
-{
-	return syscall(SYS_delete_module, name, O_NONBLOCK) ? -errno : 0;
+	return load_module("dma_buf_orphan", "");
 }
 
 static inline int unload(void)

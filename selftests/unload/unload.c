@@ -6,6 +6,21 @@
 #include "driver.h"
 #include "kselftest_harness.h"
 
+/* What the module leaves behind: see leave() in rust/dma_buf_unload/leave.rs. */
+enum {
+	LEAVE_CONTEXT,
+	LEAVE_HANDLE,
+	LEAVE_REGISTRATION,
+	LEAVE_PROXY,
+	LEAVE_WORKS,
+	LEAVE_CHAIN,
+	LEAVE_NOTHING,
+	LEAVE_CLASS,
+	LEAVE_CONTEXTS,
+	LEAVE_CLEANUP,
+	LEAVE_JOB_QUEUE,
+};
+
 FIXTURE(unload) {
 	int timeline;
 	int foreign;
@@ -139,6 +154,33 @@ TEST_F(unload, queued_cleanup_runs_before_the_module_is_gone)
 	EXPECT_TRUE(stays_well());
 	close(log);
 	close(later);
+}
+
+TEST_F(unload, leaked_queue_cancels_its_jobs)
+{
+	int log = kernel_log(), late = kernel_log(), first;
+
+	ASSERT_LE(0, log);
+	ASSERT_LE(0, late);
+	first = next_fd();
+	ASSERT_EQ(0, load(LEAVE_JOB_QUEUE, self->foreign));
+	while (!said(log, "job 1 runs"))
+		usleep(1000);
+	for (int i = 0; i < 3; i++)
+		EXPECT_EQ(0, status(first + i, NULL));
+	ASSERT_EQ(0, unload());
+	for (int i = 0; i < 3; i++)
+		EXPECT_EQ(-ECANCELED, status(first + i, NULL));
+	/* Neither a job that can run by now nor the timeout reaches the module. */
+	ASSERT_EQ(0, signal_foreign(self->timeline, self->seqno, self->foreign));
+	usleep(1200000);
+	EXPECT_TRUE(stays_well());
+	EXPECT_EQ(1, said(late, " runs"));
+	EXPECT_EQ(0, said(log, "the hardware is stopped"));
+	for (int i = 0; i < 3; i++)
+		close(first + i);
+	close(log);
+	close(late);
 }
 
 TEST_F(unload, drops_that_lead_to_drops_are_waited_for)

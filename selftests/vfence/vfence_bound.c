@@ -5,6 +5,8 @@
  */
 #include "vfence_test.h"
 
+#include <pthread.h>
+
 #define LONGEST_BOUND (3000 * MSEC)
 
 /*
@@ -66,30 +68,28 @@ TEST_F(bound, job)
 	EXPECT_EQ(1, status(after));
 }
 
-TEST_F(bound, signal_says_so)
+TEST_F(bound, signal_leaves_them_alone)
 {
 	int fd[3] = { manual(self->dev), manual(self->dev) }, ret;
 
 	ASSERT_TRUE(signals(fd[1]));
+	EXPECT_EQ(0, complete(self->dev, 1));
+	EXPECT_EQ(0, complete_one(self->dev, 2));
+	EXPECT_EQ(0, call(self->dev, SIGNAL(.seqno = 2, .flags = VFENCE_SIGNAL_NOWAIT)));
 	EXPECT_EQ(-ETIME, status(fd[0]));
 	EXPECT_EQ(-ETIME, status(fd[1]));
-	EXPECT_EQ(-ETIME, complete(self->dev, 1));
-	EXPECT_EQ(-ETIME, complete(self->dev, 2));
-	EXPECT_EQ(-ETIME, complete_one(self->dev, 2));
-	EXPECT_EQ(-ETIME, call(self->dev, SIGNAL(.seqno = 2, .flags = VFENCE_SIGNAL_NOWAIT)));
-	/* Of a job that was not, it says nothing. */
 	IN_TIME({
 		fd[2] = submit(self->dev, .flags = VFENCE_SUBMIT_MANUAL, .error = -EIO);
 		ret = complete(self->dev, query(self->dev).last);
 	});
 	EXPECT_EQ(0, ret);
 	EXPECT_EQ(-EIO, status(fd[2]));
-	EXPECT_EQ(-ETIME, complete(self->dev, 2));
+	EXPECT_EQ(-ETIME, status(fd[1]));
 }
 
-TEST_F(bound, signal_completes_those_before)
+TEST_F(bound, signal_completes_those_behind)
 {
-	int fd[2], ret[2];
+	int fd[2], ret;
 
 	ASSERT_EQ(0, setup(self->dev, VFENCE_KIND_UNORDERED));
 	fd[0] = manual(self->dev);
@@ -97,13 +97,12 @@ TEST_F(bound, signal_completes_those_before)
 	EXPECT_EQ(-ETIME, status(fd[0]));
 	IN_TIME({
 		fd[1] = manual(self->dev);
-		ret[0] = complete(self->dev, 1);
-		ret[1] = complete(self->dev, query(self->dev).last);
+		ret = complete(self->dev, query(self->dev).last);
 	});
-	EXPECT_EQ(-ETIME, ret[0]);
-	EXPECT_EQ(0, ret[1]);
-	EXPECT_EQ(-ETIME, complete(self->dev, 1));
+	EXPECT_EQ(0, ret);
 	EXPECT_EQ(1, status(fd[1]));
+	EXPECT_EQ(-ETIME, status(fd[0]));
+	EXPECT_EQ(0, query(self->dev).pending);
 }
 
 /* It has been done for long when the one before it comes to the bound. */
@@ -153,6 +152,43 @@ TEST_F(bound, those_before)
 	EXPECT_LE(half + self->ns, timestamp(after));
 	ASSERT_EQ(0, call(self->dev, INC(base + 10)));
 	EXPECT_EQ(base + 10, query(self->dev).value);
+}
+
+static void *come_and_go(void *arg)
+{
+	int dev = *(int *)arg;
+	uint64_t end = now_ns() + 3000 * MSEC;
+
+	while (now_ns() < end)
+		close(point(dev, 1));
+	return NULL;
+}
+
+/* A point that comes while the bound completes many later ones signals once. */
+TEST_F(bound, points_that_come_too_late)
+{
+	int all = 4000, last = -1;
+	pthread_t thread;
+
+	/* The first one takes all others along. They stay pending without a descriptor. */
+	for (int i = all; i > 1; i--) {
+		int fd = point(self->dev, i);
+
+		ASSERT_LE(0, fd);
+		if (i == all)
+			last = fd;
+		else
+			close(fd);
+	}
+	ASSERT_EQ(0, pthread_create(&thread, NULL, come_and_go, &self->dev));
+	ASSERT_TRUE(signals(last));
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	close(last);
+	for (int i = 0; i < WAIT_MSEC && query(self->dev).pending; i++)
+		usleep(1000);
+	EXPECT_EQ(0, query(self->dev).pending);
+	EXPECT_EQ(0, counter("pending"));
+	ASSERT_EQ(0, call(self->dev, INC(all)));
 }
 
 TEST_F(bound, job_that_runs_for_longer)
@@ -224,6 +260,10 @@ TEST_F(bound, unordered_ones_one_by_one)
 	EXPECT_EQ(1, status(fd[1]));
 	EXPECT_EQ(-ETIME, status(fd[2]));
 	EXPECT_LE(self->begin + self->ns + self->ns / 2, timestamp(fd[2]));
+	/* The jobs go soon after. */
+	for (int i = 0; i < WAIT_MSEC && query(self->dev).pending; i++)
+		usleep(1000);
+	EXPECT_EQ(0, query(self->dev).pending);
 }
 
 TEST_F(bound, descriptors_that_are_closed)

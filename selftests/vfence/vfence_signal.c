@@ -171,7 +171,7 @@ TEST_F(signal, reset_without_a_hang)
 	ASSERT_EQ(0, call(self->dev, RESET(.error = -ETIME)));
 	EXPECT_EQ(-ETIME, status(fd[0]));
 	EXPECT_EQ(-ETIME, status(fd[1]));
-	/* It says so of the bound alone. */
+	/* What is gone is left alone. */
 	EXPECT_EQ(0, complete(self->dev, 2));
 	ASSERT_EQ(0, call(self->dev, RESET(.error = -ETIME)));
 	EXPECT_EQ(2, query(self->dev).last);
@@ -404,6 +404,52 @@ TEST_F(signal, job_that_begins_in_a_close)
 	ASSERT_EQ(0, ret);
 	EXPECT_EQ(-ENOENT, status(p.last));
 	EXPECT_EQ(-ENOENT, status(p.late));
+}
+
+struct both {
+	int other;
+	uint64_t number;
+	int go;
+};
+
+static void *signal_in_fence(void *arg)
+{
+	struct both *b = arg;
+
+	while (!__atomic_load_n(&b->go, __ATOMIC_ACQUIRE))
+		;
+	complete(b->other, b->number);
+	return NULL;
+}
+
+/* A manual job is completed by hand as its in-fence signals on another CPU: it does not wait on. */
+TEST(by_hand_and_ready_at_once)
+{
+	int dev = timeline(), other = timeline();
+
+	if (dev < 0 && errno == ENOENT)
+		SKIP(return, "there is no /dev/vfence");
+	for (int i = 1; i <= 300; i++) {
+		struct both b = { .other = other, .number = i };
+		struct vfence_submit s = {
+			.flags = VFENCE_SUBMIT_MANUAL, .in_count = 1, .fd = -1,
+		};
+		int in = manual(other);
+		pthread_t thread;
+
+		s.in_fences = (uintptr_t)&in;
+		ASSERT_EQ(0, call(dev, VFENCE_IOC_SUBMIT, &s));
+		ASSERT_EQ(0, pthread_create(&thread, NULL, signal_in_fence, &b));
+		__atomic_store_n(&b.go, 1, __ATOMIC_RELEASE);
+		ASSERT_EQ(0, call(dev, SIGNAL(.seqno = i, .flags = VFENCE_SIGNAL_ONE |
+								   VFENCE_SIGNAL_NOWAIT)));
+		pthread_join(thread, NULL);
+		ASSERT_TRUE(signals(s.fd));
+		close(s.fd);
+		close(in);
+	}
+	close(dev);
+	close(other);
 }
 
 TEST_HARNESS_MAIN

@@ -1,41 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The module is unloaded, and sync_files of it are left. It is where the guest's are,
- * or at $VFENCE_KO.
+ * The module is unloaded, and sync_files of it are left.
  */
+#include "module.h"
 #include "vfence_test.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
-#include <sys/syscall.h>
-
-#define LIBRARY	"/lib/modules/dma_buf_rs.ko"
-
-static const char *device(void)
-{
-	return getenv("VFENCE_KO") ?: "/lib/modules/vfence.ko";
-}
-
-static int load_file(const char *path, const char *parameters)
-{
-	int file = open(path, O_RDONLY | O_CLOEXEC), ret;
-
-	if (file < 0)
-		return -errno;
-	ret = syscall(SYS_finit_module, file, parameters, 0) ? -errno : 0;
-	close(file);
-	return ret;
-}
 
 /* The bound is above what any test takes. */
 static int load(void)
 {
-	return load_file(device(), "bound_ms=3600000");
-}
-
-static int unload_module(const char *name)
-{
-	return syscall(SYS_delete_module, name, O_NONBLOCK) ? -errno : 0;
+	return load_module("vfence", "bound_ms=3600000");
 }
 
 static int unload(void)
@@ -105,13 +81,13 @@ TEST_F(unload, fences_stay)
 
 TEST_F(unload, not_while_its_debugfs_is_open)
 {
-	static const char *const names[] = { "counters", "timelines", "latency" };
+	static const char *const names[] = { "counters", "timelines" };
 
 	if (access("/sys/kernel/debug/vfence", R_OK))
 		SKIP(return, "there is no debugfs");
 	close(self->dev);
 	self->dev = -1;
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 2; i++) {
 		char path[64], c;
 		int fd;
 
@@ -200,7 +176,7 @@ static int set(const char *path, const char *value)
  * Loads with the n-th allocation failing, with an opener at work. If that succeeds, waits for
  * the opener to have opened `expected` nodes.
  */
-static int load_failing(const char *path, const char *parameters, int n, int expected)
+static int load_failing(const char *name, const char *parameters, int n, int expected)
 {
 	int fail = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC), ret;
 	pthread_t thread;
@@ -218,7 +194,7 @@ static int load_failing(const char *path, const char *parameters, int n, int exp
 	snprintf(number, sizeof(number), "%d", n);
 	if (write(fail, number, strlen(number)) < 0)
 		abort();
-	ret = load_file(path, parameters);
+	ret = load_module(name, parameters);
 	/* What is left of the count is 0 once the allocation has failed. */
 	memset(number, 0, sizeof(number));
 	if (pread(fail, number, sizeof(number) - 1, 0) <= 0 || pwrite(fail, "0", 1, 0) < 0)
@@ -245,7 +221,7 @@ TEST_F_TIMEOUT(unload, init_that_fails, 1200)
 		const char *name, *parameters;
 	} module[] = { { "dma_buf_rs", "" }, { "vfence", "sw_sync=1" } };
 
-	if (access("/proc/thread-self/fail-nth", W_OK) || access(LIBRARY, R_OK))
+	if (access("/proc/thread-self/fail-nth", W_OK) || !has_module("dma_buf_rs"))
 		SKIP(return, "the kernel injects no faults, or the modules are elsewhere");
 	EXPECT_EQ(0, set("/sys/kernel/debug/failslab/ignore-gfp-wait", "N"));
 	EXPECT_EQ(0, set("/sys/kernel/debug/fail_page_alloc/ignore-gfp-wait", "N"));
@@ -255,14 +231,13 @@ TEST_F_TIMEOUT(unload, init_that_fails, 1200)
 	ASSERT_EQ(0, unload_module("dma_buf_rs"));
 
 	for (int m = 0; m < 2; m++) {
-		const char *path = m ? device() : LIBRARY;
 		int low = 1, high = 1024, failed = 0;
 
 		/* The first that is above all. */
 		while (low < high) {
 			int n = (low + high) / 2, ret;
 
-			ret = load_failing(path, module[m].parameters, n, m);
+			ret = load_failing(module[m].name, module[m].parameters, n, m);
 			if (has_failed)
 				low = n + 1;
 			else
@@ -272,7 +247,7 @@ TEST_F_TIMEOUT(unload, init_that_fails, 1200)
 		}
 		for (int n = low; n > 0 && n > low - LAST_ALLOCATIONS; n--) {
 			/* The other node, and debugfs, may be what there is no memory for. */
-			int ret = load_failing(path, module[m].parameters, n, m);
+			int ret = load_failing(module[m].name, module[m].parameters, n, m);
 
 			if (ret) {
 				failed++;
@@ -285,7 +260,7 @@ TEST_F_TIMEOUT(unload, init_that_fails, 1200)
 		TH_LOG("%s: %d of the last %d allocations failed it", module[m].name, failed,
 		       low < LAST_ALLOCATIONS ? low : LAST_ALLOCATIONS);
 		EXPECT_LT(0, failed);
-		ASSERT_EQ(0, load_file(path, ""));
+		ASSERT_EQ(0, load_module(module[m].name, ""));
 	}
 	set("/sys/kernel/debug/failslab/ignore-gfp-wait", "Y");
 	set("/sys/kernel/debug/fail_page_alloc/ignore-gfp-wait", "Y");

@@ -1,32 +1,32 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # Tests of vfencectl, which stands beside this: what scripts rely on.
-tool=$(dirname "$0")/vfencectl
-number=0
-failed=0
+dir=$(dirname "$(readlink -f "$0")")
+# shellcheck source=/dev/null # the kernel's, which is installed there
+. "$dir/../kselftest/ktap_helpers.sh"
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
 
 # ends STATUS TEXT COMMAND...: it ends with this status, and says so
 ends() {
 	status=$1
 	text=$2
 	shift 2
-	number=$((number + 1))
-	"$tool" "$@" >/tmp/said 2>&1 </tmp/script
+	"$dir/vfencectl" "$@" >"$tmp/said" 2>&1 <"$tmp/script"
 	got=$?
-	if [ $got = "$status" ] && grep -qF -e "$text" /tmp/said; then
-		echo "ok $number - $*"
+	if [ $got = "$status" ] && grep -qF -e "$text" "$tmp/said"; then
+		ktap_test_pass "$*"
 		return
 	fi
-	sed 's/^/# /' /tmp/said
+	sed 's/^/# /' "$tmp/said"
 	echo "# it ended with $got"
-	echo "not ok $number - $*"
-	failed=1
+	ktap_test_fail "$*"
 }
 
-[ -e /dev/vfence ] || { echo "1..0 # SKIP there is no /dev/vfence" && exit 4; }
-: >/tmp/script
-echo "TAP version 13"
-echo "1..16"
+[ -e /dev/vfence ] || { ktap_skip_all "there is no /dev/vfence" && exit "$KSFT_SKIP"; }
+: >"$tmp/script"
+ktap_print_header
+ktap_set_plan 16
 ends 0 "Usage: vfencectl" --help
 ends 2 "what is to be done?"
 ends 2 "there is no command 'jump'" jump
@@ -41,7 +41,7 @@ ends 0 "error 5" create A : submit A error=EIO as a : wait a : expect a EIO : in
 ends 1 "a is still pending" create A : submit A manual as a : wait a 10ms
 ends 1 "signal: Invalid argument" create A : signal A 1
 ends 1 "a should be pending" create A : submit A as a : wait a : expect a pending
-cat >/tmp/script <<END
+cat >"$tmp/script" <<END
 create P points name=numbers	# a comment
 point P 5 as five
 
@@ -50,6 +50,6 @@ wait five
 info P
 END
 ends 0 "P: points" --file -
-echo "wait six" >>/tmp/script
-ends 2 "line 7: there is no fence 'six'" --file /tmp/script
-exit $failed
+echo "wait six" >>"$tmp/script"
+ends 2 "line 7: there is no fence 'six'" --file "$tmp/script"
+ktap_finished

@@ -10,7 +10,7 @@ complaints_any() {
 }
 
 complaints_memory() {
-	complains uaf "BUG: KASAN: slab-use-after-free in uaf"
+	crashes READ_AFTER_FREE "BUG: KASAN: slab-use-after-free in lkdtm_READ_AFTER_FREE"
 	complains leak "kmemleak: unreferenced object"
 	check "not: a page allocation that is made to fail" 0 '' --file "$ko" -- sh -c '
 		cd /sys/kernel/debug/fail_page_alloc
@@ -36,10 +36,10 @@ complaints_expected() {
 		"BUG: x"
 		dmesg | grep "BUG: x.*: segfault at"'
 
-	complains warn_text "WARNING: vm_complain.c:"
-	complains bug "kernel BUG at vm_complain.c:"
-	complains oops "BUG: kernel NULL pointer dereference"
-	complains panic "Kernel panic - not syncing: vm_complain"
+	crashes WARNING_MESSAGE "WARNING: drivers/misc/lkdtm/bugs.c:"
+	crashes BUG "kernel BUG at drivers/misc/lkdtm/bugs.c:"
+	crashes EXCEPTION "BUG: kernel NULL pointer dereference"
+	crashes PANIC "Kernel panic - not syncing: dumptest"
 	complains pages "insmod: page allocation failure: order:"
 	is "... with all of its report, and no more" ends_in "pages reserved"
 	check "not: a page allocation that was to fail without a word" 0 '' \
@@ -71,8 +71,8 @@ complaints_debug() {
 	complains sleep "BUG: sleeping function called from invalid context"
 	complains atomic "BUG: scheduling while atomic"
 	complains odebug "ODEBUG: free active"
-	complains list "list_del corruption"
-	complains refcount "refcount_t: addition on 0"
+	crashes CORRUPT_LIST_DEL "list_del corruption"
+	crashes REFCOUNT_INC_ZERO "refcount_t: addition on 0"
 	complains hung "INFO: task insmod:" 'echo 3 > /proc/sys/kernel/hung_task_timeout_secs'
 	complains softlockup "watchdog: BUG: soft lockup" 'echo 2 > /proc/sys/kernel/watchdog_thresh'
 	complains stall "rcu: INFO: rcu_preempt" \

@@ -20,10 +20,11 @@ line_of() {
 	grep -nF "$1" "$ROOT/selftests/vm/vm_complain.c" | cut -d: -f1
 }
 
+# With the command in selftests/README.md
 decoded() {
-	load_toolchain
-	env "${TOOLCHAIN[0]}" bash "$kdir/source/scripts/decode_stacktrace.sh" "$kdir/vmlinux" auto "$out" \
-		<"$tmp/kept" >"$tmp/decoded" 2>&1
+	block "$ROOT/selftests/README.md" sh | sed "s,kernel debug,kernel $flavour,
+		s,\\\$(scripts/modules debug),$out,; s,<FILE,<$tmp/kept," >"$tmp/decode"
+	(cd "$ROOT" && bash -e "$tmp/decode") >"$tmp/decoded" 2>&1
 	grep -q "warn (.*selftests/vm/vm_complain.c:" "$tmp/decoded"
 }
 

@@ -25,6 +25,8 @@ programs() {
 	check "two of them, of which one is static" 0 '' --bin "$tmp/bin/own" \
 		--bin "$(command -v busybox):/static/busybox" -- \
 		sh -c 'own; [ $? = 42 ] && /static/busybox true'
+	check "a program without its interpreter" 127 "its dynamic linker is missing" \
+		--file "$tmp/bin/own" -- /own
 	for_machine 2 267
 	check "a program for another machine" 64 "another architecture (ELF64, AArch64)" \
 		--bin "$tmp/bin/alien" -- alien

@@ -9,6 +9,13 @@ statuses() {
 		"the command itself exited with status 125" -- sh -c 'exit 125'
 	check "a signal" 137 '' -- sh -c 'kill -9 $$'
 	check "a command that is not there" 127 "No such file" -- /no/such/command
+	echo "#!/no/such/shell -x" >"$tmp/script"
+	chmod +x "$tmp/script"
+	check "a command whose interpreter is not there" 127 \
+		"vm: its interpreter does not run in the guest: /no/such/shell" \
+		--file "$tmp/script:/bin/script" -- script
+	check "a command that is not in PATH" 127 "No such file" --file "$tmp/script" -- script
+	is "... though it is elsewhere" not_said interpreter
 	check "a module that does not load" 65 "vm_complain.ko does not load: Invalid argument" \
 		--module "$ko what=nonsense" -- true
 	check "a parameter that the module does not have" 65 \
@@ -29,6 +36,11 @@ statuses() {
 	check "not a number" 64 "--timeout wants seconds" --timeout soon -- true
 	KDIR=/no/such check "a kernel that is not there" 69 "vm: KDIR=/no/such: there is no such directory" -- true
 	ends "no space for the guest" 69 "vm: the guest's file system cannot be made" without_space
+	check "a device that QEMU does not have" 69 "vm: QEMU does not start: " \
+		--qemu "-device nonsense" -- true
+	is "... is not tried again" retries 0
+	ends "a device that it does not have, for a shell" 69 "vm: QEMU does not start: see above" vm --qemu "-device nonsense"
+	is "... is not tried again" retries 0
 	# What nobody has thought of
 	check "any other failure of its own" 69 "vm: there is no guest" --file "$ko:/vm/argv/x" -- true
 	ln -s "$ROOT/qemu/vm" "$tmp/link"
@@ -44,10 +56,10 @@ statuses() {
 	check "a command that reboots the guest" 125 "went down without a result" -- reboot -f
 	check "a command that powers it off" 125 "went down without a result" -- poweroff -f
 	check "a kernel that hangs" 125 "no sign of life" --smp 1 \
-		--file "$ko" -- insmod /vm_complain.ko what=die_silently
+		--file "$lkdtm" -- insmod /lkdtm.ko cpoint_name=DIRECT cpoint_type=HARDLOCKUP
 	check "a guest that does not come up is tried three times" 125 "went down" \
 		--append "rdinit=/bin/reboot -- -f" -- true
-	is "... and says so" two_retries
+	is "... and says so" retries 2
 
 	check "its console is kept beside the log" 126 "(its console: $tmp/log.console.1)" \
 		--log "$tmp/log" --append rdinit=/bin/false -- true
@@ -55,11 +67,11 @@ statuses() {
 	is "... and so does qemu/vm" grep -q "did not come up: .*: Kernel panic - not syncing" "$tmp/err"
 	check "a guest without fine timers is tried again, and then taken as it is" 0 \
 		"its timer did not survive the boot" --append nolapic_timer -- true
-	is "... and says so" two_retries
+	is "... and says so" retries 2
 
 	check "so is one whose kernel complained while it booted" 0 \
 		"its kernel complained while it booted" --append sysctl.kernel.tainted=512 -- true
-	is "... and says so" two_retries
+	is "... and says so" retries 2
 	is "... and keeps both consoles" kept 2
 
 	is "a try of KVM that a signal ends leaves no word of the shell's" probe_is_quiet
@@ -87,8 +99,13 @@ without_space() {
 	(ulimit -f 64 && vm -- true)
 }
 
-two_retries() {
-	(($(grep -c "trying again" "$tmp/err") == 2))
+not_said() {
+	! grep -q "$1" "$tmp/err"
+}
+
+# retries NUMBER
+retries() {
+	(($(grep -c "trying again" "$tmp/err") == $1))
 }
 
 # kept NUMBER: that many consoles, where it says that they are; they go

@@ -1,57 +1,54 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! This library stays loaded while a fence may call a callback whose text it is.
+//! Keeps this crate's module loaded while a fence may call a callback in its text.
 //!
-//! The module that registers a callback depends on this one. That ends when it is unloaded,
-//! but a registration that it has leaked survives. A reference to this module for each
-//! registration would cost more than the registration. So there is one for all, and when a
-//! module goes, [`keep_library`] takes it, or gives it up.
+//! A module that registers a callback depends on this one until it is unloaded. A registration that
+//! it has leaked survives that. A reference to this module for each registration would cost more
+//! than the registration itself. So there is one reference for all registrations, which
+//! [`keep_library`] takes or drops whenever a module that depends on this one is unloaded.
 //!
-//! That is soon enough. A module that makes and drops registrations depends on this one
-//! until after its `MODULE_STATE_GOING`. So when the last of them goes, no registration is
-//! made or dropped any more, and what is counted then stays.
+//! That is early enough: all modules that create or drop registrations depend on this one until
+//! after `MODULE_STATE_GOING`. When the last of them is unloaded, the number of registrations does
+//! not change any more.
 
 use kernel::sync::atomic::{
     Atomic,
     Relaxed, //
 };
 
-/// The registrations that exist, of all modules. Idle ones, too: to count each use of one
-/// would cost as much as to look at the fence.
+/// The number of registrations of all modules. Idle ones are counted as well: counting each use
+/// would cost as much as asking the fence.
 static REGISTRATIONS: Atomic<i64> = Atomic::new(0);
 
-/// This module has a reference to itself. Only used by [`keep_library`].
+/// Whether this module has a reference to itself. Only [`keep_library`] uses it.
 static KEPT: Atomic<bool> = Atomic::new(false);
 
-/// Counts a registration, before a fence can call it.
+/// Counts a registration. Called before a fence can call it.
 #[inline]
-pub(super) fn begin() {
+pub(super) fn add_registration() {
     REGISTRATIONS.add(1, Relaxed);
 }
 
-/// Uncounts a registration that goes, when no fence calls it any more.
+/// Stops counting a registration. Called when no fence can call it any more.
 #[inline]
-pub(super) fn end() {
+pub(super) fn remove_registration() {
     REGISTRATIONS.add(-1, Relaxed);
 }
 
-/// Keeps this module loaded if there are registrations, until there are none when
-/// this is called again.
+/// Takes a reference to this module if there are registrations, and drops it if there are none.
 ///
-/// Called by the module notifier, when a module goes that depends on this one, after its exit, for
-/// one module at a time: of two, the one that looks first must not decide last.
+/// The module notifier calls this after the exit function of a module that depends on this one. It
+/// does so for one module at a time, as two calls at once could act on outdated counts.
 pub(crate) fn keep_library() {
-    // The module that goes registered before its exit returned.
+    // The registrations of the unloaded module are counted: it made them before its exit returned.
     let keep = REGISTRATIONS.load(Relaxed) != 0;
 
     if KEPT.load(Relaxed) == keep {
         return;
     }
     KEPT.store(keep, Relaxed);
-    // SAFETY: This module is not being unloaded where a reference is taken: there is
-    // a registration and no reference yet, so a module depends on it whose departure
-    // is not over. The reference given up was taken here; this module stays until
-    // its notifier returns.
+    // SAFETY: This module is not being unloaded here, since the module that the notifier is called
+    // for still depends on it. The reference that is dropped was taken by an earlier call.
     unsafe {
         if keep {
             crate::bindings::__module_get(crate::this_module());

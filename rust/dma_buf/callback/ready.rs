@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The callbacks that a driver needs: audited, and text of this library.
+//! The callbacks that drivers need, as code of this crate's module.
 
 use super::{
     registration::call_inline,
@@ -20,15 +20,15 @@ use kernel::sync::{
     Completion, //
 };
 
-/// Defines a callback whose C function is not instantiated elsewhere.
+/// Defines a callback whose C function is not instantiated in other modules.
 macro_rules! ready_callback {
     ($(#[$doc:meta])* $name:ident($inner:ty), |$this:ident| $body:expr) => {
         $(#[$doc])*
         pub struct $name(pub $inner);
 
-        // SAFETY: It only does what is allowed with the fence's lock held and
-        // interrupts off, as the comment at the body explains, and its function is
-        // text of this library, which a registration keeps loaded.
+        // SAFETY: The body may run with the fence's lock held and interrupts off, as the comment at
+        // the body explains. Its function is text of this crate's module, which stays loaded as
+        // long as there are registrations.
         unsafe impl FenceCallback for $name {
             fn called(&self, _fence: &Fence) {
                 let $this = self;
@@ -37,9 +37,11 @@ macro_rules! ready_callback {
             }
 
             fn function() -> bindings::dma_fence_func_t {
+                /// Calls the callback of a registration.
+                ///
                 /// # Safety
                 ///
-                /// As for `call_inline`.
+                /// The requirements of `call_inline`.
                 #[inline(never)]
                 unsafe extern "C" fn function(
                     fence: *mut bindings::dma_fence,
@@ -56,25 +58,25 @@ macro_rules! ready_callback {
 }
 
 ready_callback!(
-    /// Completes a completion.
+    /// A callback that completes a [`Completion`].
     ///
     /// # Examples
     ///
     /// See [`CallbackError`](super::CallbackError).
     Complete(Arc<Completion>),
-    // Takes the completion's own raw lock, with interrupts off, and wakes.
+    // `complete_all()` takes the completion's own raw lock and wakes tasks.
     |this| this.0.complete_all()
 );
 
 ready_callback!(
-    /// Wakes the tasks that poll, or wait on, a [`PollCondVar`].
+    /// A callback that wakes the tasks that poll a [`PollCondVar`].
     ///
-    /// It changes nothing that a lock protects. So it is for a poll function, which asks the
-    /// fence after it has registered; a task that asks the fence and then waits on the
-    /// condvar may miss the wake-up, and uses a [`Complete`] or a
-    /// [`Wait`](crate::Wait) instead.
+    /// Use it in a poll function, which asks the fence after it has registered with the condvar. A
+    /// task that asks the fence first and then waits on the condvar may miss the wake-up, since the
+    /// callback changes nothing under the condvar's lock. Such a task uses [`Complete`] or
+    /// [`FenceWait`](crate::FenceWait).
     ///
-    /// The last reference to a [`PollCondVar`] may only be dropped where it may sleep.
+    /// The last reference to a [`PollCondVar`] must be dropped where the task may sleep.
     ///
     /// # Examples
     ///
@@ -85,7 +87,7 @@ ready_callback!(
     ///     sync::{aref::ARef, poll::{PollCondVar, PollTable}, Arc},
     /// };
     ///
-    /// /// What is behind an open file.
+    /// /// The data of an open file.
     /// struct Job {
     ///     fence: ARef<Fence>,
     ///     wakes: Arc<PollCondVar>,
@@ -97,7 +99,7 @@ ready_callback!(
     ///         let wakes = Arc::pin_init(new_poll_condvar!("Job::wakes"), GFP_KERNEL)?;
     ///         let mut callback = KBox::pin_init(FenceCallbackRegistration::new(), GFP_KERNEL)?;
     ///
-    ///         // If it has signalled already, the poll function finds that.
+    ///         // If the fence has signalled already, the poll function finds out.
     ///         let _ = callback.as_mut().register(&fence, WakeUp(wakes.clone()));
     ///         Ok(Self { fence, wakes, _callback: callback })
     ///     }
@@ -115,14 +117,14 @@ ready_callback!(
     /// # Ok::<(), Error>(())
     /// ```
     WakeUp(Arc<PollCondVar>),
-    // Takes the wait queue's own lock, with interrupts off, and wakes, as the core does for
+    // `notify_all()` takes the wait queue's own lock and wakes tasks. The core does the same for
     // the poll of a sync_file.
     |this| this.0.notify_all()
 );
 
 ready_callback!(
-    /// Queues a [`Work`](crate::delegate::Work). If it is queued with a delay, it keeps its
-    /// time.
+    /// A callback that queues a [`Work`](crate::delegate::Work). A work that is already queued with
+    /// a delay keeps its delay.
     ///
     /// # Examples
     ///
@@ -146,9 +148,9 @@ ready_callback!(
     /// let done = Arc::pin_init(Completion::new(), GFP_KERNEL)?;
     /// let next = Work::new(Next(done.clone()))?;
     /// let mut callback = KBox::pin_init(FenceCallbackRegistration::new(), GFP_KERNEL)?;
-    /// let fence = Fence::stub().flatten()?;
+    /// let fence = Fence::stub().to_unwrapped()?;
     ///
-    /// // When the fence signals, or now if it has.
+    /// // Queues the work when the fence signals, or now if it has.
     /// if let Err(QueueWork(next)) = callback
     ///     .as_mut()
     ///     .register_unwrapped(&fence, QueueWork(next.to_ref()))
@@ -159,20 +161,21 @@ ready_callback!(
     /// # Ok::<(), Error>(())
     /// ```
     QueueWork(WorkRef),
-    // Takes the workqueue's own locks, with interrupts off.
+    // Queueing takes the workqueue's own locks, which are irq-safe.
     |this| {
         this.0.queue();
     }
 );
 
 ready_callback!(
-    /// Queues an [`IrqWork`](crate::delegate::IrqWork), whose body may signal other fences.
+    /// A callback that queues an [`IrqWork`](crate::delegate::IrqWork), whose body may signal other
+    /// fences.
     ///
     /// # Examples
     ///
     /// See [`delegate`](crate::delegate).
     QueueIrqWork(IrqWorkRef),
-    // Lock-free.
+    // Queueing takes no lock.
     |this| {
         this.0.queue();
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The registration of a callback.
+//! Registrations of callbacks.
 
 use super::{
     library,
@@ -11,27 +11,25 @@ use super::{
 use crate::{
     bindings,
     fence::Fence,
-    flat::Flat, //
+    unwrap::UnwrappedFence, //
 };
 use core::{
     cell::UnsafeCell,
-    mem::{
-        offset_of,
-        MaybeUninit, //
-    },
+    mem::MaybeUninit,
     pin::Pin, //
 };
 use kernel::{
+    container_of,
     prelude::*,
     sync::aref::ARef,
     types::Opaque, //
 };
 
-/// A callback's place in a fence, allocated before it is needed.
+/// The registration of a callback on a fence, which can be allocated before it is needed.
 ///
-/// When [`Self::cancel`] or the drop returns, the callback does not run. Both take the
-/// fence's lock for that. The owner of the registration drops the callback, never the
-/// fence that signals.
+/// When [`Self::cancel`] or the drop returns, the callback does not run any more; both take the
+/// fence's lock to wait for that. The callback is dropped by the owner of the registration, never
+/// by the fence that signals.
 ///
 /// Context of the drop: any; no fence lock held.
 ///
@@ -45,12 +43,12 @@ use kernel::{
 ///     let done = Arc::pin_init(Completion::new(), GFP_KERNEL)?;
 ///     let mut callback = KBox::pin_init(FenceCallbackRegistration::new(), GFP_KERNEL)?;
 ///
-///     // Cannot fail for want of memory.
+///     // Allocates nothing.
 ///     callback.as_mut().register(fence, Complete(done.clone()))?;
-///     // ... and later, whether it has signalled or not:
+///     // Later, whether the fence has signalled or not:
 ///     match callback.as_mut().cancel() {
-///         Some(Cancelled::Called(_)) => pr_info!("it has signalled\n"),
-///         _ => pr_info!("not any more\n"),
+///         Some(Cancelled::Called(_)) => pr_info!("it was called\n"),
+///         _ => pr_info!("it will not be called\n"),
 ///     }
 ///     Ok(())
 /// }
@@ -60,10 +58,10 @@ use kernel::{
 ///
 /// # Invariants
 ///
-/// - It is counted by `library::begin`.
-/// - While `fence` is none, the registration is idle, and no fence uses it.
-/// - While it is some, `entry` was added to that fence, and has been removed from
-///   its list or not; `callback` is initialised, and is not changed.
+/// - The registration is counted by `library::add_registration`.
+/// - While `fence` is `None`, the registration is idle, and no fence uses it.
+/// - While `fence` is `Some`, `entry` has been added to that fence, which may have removed it
+///   since; `callback` is initialised and does not change.
 #[pin_data(PinnedDrop)]
 #[repr(C)]
 pub struct FenceCallbackRegistration<T: FenceCallback> {
@@ -73,41 +71,44 @@ pub struct FenceCallbackRegistration<T: FenceCallback> {
     fence: Option<ARef<Fence>>,
 }
 
-// SAFETY: The callback is `Send` and `Sync`; removal works from any CPU.
+// SAFETY: The callback is `Send` and `Sync`, and can be removed on any CPU.
 unsafe impl<T: FenceCallback> Send for FenceCallbackRegistration<T> {}
-// SAFETY: As above; a shared reference gives access to no more than a flag.
+// SAFETY: A shared reference gives access to the flag of the fence only.
 unsafe impl<T: FenceCallback> Sync for FenceCallbackRegistration<T> {}
 
 impl<T: FenceCallback> FenceCallbackRegistration<T> {
-    /// Makes an idle registration.
+    /// Creates an idle registration.
     ///
     /// Context: any.
     pub fn new() -> impl PinInit<Self> {
-        // INVARIANT: Idle, and counted: nothing fails after that.
+        // INVARIANT: The registration is idle, and is counted. Nothing fails after that.
         pin_init!(Self {
             entry: Opaque::uninit(),
             callback: UnsafeCell::new(MaybeUninit::uninit()),
             fence: {
-                library::begin();
+                library::add_registration();
                 None
             },
         })
     }
 
-    /// Registers a callback, which is called once, when the fence signals.
+    /// Registers a callback, which is called once, when the fence signals. The registration keeps a
+    /// reference to the fence until it is cancelled or dropped.
     ///
-    /// Enables signaling, as [`Fence::enable_signaling`] does.
+    /// Enables signalling, as [`Fence::enable_signaling`] does.
     ///
-    /// Fails with [`CallbackError::Nested`] for an array with a container in it, and for a
-    /// link with more than an array of leaves in it, unless signaling has been enabled
-    /// before. It does not look at the links before it: flatten a foreign timeline
-    /// [first](crate#containers). Fails with [`CallbackError::Busy`] if the registration is in
-    /// use, and with [`CallbackError::AlreadySignaled`].
+    /// Fails with
+    /// - [`CallbackError::AlreadySignaled`] if the fence has signalled;
+    /// - [`CallbackError::Busy`] if the registration is in use;
+    /// - [`CallbackError::Nested`] if the fence is an array with a container in it, or a link that
+    ///   contains more than an array of leaves, and signalling is not enabled yet. The links before
+    ///   a link are not checked, so a foreign timeline must be [unwrapped](Fence::to_unwrapped)
+    ///   [first](crate#containers).
     ///
     /// Context: any; no fence lock held.
     ///
     /// C function: `dma_fence_add_callback()`
-    // A call would cost more than what there is to do for a leaf.
+    // A call would cost more than the work for a leaf.
     #[inline(always)]
     pub fn register(
         self: Pin<&mut Self>,
@@ -117,17 +118,17 @@ impl<T: FenceCallback> FenceCallbackRegistration<T> {
         if self.fence.is_some() {
             return Err(CallbackError::Busy(callback));
         }
-        if fence.is_to_be_flattened() {
+        if fence.needs_unwrapping() {
             return Err(CallbackError::Nested(callback));
         }
         self.add(fence, callback)
             .map_err(CallbackError::AlreadySignaled)
     }
 
-    /// Registers a callback on a fence that is not nested; cancels and drops the callback
-    /// that was registered before, if there is one.
+    /// Registers a callback on an unwrapped fence. If the registration is in use, cancels and drops
+    /// its callback first.
     ///
-    /// Fails only if the fence has signalled already, and then gives the callback back.
+    /// Fails only if the fence has signalled already, and then returns the callback as the error.
     ///
     /// Context: any; no fence lock held.
     ///
@@ -138,27 +139,26 @@ impl<T: FenceCallback> FenceCallbackRegistration<T> {
     /// See [`QueueWork`](super::QueueWork).
     pub fn register_unwrapped(
         mut self: Pin<&mut Self>,
-        fence: &Flat,
+        fence: &UnwrappedFence,
         callback: T,
     ) -> Result<(), T> {
         drop(self.as_mut().cancel());
         self.add(fence, callback)
     }
 
-    /// Adds the callback to the fence. The registration is idle.
+    /// Adds the callback to the fence. The registration must be idle.
     #[inline(always)]
     fn add(self: Pin<&mut Self>, fence: &Fence, callback: T) -> Result<(), T> {
         // SAFETY: Nothing is moved out of the pinned field, `entry`.
         let this = unsafe { self.get_unchecked_mut() };
 
         this.callback.get_mut().write(callback);
-        // SAFETY: The place is valid, and what is there needs no dropping: it is none.
+        // SAFETY: The field is valid for writes. It is `None`, so there is nothing to drop.
         unsafe { (&raw mut this.fence).write(Some(fence.into())) };
 
-        // SAFETY: The fence is valid, as will be the entry until it is removed,
-        // as the registration is pinned and its drop removes it; if that never
-        // runs, the memory is never reused. The reference in `fence` keeps the
-        // fence.
+        // SAFETY: The fence is valid, and the reference in `this.fence` keeps it so. The
+        // registration is pinned, so `entry` stays valid until the drop, which removes it from the
+        // fence. If the drop never runs, the memory is never reused.
         let ret = unsafe {
             bindings::dma_fence_add_callback(fence.as_raw(), this.entry.get(), T::function())
         };
@@ -167,15 +167,15 @@ impl<T: FenceCallback> FenceCallbackRegistration<T> {
         }
 
         this.fence = None;
-        // SAFETY: It was put there above, and the entry was not added, so no fence uses it.
-        // It is idle now, so what is moved out is not read again.
+        // SAFETY: The callback was written above. The entry was not added, so no fence uses it. The
+        // registration is idle from here on, so the callback is not read again.
         Err(unsafe { this.callback.get_mut().assume_init_read() })
     }
 
-    /// Removes the callback, or waits until it has run, and returns it. Returns `None` if
-    /// none was registered.
+    /// Removes the callback, or waits until it has run, and returns it. Returns `None` if the
+    /// registration is idle.
     ///
-    /// Context: any; no fence lock held, so not a callback.
+    /// Context: any; no fence lock held.
     ///
     /// C function: `dma_fence_remove_callback()`
     #[inline]
@@ -184,14 +184,13 @@ impl<T: FenceCallback> FenceCallbackRegistration<T> {
         let this = unsafe { self.get_unchecked_mut() };
         let fence = this.fence.take()?;
 
-        // SAFETY: A registration that is not idle was added to this fence. If
-        // the callback is being called, this waits for the fence's lock.
+        // SAFETY: By the type invariants the entry was added to this fence, which is valid.
         let removed =
             unsafe { bindings::dma_fence_remove_callback(fence.as_raw(), this.entry.get()) };
 
-        // SAFETY: By the type invariants it is initialised, and now that the entry
-        // is on no list and the fence's lock was let go, the fence does not use it. As
-        // `fence` is none, this is the last time that it is read.
+        // SAFETY: By the type invariants the callback is initialised. The function above took the
+        // fence's lock, with which callbacks run, and the entry is on no list any more. So the
+        // fence does not use the callback. As `this.fence` is `None`, it is not read again.
         let callback = unsafe { this.callback.get_mut().assume_init_read() };
         Some(if removed {
             Cancelled::Cancelled(callback)
@@ -200,8 +199,8 @@ impl<T: FenceCallback> FenceCallbackRegistration<T> {
         })
     }
 
-    /// Returns `true` if the fence has signalled: it has called the callback, or is about to.
-    /// When [`Self::cancel`] returns, the callback has.
+    /// Returns `true` if the fence has signalled, so that the callback has run or is about to run.
+    /// [`Self::cancel`] waits until it has run.
     ///
     /// Context: any.
     #[inline]
@@ -214,7 +213,7 @@ impl<T: FenceCallback> FenceCallbackRegistration<T> {
 impl<T: FenceCallback> PinnedDrop for FenceCallbackRegistration<T> {
     fn drop(self: Pin<&mut Self>) {
         let _ = self.cancel();
-        library::end();
+        library::remove_registration();
     }
 }
 
@@ -222,20 +221,19 @@ impl<T: FenceCallback> PinnedDrop for FenceCallbackRegistration<T> {
 ///
 /// # Safety
 ///
-/// Called by a signalling fence, with `entry` of a `FenceCallbackRegistration<T>`
-/// that is registered on it.
+/// The caller is a fence that signals, `entry` is that of a `FenceCallbackRegistration<T>`, and
+/// that is registered on the fence.
 #[inline(always)]
 pub(super) unsafe fn call_inline<T: FenceCallback>(
     fence: *mut bindings::dma_fence,
     entry: *mut bindings::dma_fence_cb,
 ) {
-    // SAFETY: By the function's contract. By the type invariants the callback is
-    // initialised, and is not changed; the owner waits for the fence's lock before it uses
-    // or frees anything.
+    // SAFETY: By the function's contract `entry` is in a registration that is in use. By the type
+    // invariants the callback is initialised and does not change. The owner of the registration
+    // takes the fence's lock, which is held here, before it uses or frees anything.
     unsafe {
-        let this = entry
-            .byte_sub(offset_of!(FenceCallbackRegistration<T>, entry))
-            .cast::<FenceCallbackRegistration<T>>();
+        let entry = entry.cast::<Opaque<bindings::dma_fence_cb>>();
+        let this = container_of!(entry, FenceCallbackRegistration<T>, entry);
 
         (*(*this).callback.get())
             .assume_init_ref()
@@ -243,11 +241,11 @@ pub(super) unsafe fn call_inline<T: FenceCallback>(
     }
 }
 
-/// [`call_inline`], instantiated in the module that implements the callback.
+/// Calls the callback of a registration. Instantiated in the module that registers it.
 ///
 /// # Safety
 ///
-/// As for [`call_inline`].
+/// The requirements of [`call_inline`].
 pub(super) unsafe extern "C" fn call<T: FenceCallback>(
     fence: *mut bindings::dma_fence,
     entry: *mut bindings::dma_fence_cb,

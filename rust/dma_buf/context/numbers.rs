@@ -9,9 +9,11 @@ use super::{
 use crate::{
     bindings,
     fence::Fence,
-    header::FenceData,
-    options::ContextOptions,
-    timeline::TimelineOps, //
+    timeline::{
+        ContextOptions,
+        FenceData,
+        TimelineOps, //
+    }, //
 };
 use core::{
     marker::PhantomData,
@@ -29,6 +31,37 @@ use kernel::{
         rcu, //
     }, //
 };
+
+/// The longest range: the kernel is asked for 2^32 numbers at a time.
+const MAX_COUNT: u64 = 1 << 44;
+
+/// The highest number that a range begins with. The kernel counts in 64 bits, and does not notice
+/// the end: other contexts would get the numbers of a range once more.
+const MAX_FIRST: u64 = 1 << 62;
+
+/// Allocates `count` context numbers that follow each other. Returns the first.
+fn alloc(count: u64) -> Result<u64> {
+    if count > MAX_COUNT {
+        return Err(E2BIG);
+    }
+    let (mut first, mut taken) = (0, 0);
+
+    while taken < count {
+        let more = (count - taken).min(u32::MAX.into()) as u32;
+        // SAFETY: Any context; the number is not 0.
+        let start = unsafe { bindings::dma_fence_context_alloc(more) };
+
+        if start > MAX_FIRST {
+            return Err(ENOSPC);
+        }
+        // If another driver has taken a number in between, those so far are of no use.
+        if start != first + taken {
+            (first, taken) = (start, 0);
+        }
+        taken += u64::from(more);
+    }
+    Ok(first)
+}
 
 /// A range of context numbers for contexts of one type.
 ///
@@ -49,7 +82,7 @@ use kernel::{
 ///     type FenceData = u32;
 /// }
 ///
-/// let numbers = ContextNumbers::<Ring>::new(2);
+/// let numbers = ContextNumbers::<Ring>::new(2)?;
 /// let ring = numbers.context(c"mygpu", c"ring 0", ContextOptions::new(), Ring)?;
 /// let job = ring.new_fence(ring.new_fence_allocation(7)?);
 /// let fence = job.fence();
@@ -67,27 +100,28 @@ use kernel::{
 /// contract of `dma_fence_context_alloc()`.
 pub struct ContextNumbers<T: FenceContextOps> {
     first: u64,
-    count: u32,
+    count: u64,
     used: Atomic<u64>,
     _contexts: PhantomData<fn() -> T>,
 }
 
 impl<T: FenceContextOps> ContextNumbers<T> {
-    /// Takes `count` numbers that no other context has. They are not given back: there are
-    /// 2^64.
+    /// Allocates `count` context numbers that follow each other. They are never reused.
     ///
     /// Context: any.
     ///
+    /// Fails with `E2BIG` if `count` is more than 2^44, and with `ENOSPC` once the kernel has given
+    /// out 2^62 numbers.
+    ///
     /// C function: `dma_fence_context_alloc()`
-    pub fn new(count: u32) -> Self {
+    pub fn new(count: u64) -> Result<Self> {
         // INVARIANT: The numbers are new, and only `context` uses them.
-        Self {
-            // SAFETY: Any context. Of no numbers, none is used.
-            first: unsafe { bindings::dma_fence_context_alloc(count.max(1)) },
+        Ok(Self {
+            first: alloc(count)?,
             count,
             used: Atomic::new(0),
             _contexts: PhantomData,
-        }
+        })
     }
 
     /// Makes a context with the next number of the range.
@@ -108,7 +142,7 @@ impl<T: FenceContextOps> ContextNumbers<T> {
     {
         let index = self.used.fetch_add(1, Relaxed);
 
-        if index >= self.count.into() {
+        if index >= self.count {
             return Err(ENOSPC);
         }
         FenceContext::with_number(
@@ -124,11 +158,11 @@ impl<T: FenceContextOps> ContextNumbers<T> {
     fn contains(&self, context: u64) -> bool {
         context
             .checked_sub(self.first)
-            .is_some_and(|index| index < self.count.into())
+            .is_some_and(|index| index < self.count)
     }
 
-    /// The driver's data of a fence of these contexts, pending or signalled; `None` for any
-    /// other fence.
+    /// Returns the driver's data of a fence of these contexts, pending or signalled; `None` for
+    /// any other fence.
     ///
     /// Only for data that needs no dropping, which stays until the fence is freed.
     ///

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a driver says of its fences.
+//! The operations of a driver on its fences.
 
 use kernel::{
     prelude::*,
@@ -10,37 +10,34 @@ use kernel::{
     }, //
 };
 
-/// What a driver says of the fences of its contexts.
+/// The operations of a driver on the fences of its contexts.
 ///
-/// The implementing type is the context's own data, which the operations get,
-/// and which [`FenceContext`] dereferences to.
+/// The type that implements this is the data of the context: the operations borrow it, and
+/// [`FenceContext`](crate::FenceContext) dereferences to it.
 ///
-/// The operations are optional. The core calls them on a fence that has not
-/// signalled; what they are lent stays alive for a grace period after it has.
-/// They may run at the same time on several CPUs, with interrupts off and with
-/// the fence's lock held, so they must neither sleep, nor take a lock that is
-/// held elsewhere with interrupts on, nor use the context or a handle of the
-/// fence to signal, or to look at what is pending.
+/// An implementation needs `#[vtable]`. All operations are optional. The core calls them on fences
+/// that have not signalled; what they borrow stays valid for a grace period after that. They may
+/// run on several CPUs at a time, with interrupts off and with the fence's lock held. So they do
+/// not sleep, and they do not signal, nor look at what is pending, by a handle or by the context.
 ///
 /// # Order
 ///
-/// Fences of a context signal in order, and whoever waits mostly has only the latest:
-/// a reservation object, or a merge, forgets those before it. So whatever is asked
-/// of a fence is asked for all before it, too:
+/// Fences of a context signal in order, and most waiters have only the latest: a reservation
+/// object, or a merge, drops those before it. So what is asked of a fence is asked of all before
+/// it, too:
 ///
-/// - One that is found complete waits for those before it. If the driver implements
-///   [`signaled`](Self::signaled), they are asked about at once, from the first that
-///   has not signalled to the first that is not complete; and whoever asks about the
-///   later one again has that repeated.
-/// - Enabling a fence obliges the driver to complete it and all before it, which may
-///   never be enabled themselves.
+/// - A fence that is found complete waits for those before it. If the driver implements
+///   [`signaled`](Self::signaled), an irq_work asks about them at once, from the first pending
+///   fence to the first that is not complete; and again whenever the later one is asked about.
+/// - Enabling signaling of a fence obliges the driver to complete it and all fences before it, of
+///   which signaling may never be enabled.
 ///
 /// # Locks
 ///
-/// Nor may the operations take a lock under which a fence of the context is signalled,
-/// cancelled or dropped: signalling takes the fence's lock, with which an operation is called.
-/// Signal when such a lock has been let go, or have the operation use atomics. Publishing
-/// under it is fine.
+/// An operation is called with the fence's lock held, which signalling takes, too. So an operation
+/// takes no lock under which a fence of the context is signalled, cancelled or dropped, and no
+/// lock that is held elsewhere with interrupts on. Release such a lock before you signal, or let
+/// the operation use atomics. Publishing under the lock is allowed.
 ///
 /// # Examples
 ///
@@ -66,7 +63,7 @@ use kernel::{
 /// let job = ring.new_fence(ring.new_fence_allocation(())?);
 /// let fence = job.fence();
 ///
-/// // No interrupt comes, but whoever asks finds out.
+/// // No interrupt comes, but the fence is asked.
 /// ring.done.store(1, Release);
 /// fence.is_signaled();
 /// fence.wait()?;
@@ -77,46 +74,47 @@ use kernel::{
 pub trait FenceContextOps: Send + Sync + Sized + 'static {
     /// The driver's data in each fence.
     ///
-    /// It is dropped once both its handle is gone and the fence has signalled,
-    /// and a grace period has passed since, in softirq context; so its drop must
-    /// not sleep. If the handle is leaked, so is the data.
+    /// It is dropped in softirq context, a grace period after the fence has signalled and its
+    /// handle is gone; so its drop must not sleep. If the handle is leaked, so is the data.
     type FenceData: Send + Sync + 'static;
 
-    /// Somebody waits: have the hardware tell when it is done.
+    /// Makes the hardware report when the work of the fence is complete: someone waits for it.
     ///
-    /// Called once at most for a fence, with its lock held. From here on the driver
-    /// sees to it that this fence, and all before it in the context, are completed
-    /// without being asked. Returns the result if the work of this one turns out to
-    /// be complete; the fence then signals soon, in its turn.
+    /// Called at most once for a fence, with its lock held. From here on the driver completes this
+    /// fence, and all fences before it in the context, without being asked. Returns the result if
+    /// the work of this one is complete already; the fence then signals soon, in its turn.
+    ///
+    /// Context: any; the fence's lock is held, with interrupts off.
     ///
     /// C: `dma_fence_ops::enable_signaling`
     fn enable_signaling(&self, _data: &Self::FenceData, _seqno: u64) -> Option<Result> {
         build_error!(kernel::error::VTABLE_DEFAULT_ERROR)
     }
 
-    /// Whether the work is complete, and with what result.
+    /// Returns the result of the work if it is complete. The fence then signals soon, in its turn.
     ///
-    /// Called whenever somebody asks, perhaps with the fence's lock held; and from an
-    /// irq_work, with no lock held, when a fence after this one was found complete.
-    /// The fence then signals soon, in its turn.
+    /// Called whenever the fence is asked whether it has signalled, and from an irq_work when a
+    /// fence after this one was found complete.
+    ///
+    /// Context: any; the fence's lock may be held.
     ///
     /// C: `dma_fence_ops::signaled`
     fn signaled(&self, _data: &Self::FenceData, _seqno: u64) -> Option<Result> {
         build_error!(kernel::error::VTABLE_DEFAULT_ERROR)
     }
 
-    /// Somebody hopes that the work is complete by then. Only a hint.
+    /// Passes on the time by which a waiter wants the fence. The driver may ignore it. Called any
+    /// number of times.
     ///
-    /// Called any number of times, perhaps in atomic context, without the
-    /// fence's lock.
+    /// Context: any; the fence's lock is not held.
     ///
     /// C: `dma_fence_ops::set_deadline`
     fn set_deadline(&self, _data: &Self::FenceData, _seqno: u64, _deadline: Instant<Monotonic>) {
         build_error!(kernel::error::VTABLE_DEFAULT_ERROR)
     }
 
-    /// Called when the timeout of the context ([`ContextOptions::timeout`]) has completed fences:
-    /// all up to `seqno` have signalled now, and `count` of them have in this run.
+    /// Called after the timeout of the context ([`ContextOptions::timeout`]) has signalled `count`
+    /// fences. All fences up to `seqno` have signalled.
     ///
     /// Context: the interrupt of a timer (a softirq with `PREEMPT_RT`), with no lock held. The
     /// context may be used.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How the core gets from a `dma_fence` to the driver's types.
+//! From a `dma_fence` to the driver's types: the operations that the core calls.
 
 use super::{
     FenceContext,
@@ -15,16 +15,14 @@ use crate::{
         instant,
         Fence, //
     },
-    header::{
-        FenceData,
-        Header,
-        PENDING, //
-    },
     registry::TrackedBox,
     timeline::{
+        FenceData,
+        Header,
         PollFn,
         Timeline,
-        TimelineOps, //
+        TimelineOps,
+        PENDING, //
     }, //
 };
 use core::{
@@ -102,8 +100,8 @@ impl<T: FenceContextOps> FenceContext<T> {
         }
     }
 
-    /// The operation `enable_signaling`: always true, as what is complete
-    /// already signals in its turn.
+    /// The operation `enable_signaling`. Returns `true` also if the work is complete, as the fence
+    /// then signals in its turn.
     ///
     /// # Safety
     ///
@@ -120,7 +118,7 @@ impl<T: FenceContextOps> FenceContext<T> {
         true
     }
 
-    /// The operation `signaled`: true if the fence has signalled by then.
+    /// The operation `signaled`. Returns `true` if the fence has signalled by then.
     ///
     /// # Safety
     ///
@@ -188,8 +186,8 @@ impl<T: FenceContextOps> FenceContext<T> {
         inner.data.expired(seqno, count);
     }
 
-    /// The driver's data of a fence, if it is one of this type of context, made
-    /// in this module, and has not signalled or is just doing so.
+    /// Returns the context's data, and that of the fence, if the fence is of this type of
+    /// context, was made in this module, and has not signalled, or is just about to.
     ///
     /// # Safety
     ///
@@ -226,12 +224,13 @@ impl<T: FenceContextOps> FenceContext<T> {
 }
 
 impl Fence {
-    /// The context's data and the fence's own, if this is a pending fence of a
-    /// context of type `T` that was made in this module.
+    /// Returns the context's data and the fence's own, if this is a pending fence of a context of
+    /// type `T` that was made in this module. Returns `None` for any other fence, and once it has
+    /// signalled: see [`ContextNumbers`](crate::ContextNumbers).
     ///
-    /// `None` for any other, and once it has signalled.
+    /// Context: any.
     ///
-    /// Context: any. C: `container_of()`, after a check of the operations.
+    /// C: `container_of()`, after a check of the operations
     pub fn downcast<'a, T: FenceContextOps>(
         &'a self,
         _guard: &'a rcu::Guard,

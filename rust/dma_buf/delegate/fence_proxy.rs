@@ -19,9 +19,9 @@ use crate::{
     context::FenceContextOps,
     driver_fence::DriverFence,
     fence::Fence,
-    flat::Flat,
     lock::new_irq_lock,
-    section::SignallingSection, //
+    section::SignallingSection,
+    unwrap::UnwrappedFence, //
 };
 use kernel::{
     prelude::*,
@@ -91,7 +91,7 @@ impl<T: FenceContextOps> FenceProxyAllocation<T> {
     /// `source` has signalled.
     ///
     /// Context: any; no fence lock held.
-    pub fn start(mut self, source: &Flat, target: DriverFence<T>) -> FenceProxy<T> {
+    pub fn start(mut self, source: &UnwrappedFence, target: DriverFence<T>) -> FenceProxy<T> {
         let callback = QueueIrqWork(self.work.to_ref());
 
         *self.work.ends.lock() = Some(Ends {
@@ -135,7 +135,7 @@ impl<T: FenceContextOps> FenceProxyAllocation<T> {
 /// let context = FenceContext::new(c"mygpu", c"proxy", Proxy)?;
 ///
 /// // What may fail comes before the fence, which must signal.
-/// let source = Fence::stub().flatten()?;
+/// let source = Fence::stub().to_unwrapped()?;
 /// let proxy = FenceProxyAllocation::new()?;
 /// let target = context.new_fence(context.new_fence_allocation(())?);
 /// let fence = target.fence();

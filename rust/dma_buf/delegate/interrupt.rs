@@ -17,10 +17,10 @@ use kernel::{
 
 /// An interrupt handler whose thread signals fences.
 ///
-/// It is [`irq::ThreadedHandler`](ThreadedHandler) with a section; what registers it is a
-/// [`ThreadedInterrupt`].
+/// It is [`irq::ThreadedHandler`](ThreadedHandler) with a section. A [`ThreadedInterrupt`]
+/// registers it.
 pub trait ThreadedDelegate: Sync {
-    /// Handles the interrupt first; wakes the thread, unless the driver does otherwise.
+    /// Handles the interrupt. By default, only wakes the thread.
     ///
     /// Context: hard interrupt.
     fn handle(&self) -> ThreadedIrqReturn {

@@ -19,8 +19,10 @@ use super::{
 };
 use crate::{
     bindings,
-    lock::lock_class,
-    reader::PreemptReader, //
+    lock::{
+        lock_class,
+        PreemptOff, //
+    }, //
 };
 use core::{
     ops::Deref,
@@ -113,7 +115,7 @@ impl Raw<ByIrqWork> {
     #[inline]
     fn queue(&self) -> bool {
         // Once the module goes, and a grace period has passed, nothing is queued.
-        let _reader = PreemptReader::begin();
+        let _reader = PreemptOff::begin();
 
         if self.is_stopped() {
             return false;
@@ -146,6 +148,8 @@ impl Raw<ByIrqWork> {
 /// It stands in for the interrupt of a real device as well. Unless the kernel is
 /// `PREEMPT_RT`, its body runs with interrupts off. If it is queued again while its body
 /// runs, the body may run on another CPU at the same time.
+///
+/// Context of the drop: any. The item is dropped later, in softirq context.
 ///
 /// # Examples
 ///

@@ -16,10 +16,10 @@ use super::Delegate;
 use crate::{
     lock::new_irq_lock,
     registry::{
-        Tracked, //
+        Tracked,
         TrackedBox,
         TrackedEntry,
-        TrackedOps,
+        TrackedOps, //
     },
     section::signalling, //
 };
@@ -384,7 +384,7 @@ impl Drop for Unlink {
 ///
 /// # Invariants
 ///
-/// The target of `link` is a [`Raw`] of `R`'s mechanism.
+/// The target of `link` is a `Raw` of `R`'s mechanism.
 pub struct WeakRef<R> {
     link: Arc<Link>,
     _upgraded: PhantomData<fn() -> R>,

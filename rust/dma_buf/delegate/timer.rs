@@ -135,6 +135,8 @@ impl Raw<ByTimer> {
 /// Dropping the timer stops it and does not wait: a body that runs goes on, and is the last
 /// one, though it may have started the timer again.
 ///
+/// Context of the drop: any. The item is dropped later, in softirq context.
+///
 /// # Examples
 ///
 /// ```
@@ -188,8 +190,8 @@ impl<T: Delegate> Timer<T> {
         Ok(Self(Owner::new_cyclic(data, item)?))
     }
 
-    /// Starts the timer: the body runs after `delay`, and not at an earlier setting of the
-    /// timer. It runs at once if `delay` is negative, and never if the module is going.
+    /// Starts the timer: the body runs after `delay`, at once if that is negative, and never if the
+    /// module is going. If the timer is already started, `delay` replaces its expiry.
     ///
     /// Context: any.
     ///

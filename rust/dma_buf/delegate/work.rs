@@ -23,6 +23,7 @@ use super::{
 };
 use crate::{
     bindings,
+    fence::to_jiffies,
     lock::lock_class, //
 };
 use core::{
@@ -36,16 +37,13 @@ use kernel::{
         aref::ARef,
         rcu, //
     },
-    time::Jiffies,
+    time::Delta,
     workqueue::{
         impl_has_delayed_work,
         DelayedWork,
         WorkItem, //
     }, //
 };
-
-/// `MAX_JIFFY_OFFSET`: a delay that is longer would lie in the past.
-const MAX_DELAY: Jiffies = (isize::MAX as Jiffies >> 1) - 1;
 
 /// The mechanism of a [`Work`] and of a [`CleanupWork`].
 pub enum ByWork {}
@@ -116,7 +114,7 @@ impl WorkItem for Raw<ByWork> {
 impl Raw<ByWork> {
     /// [`Work::queue_after`].
     #[inline(never)]
-    fn queue_after(this: &ARef<Self>, delay: Jiffies) -> bool {
+    fn queue_after(this: &ARef<Self>, delay: Delta) -> bool {
         // Once the module goes, and a grace period has passed, nothing is queued.
         let _rcu = rcu::read_lock();
 
@@ -130,7 +128,7 @@ impl Raw<ByWork> {
         };
 
         queue
-            .enqueue_delayed(this.clone(), delay.min(MAX_DELAY))
+            .enqueue_delayed(this.clone(), to_jiffies(delay))
             .is_ok()
     }
 
@@ -161,9 +159,10 @@ impl Raw<ByWork> {
 
 /// A [`Delegate`] that runs in process context, so it may sleep.
 ///
-/// It runs on a workqueue of the library, or of the driver, that makes progress when memory
-/// is short, and on which nothing else runs: a fence's completion may depend on no less. It
-/// does not run on two CPUs at a time.
+/// It runs on a dedicated workqueue of the library or of the driver, with `WQ_MEM_RECLAIM`, so that
+/// fences also complete under memory pressure. It does not run on two CPUs at a time.
+///
+/// Context of the drop: any. The item is dropped later, in softirq context.
 ///
 /// All works are of one lock class: the body of one must not flush or cancel another.
 ///
@@ -234,16 +233,17 @@ impl<T: Delegate> Work<T> {
     ///
     /// C function: `queue_work()`
     pub fn queue(&self) -> bool {
-        self.queue_after(0)
+        self.queue_after(Delta::ZERO)
     }
 
-    /// Queues the work after a delay in jiffies, which is cut to the longest that the kernel
-    /// takes. Returns `false` as [`Self::queue`] does; the work then keeps its time.
+    /// Queues the work after a delay, which is rounded up to whole jiffies; none if it is
+    /// negative. Returns `false` as [`Self::queue`] does. A work that is already queued keeps its
+    /// expiry.
     ///
     /// Context: any.
     ///
     /// C function: `queue_delayed_work()`
-    pub fn queue_after(&self, delay: Jiffies) -> bool {
+    pub fn queue_after(&self, delay: Delta) -> bool {
         Raw::queue_after(&self.0.to_ref(), delay)
     }
 
@@ -303,7 +303,7 @@ impl WorkRef {
     ///
     /// C function: `queue_work()`
     pub fn queue(&self) -> bool {
-        Raw::queue_after(&self.0, 0)
+        Raw::queue_after(&self.0, Delta::ZERO)
     }
 }
 
@@ -352,25 +352,28 @@ impl<T: Cleanup> Body for Outside<T> {
 ///
 /// impl Cleanup for Finished {
 ///     fn run(&self) {
-///         let buffers = core::mem::take(&mut *self.buffers.lock());
-///
-///         for buffer in buffers {
+///         // Their memory stays, for those of the next jobs.
+///         loop {
+///             let Some(buffer) = self.buffers.lock().pop() else {
+///                 return;
+///             };
 ///             buffer.with_lock(|_| ());
 ///         }
 ///     }
 /// }
 ///
 /// let buffer = Arc::pin_init(Resv::new(), GFP_KERNEL)?;
-/// let mut held = KVec::new();
-/// held.push(buffer, GFP_KERNEL)?;
 ///
+/// // Room for the buffers of all jobs that the ring takes.
+/// let room = KVec::with_capacity(64, GFP_KERNEL)?;
 /// let cleanup = CleanupWork::new(pin_init!(Finished {
-///     buffers <- new_spinlock_irq!(KVec::new()),
+///     buffers <- new_spinlock_irq!(room),
 /// }))?;
 ///
-/// // In the interrupt handler, say:
-/// *cleanup.buffers.lock() = held;
+/// // In the interrupt handler, which must neither allocate nor drop a buffer:
+/// let pushed = cleanup.buffers.lock().push_within_capacity(buffer);
 /// cleanup.queue();
+/// # assert!(pushed.is_ok());
 ///
 /// cleanup.flush();
 /// assert!(cleanup.buffers.lock().is_empty());
@@ -395,10 +398,11 @@ impl<T: Cleanup> CleanupWork<T> {
     ///
     /// C function: `queue_work()`
     pub fn queue(&self) -> bool {
-        Raw::queue_after(&self.0.to_ref(), 0)
+        Raw::queue_after(&self.0.to_ref(), Delta::ZERO)
     }
 
-    /// Waits for the body, if the work is queued or runs.
+    /// Waits for the body, if the work is queued or runs. First stop what queues it: a body that
+    /// is queued later is not waited for.
     ///
     /// The driver does so before it drops the work, if the item must be empty then: the item
     /// is dropped in softirq context.

@@ -106,8 +106,10 @@ pub(super) fn cleanup() -> &'static Queue {
 pub(crate) struct LibraryQueues(());
 
 impl LibraryQueues {
-    /// Only to be called from this module's init.
-    pub(crate) fn new() -> Result<Self> {
+    /// # Safety
+    ///
+    /// Only to be called once, from this module's init.
+    pub(crate) unsafe fn new() -> Result<Self> {
         let this = Self(());
 
         SIGNALLING.create(c"dma_buf_rs", bindings::wq_flags_WQ_HIGHPRI)?;
@@ -127,7 +129,7 @@ impl Drop for LibraryQueues {
 
 /// A workqueue of the driver's own, for [`Work::new_on`](super::Work::new_on).
 ///
-/// Its works run whichever CPU is idle, with high priority, and also when memory is short.
+/// Its works run on any CPU (`WQ_UNBOUND`), with high priority, and also when memory is short.
 /// It is drained and destroyed, in process context, when the last clone and the last
 /// [`Work`](super::Work) that was made for it are gone.
 ///
@@ -232,8 +234,8 @@ impl Drop for Shared {
     fn drop(&mut self) {
         match self.end.take() {
             Some(end) => cleanup().enqueue(end),
-            // SAFETY: `Workqueue::with_flags` has failed, where it may sleep, and nobody has
-            // used the workqueue.
+            // SAFETY: `Workqueue::with_flags` has failed, where it may sleep, and the workqueue
+            // has not been used.
             None => unsafe { bindings::destroy_workqueue(self.queue.as_ptr()) },
         }
     }
@@ -248,8 +250,8 @@ impl WorkItem for End {
 
     #[inline(never)]
     fn run(this: Pin<KBox<Self>>) {
-        // SAFETY: `Shared` is gone, so nobody uses the workqueue any more. What was queued
-        // on it kept `Shared` until its body had returned.
+        // SAFETY: `Shared` is gone, so the workqueue is not used any more. What was queued on it
+        // kept `Shared` until its body had returned.
         unsafe { bindings::destroy_workqueue(this.queue.as_ptr()) };
     }
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a fence is: a leaf, or a container of fences.
+//! The kinds of fences: leaves, arrays and links of chains.
 //!
-//! C functions: `dma_fence_is_array()`, `dma_fence_is_chain()`,
-//! `dma_fence_is_container()`, `dma_fence_match_context()`
+//! C functions: `dma_fence_is_array()`, `dma_fence_is_chain()`, `dma_fence_is_container()`,
+//! `dma_fence_match_context()`
 
 use super::Fence;
 use crate::{
@@ -11,50 +11,50 @@ use crate::{
     bindings,
     chain::FenceChain, //
 };
-use core::ptr::NonNull;
-use kernel::{
-    sync::{
-        aref::ARef,
-        atomic::{
-            Atomic,
-            Relaxed, //
-        }, //
-    },
-    types::Opaque, //
-};
+use kernel::sync::aref::ARef;
 
-/// Defines a kind of fence.
+/// Defines a kind of fence, whose C structure starts with a `dma_fence`.
 macro_rules! fence_kind {
     ($(#[$attr:meta])* $name:ident($c:ident)) => {
         $(#[$attr])*
         #[repr(transparent)]
         pub struct $name {
-            inner: $crate::fence::Raw<$crate::bindings::$c>,
+            inner: ::kernel::types::Opaque<$crate::bindings::$c>,
         }
 
-        // What a reference to it is cast to.
+        // References to one are cast to references to the other.
         const _: () = assert!(core::mem::align_of::<$name>() == core::mem::align_of::<Fence>());
 
+        // SAFETY: It is a fence, which may be used, and its last reference dropped, on any CPU
+        // and in any context.
+        unsafe impl Send for $name {}
+        // SAFETY: The C functions do their own locking.
+        unsafe impl Sync for $name {}
+
         impl $name {
-            /// The same fence, of whatever kind.
+            /// Converts to a reference to a fence of any kind.
+            ///
+            /// Context: any.
             #[inline]
             pub fn into_fence(this: ARef<Self>) -> ARef<Fence> {
-                // SAFETY: It starts with a fence, and the reference goes along.
+                // SAFETY: The structure starts with a fence. The reference is passed on.
                 unsafe { ARef::from_raw(ARef::into_raw(this).cast()) }
             }
 
-            /// Takes a reference to a fence for one to a fence of this kind.
+            /// Converts from a reference to a fence of any kind.
             ///
             /// # Safety
             ///
             /// The fence is of this kind.
-            #[allow(dead_code, reason = "not every kind needs all of these")]
+            #[allow(dead_code, reason = "not every kind needs it")]
             #[inline]
             pub(crate) unsafe fn from_fence_unchecked(fence: ARef<Fence>) -> ARef<Self> {
-                // SAFETY: By the function's contract; the reference goes along.
+                // SAFETY: By the function's contract. The reference is passed on.
                 unsafe { ARef::from_raw(ARef::into_raw(fence).cast()) }
             }
 
+            /// Borrows a fence as one of this kind.
+            ///
             /// # Safety
             ///
             /// The fence is of this kind.
@@ -70,12 +70,28 @@ macro_rules! fence_kind {
 
             #[inline]
             fn deref(&self) -> &Fence {
-                // SAFETY: By the type invariant.
+                // SAFETY: By the type invariant the structure starts with a fence, which has a
+                // reference as long as it is borrowed.
                 unsafe { Fence::from_raw(core::ptr::from_ref(self).cast_mut().cast()) }
             }
         }
 
-        // SAFETY: It is a fence, and that is reference counted.
+        impl PartialEq for $name {
+            #[inline]
+            fn eq(&self, other: &Self) -> bool {
+                **self == **other
+            }
+        }
+
+        impl Eq for $name {}
+
+        impl ::kernel::fmt::Debug for $name {
+            fn fmt(&self, f: &mut ::kernel::fmt::Formatter<'_>) -> ::kernel::fmt::Result {
+                ::kernel::fmt::Debug::fmt(&**self, f)
+            }
+        }
+
+        // SAFETY: A fence is reference counted.
         unsafe impl kernel::sync::aref::AlwaysRefCounted for $name {
             #[inline]
             fn inc_ref(&self) {
@@ -92,48 +108,30 @@ macro_rules! fence_kind {
 }
 pub(crate) use fence_kind;
 
-/// The C side of a kind of fence, which starts with its `dma_fence`.
-#[repr(transparent)]
-pub(crate) struct Raw<T>(Opaque<T>);
-
-impl<T> Raw<T> {
-    #[inline]
-    pub(crate) fn get(&self) -> *mut T {
-        self.0.get()
-    }
-}
-
-// SAFETY: Only fences are made of this, and these may be used, and their last
-// references dropped, on any CPU and in any context.
-unsafe impl<T> Send for Raw<T> {}
-// SAFETY: As above.
-unsafe impl<T> Sync for Raw<T> {}
-
 fence_kind!(
-    /// A fence that stands for work, not for other fences.
+    /// A fence that is no container: it stands for work, not for other fences.
     ///
-    /// Only leaves go into arrays and into reservation objects: containers of
-    /// containers would have the kernel recurse, and take locks of one class
-    /// inside each other.
+    /// Only leaves go into arrays and reservation objects. With nested containers the kernel would
+    /// recurse, and nest locks of one class.
     ///
     /// # Examples
     ///
     /// ```
-    /// use dma_buf::{Fence, Kind, Leaf};
+    /// use dma_buf::{Fence, FenceKind, Leaf};
     ///
     /// let stub = Fence::stub();
-    /// assert!(matches!(stub.kind(), Kind::Leaf(_)));
+    /// assert!(matches!(stub.kind(), FenceKind::Leaf(_)));
     /// assert!(Leaf::from_fence(stub).is_ok_and(|leaf| leaf.is_signaled()));
     /// ```
     ///
     /// # Invariants
     ///
-    /// It is a fence, and neither an array nor a link of a chain.
+    /// It is neither an array nor a link of a chain.
     Leaf(dma_fence)
 );
 
 impl Leaf {
-    /// A leaf that has signalled: [`Fence::stub`].
+    /// Returns [`Fence::stub`].
     ///
     /// Context: any.
     ///
@@ -143,7 +141,10 @@ impl Leaf {
         unsafe { Leaf::from_fence_unchecked(Fence::stub()) }
     }
 
-    /// The same fence, known to be a leaf; given back if it is not one.
+    /// Converts a reference to a fence that is a leaf. Returns the reference as an error if the
+    /// fence is a container.
+    ///
+    /// Context: any.
     #[inline]
     pub fn from_fence(fence: ARef<Fence>) -> Result<ARef<Leaf>, ARef<Fence>> {
         if fence.is_container() {
@@ -154,68 +155,62 @@ impl Leaf {
     }
 }
 
-/// What a fence is; it never changes.
+/// The kind of a fence. It does not change.
 ///
 /// # Examples
 ///
 /// ```
-/// use dma_buf::{Fence, Kind};
+/// use dma_buf::{Fence, FenceKind};
 ///
-/// /// How many fences there are in it, at one level.
+/// /// Returns the number of fences at the first level.
 /// fn members(fence: &Fence) -> usize {
 ///     match fence.kind() {
-///         Kind::Leaf(_) => 1,
-///         Kind::Array(array) => array.len(),
-///         Kind::Chain(link) => 1 + usize::from(link.prev().is_some()),
+///         FenceKind::Leaf(_) => 1,
+///         FenceKind::Array(array) => array.len(),
+///         FenceKind::Chain(link) => 1 + usize::from(link.prev().is_some()),
 ///     }
 /// }
 /// assert_eq!(members(&Fence::stub()), 1);
 /// ```
-pub enum Kind<'a> {
-    /// It stands for work.
+pub enum FenceKind<'a> {
+    /// A fence that stands for work.
     Leaf(&'a Leaf),
-    /// It stands for several fences at once.
+    /// An array, which stands for several fences.
     Array(&'a FenceArray),
-    /// It stands for a fence, and what came before on a timeline.
+    /// A link of a chain, which stands for a fence and all before it on a timeline.
     Chain(&'a FenceChain),
 }
 
+/// # Kind
+///
+/// The kind of a fence never changes. The core recognises containers by their operations, which
+/// they keep when they signal. Other fences may lose their operations, but never get new ones.
 impl Fence {
-    /// Whose operations the fence has.
+    /// Returns `true` if the fence is an array.
     ///
-    /// Those of a container stay when it signals; a driver's may go, but no
-    /// fence is ever given others. So what this says of containers is for ever.
-    #[inline]
-    fn has_ops(&self, ops: *const bindings::dma_fence_ops) -> bool {
-        // SAFETY: Initialised, and changed by whole stores only.
-        let current = unsafe { Atomic::from_ptr(&raw mut (*self.as_raw()).ops) };
-
-        core::ptr::eq(current.load(Relaxed), ops)
-    }
-
-    /// Whether the fence is an array.
-    ///
-    /// Context: any, also a callback.
+    /// Context: any.
     ///
     /// C function: `dma_fence_is_array()`
     #[inline]
     pub fn is_array(&self) -> bool {
-        self.has_ops(&raw const bindings::dma_fence_array_ops)
+        // SAFETY: The fence is valid.
+        unsafe { bindings::dma_buf_rs_dma_fence_is_array(self.as_raw()) }
     }
 
-    /// Whether the fence is a link of a chain.
+    /// Returns `true` if the fence is a link of a chain.
     ///
-    /// Context: any, also a callback.
+    /// Context: any.
     ///
     /// C function: `dma_fence_is_chain()`
     #[inline]
     pub fn is_chain(&self) -> bool {
-        self.has_ops(&raw const bindings::dma_fence_chain_ops)
+        // SAFETY: The fence is valid.
+        unsafe { bindings::dma_buf_rs_dma_fence_is_chain(self.as_raw()) }
     }
 
-    /// Whether the fence is made of other fences.
+    /// Returns `true` if the fence is an array or a link of a chain.
     ///
-    /// Context: any, also a callback.
+    /// Context: any.
     ///
     /// C function: `dma_fence_is_container()`
     #[inline]
@@ -223,80 +218,67 @@ impl Fence {
         self.is_array() || self.is_chain()
     }
 
-    /// What the fence is.
+    /// Returns the fence as what it is.
     ///
-    /// Context: any, also a callback.
+    /// Context: any.
     #[inline]
-    pub fn kind(&self) -> Kind<'_> {
+    pub fn kind(&self) -> FenceKind<'_> {
         if self.is_array() {
-            // SAFETY: As just seen.
-            Kind::Array(unsafe { FenceArray::ref_unchecked(self) })
+            // SAFETY: The fence is an array.
+            FenceKind::Array(unsafe { FenceArray::ref_unchecked(self) })
         } else if self.is_chain() {
-            // SAFETY: As just seen.
-            Kind::Chain(unsafe { FenceChain::ref_unchecked(self) })
+            // SAFETY: The fence is a link of a chain.
+            FenceKind::Chain(unsafe { FenceChain::ref_unchecked(self) })
         } else {
             // SAFETY: A fence that is no container now never becomes one.
-            Kind::Leaf(unsafe { Leaf::ref_unchecked(self) })
+            FenceKind::Leaf(unsafe { Leaf::ref_unchecked(self) })
         }
     }
 
-    /// The fence, if it is a leaf.
+    /// Returns the fence if it is a leaf.
     ///
-    /// Context: any, also a callback.
+    /// Context: any.
     #[inline]
     pub fn as_leaf(&self) -> Option<&Leaf> {
         match self.kind() {
-            Kind::Leaf(leaf) => Some(leaf),
+            FenceKind::Leaf(leaf) => Some(leaf),
             _ => None,
         }
     }
 
-    /// The fence, if it is an array.
+    /// Returns the fence if it is an array.
     ///
-    /// Context: any, also a callback.
+    /// Context: any.
     ///
     /// C function: `to_dma_fence_array()`
     #[inline]
     pub fn as_array(&self) -> Option<&FenceArray> {
         match self.kind() {
-            Kind::Array(array) => Some(array),
+            FenceKind::Array(array) => Some(array),
             _ => None,
         }
     }
 
-    /// The fence, if it is a link of a chain.
+    /// Returns the fence if it is a link of a chain.
     ///
-    /// Context: any, also a callback.
+    /// Context: any.
     ///
     /// C function: `to_dma_fence_chain()`
     #[inline]
     pub fn as_chain(&self) -> Option<&FenceChain> {
         match self.kind() {
-            Kind::Chain(chain) => Some(chain),
+            FenceKind::Chain(chain) => Some(chain),
             _ => None,
         }
     }
 
-    /// Whether the fence, or all fences of the array that it is, belong to this
-    /// context.
+    /// Returns `true` if the fence belongs to this context, or is an array and all its members do.
     ///
-    /// Context: any, also a callback.
+    /// Context: any.
     ///
     /// C function: `dma_fence_match_context()`
     pub fn match_context(&self, context: u64) -> bool {
         // SAFETY: The fence is valid.
         unsafe { bindings::dma_fence_match_context(self.as_raw(), context) }
     }
-}
-
-/// Takes over what a C function returned.
-///
-/// # Safety
-///
-/// `fence` is null, or a fence to which the caller owns a reference and gives it
-/// up.
-#[inline]
-pub(crate) unsafe fn owned(fence: *mut bindings::dma_fence) -> Option<ARef<Fence>> {
-    // SAFETY: By the function's contract.
-    NonNull::new(fence).map(|fence| unsafe { Fence::from_raw_owned(fence) })
 }

@@ -4,33 +4,39 @@
 //!
 //! C functions: `dma_fence_wait_timeout()`, `dma_fence_wait_any_timeout()`
 
-mod leaves;
-
 use super::Fence;
 use crate::{
     bindings,
-    lockdep::Domain,
+    lockdep::SignallingDomain,
     section, //
 };
 use kernel::{
+    bindings::TICK_NSEC,
     error::code::*,
     ffi::c_long,
     prelude::*,
-    time::Jiffies, //
+    task::MAX_SCHEDULE_TIMEOUT,
+    time::{
+        Delta,
+        Jiffies, //
+    }, //
 };
 
-/// Why a wait ended without the fence having signalled.
+/// The reason why a wait ended though the fence has not signalled.
+///
+/// # Examples
+///
+/// See [`FenceWait`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WaitError {
-    /// The time was over.
+    /// The timeout expired.
     TimedOut,
-    /// A signal came for the waiting task.
+    /// The waiting task received a signal.
     Interrupted,
-    /// The fence's driver, which waits in its own way, gave up with this error.
-    /// The fence is to be taken for signalled.
+    /// The fence's driver, which has a wait of its own, failed with this error. The fence is to
+    /// be taken for signalled.
     Driver(Error),
-    /// The wait was not possible. Nobody waited, but for [`Wait::on_leaves`], which
-    /// may find out on its way.
+    /// The call was invalid, and did not wait.
     Invalid(Error),
 }
 
@@ -44,24 +50,20 @@ impl From<WaitError> for Error {
     }
 }
 
-/// How to wait.
-///
-/// By default a wait is uninterruptible, without end, and not in a signalling
+/// A way to wait. The default is uninterruptible, without a timeout, and not in a signalling
 /// section.
-///
-/// Context of all waits: process context, may sleep.
 ///
 /// # Examples
 ///
 /// ```
-/// use dma_buf::{Fence, Wait, WaitError};
-/// use kernel::{error::code::*, prelude::*, time::msecs_to_jiffies};
+/// use dma_buf::{Fence, FenceWait, WaitError};
+/// use kernel::{error::code::*, prelude::*, time::Delta};
 ///
 /// fn settle(fence: &Fence) -> Result {
-///     match Wait::new()
+///     match FenceWait::new()
 ///         .interruptible()
-///         .timeout(msecs_to_jiffies(100))
-///         .on(fence)
+///         .timeout(Delta::from_millis(100))
+///         .wait(fence)
 ///     {
 ///         Ok(_) => Ok(()),
 ///         Err(WaitError::TimedOut) => Err(EBUSY),
@@ -72,125 +74,134 @@ impl From<WaitError> for Error {
 /// # Ok::<(), Error>(())
 /// ```
 #[derive(Clone, Copy)]
-pub struct Wait {
+pub struct FenceWait {
     interruptible: bool,
+    /// Not negative.
     timeout: c_long,
-    ordered: bool,
-    domain: Option<Domain>,
+    in_signalling: bool,
+    domain: Option<SignallingDomain>,
 }
 
-/// `MAX_SCHEDULE_TIMEOUT`, which stands for no end.
-const FOREVER: c_long = c_long::MAX;
+/// The most fences that [`FenceWait::wait_any`] takes: the core allocates a callback for each.
+const MAX_WAIT_ANY: usize = 16384;
 
-/// The most fences that [`Wait::on_any`] takes.
-pub const MAX_WAIT_ANY: usize = 16384;
-
-impl Default for Wait {
+impl Default for FenceWait {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Wait {
-    /// An uninterruptible wait without end.
+impl FenceWait {
+    /// Creates an uninterruptible wait without a timeout.
+    ///
+    /// Context: any.
     #[inline]
     pub const fn new() -> Self {
         Self {
             interruptible: false,
-            timeout: FOREVER,
-            ordered: false,
+            timeout: MAX_SCHEDULE_TIMEOUT,
+            in_signalling: false,
             domain: None,
         }
     }
 
-    /// A signal for the task ends the wait.
+    /// Ends the wait when the task receives a signal.
+    ///
+    /// Context: any.
     #[inline]
     pub const fn interruptible(mut self) -> Self {
         self.interruptible = true;
         self
     }
 
-    /// The wait ends after this many jiffies; 0 only looks. More than the
-    /// scheduler takes is without end.
-    #[inline]
-    pub const fn timeout(mut self, timeout: Jiffies) -> Self {
-        self.timeout = if timeout > FOREVER as Jiffies {
-            FOREVER
-        } else {
-            timeout as c_long
-        };
-        self
-    }
-
-    /// Declares that what is waited for completes before, and without, what the
-    /// current signalling section will signal, as a scheduler knows of the jobs
-    /// that it has queued one after another.
+    /// Ends the wait after this time, rounded up to whole jiffies. Does not sleep if it is 0 or
+    /// negative.
     ///
-    /// Lockdep says nothing of a wait inside a section, since the core permits
-    /// this one; any other is likely to be a deadlock, and on a kernel with
-    /// lockdep it is reported here.
+    /// Context: any.
     #[inline]
-    pub const fn ordered(mut self) -> Self {
-        self.ordered = true;
+    pub const fn timeout(mut self, timeout: Delta) -> Self {
+        self.timeout = to_jiffies(timeout) as c_long;
         self
     }
 
-    /// The wait is for fences of this domain, which lockdep then checks.
+    /// Allows the wait in a signalling section. The caller declares that the fence signals
+    /// before, and without, the fences that the section will signal, as a scheduler knows of
+    /// jobs that it has queued one after another.
+    ///
+    /// The core permits this wait, so lockdep does not report any wait in a section. Most others
+    /// are a deadlock, so on a kernel with lockdep this crate reports them.
+    ///
+    /// Context: any.
     #[inline]
-    pub const fn domain(mut self, domain: Domain) -> Self {
+    pub const fn allow_in_signalling(mut self) -> Self {
+        self.in_signalling = true;
+        self
+    }
+
+    /// Declares that the fences belong to this domain, for lockdep to check.
+    ///
+    /// Context: any.
+    #[inline]
+    pub const fn domain(mut self, domain: SignallingDomain) -> Self {
         self.domain = Some(domain);
         self
     }
 
-    /// After how many jiffies the wait ends.
+    /// Returns the timeout in jiffies.
     #[inline]
     pub(crate) fn jiffies(self) -> Jiffies {
         self.timeout as Jiffies
     }
 
-    /// The wait for the next of several fences, after one that has left so many jiffies.
+    /// Returns the wait for the next of several fences, when the wait for one has left this many
+    /// jiffies.
     ///
-    /// One that only looks, or is without end, is so for all: what is left of it is not
-    /// told in jiffies, and some drivers that wait in their own way do not tell at all.
+    /// A timeout of 0, and none, stay as they are: C does not return what is left of them in
+    /// jiffies, and some drivers with a wait of their own return no time at all.
     #[inline]
     pub(crate) fn left(self, left: Jiffies) -> Self {
         match self.timeout {
-            0 | FOREVER => self,
-            _ => self.timeout(left),
+            0 | MAX_SCHEDULE_TIMEOUT => self,
+            _ => Self {
+                timeout: left as c_long,
+                ..self
+            },
         }
     }
 
-    /// Waits for a fence to signal. On success, says how many jiffies were left.
+    /// Waits until a fence has signalled. Returns how much of the timeout was left, in whole
+    /// jiffies: at least one, even if the timeout was 0.
     ///
-    /// As a whole: what a foreign driver nests is better [flattened
-    /// first](crate#containers), or waited for by [`Self::on_leaves`].
+    /// A container of a foreign driver is better [unwrapped first](crate#containers).
     ///
-    /// Process context, may sleep.
+    /// Context: process; may sleep.
     ///
     /// C function: `dma_fence_wait_timeout()`
     #[inline]
-    pub fn on(self, fence: &Fence) -> Result<Jiffies, WaitError> {
+    pub fn wait(self, fence: &Fence) -> Result<Delta, WaitError> {
         self.annotate();
-        self.on_annotated(fence)
+        self.on_annotated(fence).map(to_delta)
     }
 
-    /// [`Self::on`], without annotations of ours.
+    /// Waits without the annotations of this crate.
     #[inline]
     pub(crate) fn on_annotated(self, fence: &Fence) -> Result<Jiffies, WaitError> {
-        // SAFETY: The fence is valid, and the time not negative.
+        // SAFETY: The fence is valid, and the timeout is not negative.
         let ret = unsafe {
             bindings::dma_fence_wait_timeout(fence.as_raw(), self.interruptible, self.timeout)
         };
         Self::outcome(ret)
     }
 
-    /// Waits for any of these fences to signal, and says which has.
+    /// Waits until any of the fences has signalled. Returns its index.
     ///
-    /// Process context, may sleep, and allocates with `GFP_KERNEL` unless the time is
-    /// 0. Fails with
-    /// [`WaitError::Invalid`]: `EINVAL` without fences, `E2BIG` for more than
-    /// [`MAX_WAIT_ANY`], `ENOMEM`. Each as a whole: see [`Self::on`].
-    pub fn on_any(self, fences: &[&Fence]) -> Result<usize, WaitError> {
+    /// A container of a foreign driver is better [unwrapped first](crate#containers). Fails with
+    /// [`WaitError::Invalid`]: `EINVAL` without fences, `E2BIG` for more than 16 384, `ENOMEM`.
+    ///
+    /// Context: process; may sleep. Allocates with `GFP_KERNEL` unless the timeout is 0.
+    ///
+    /// C function: `dma_fence_wait_any_timeout()`
+    pub fn wait_any(self, fences: &[&Fence]) -> Result<usize, WaitError> {
         if fences.is_empty() {
             return Err(WaitError::Invalid(EINVAL));
         }
@@ -200,9 +211,8 @@ impl Wait {
         self.annotate_all();
 
         let mut index = 0u32;
-        // SAFETY: A reference is a pointer to a `Fence`, which is laid out as a
-        // `dma_fence`; the array is only read. There is at least one, and the
-        // time is not negative.
+        // SAFETY: A reference to a `Fence` is a pointer to a `dma_fence`, and the array is only
+        // read. It is not empty, and the timeout is not negative.
         let ret = unsafe {
             bindings::dma_fence_wait_any_timeout(
                 fences.as_ptr().cast_mut().cast(),
@@ -232,81 +242,85 @@ impl Wait {
     fn failure(ret: c_long) -> WaitError {
         match Error::from_errno(ret.max(i32::MIN as c_long) as i32) {
             error if error == ERESTARTSYS => WaitError::Interrupted,
-            // What some drivers that wait in their own way have for it.
+            // Some drivers with a wait of their own return this instead of 0.
             error if error == ETIME => WaitError::TimedOut,
             error => WaitError::Driver(error),
         }
     }
 
-    /// Those of ours, and the core's, for a wait that may turn out to be none.
+    /// Makes the annotations of this crate and of the core, for a wait in which the core may
+    /// find nothing to wait for.
     #[inline]
     pub(crate) fn annotate_all(self) {
         self.annotate();
         annotate_wait();
     }
 
-    /// The annotations that are ours. The domain's comes before the core's, so
-    /// that a report names it.
+    /// Makes the annotations of this crate. That of the domain comes before the core's, so that
+    /// a report names it.
     #[inline]
     fn annotate(self) {
         if let Some(domain) = self.domain {
             domain.annotate_wait();
         }
-        if !self.ordered {
+        if !self.in_signalling {
             section::report_wait();
         }
     }
 }
 
+/// # Waiting
+///
+/// [`FenceWait`] has the other ways to wait.
 impl Fence {
-    /// Waits, uninterruptibly and without end.
+    /// Waits until the fence has signalled, uninterruptibly and without a timeout.
     ///
-    /// Process context, may sleep; not in a signalling section, see [`Wait::ordered`].
-    /// Fails only if the fence's driver does: [`WaitError::Driver`].
+    /// Not in a signalling section: see [`FenceWait::allow_in_signalling`]. Fails only if the
+    /// fence's driver does, with [`WaitError::Driver`].
+    ///
+    /// Context: process; may sleep.
     ///
     /// C function: `dma_fence_wait()`
     pub fn wait(&self) -> Result<(), WaitError> {
-        Wait::new().on(self).map(|_| ())
+        FenceWait::new().wait(self).map(|_| ())
     }
 
-    /// Waits without end, until a signal comes for the task: [`WaitError::Interrupted`].
+    /// Waits until the fence has signalled, uninterruptibly, for up to `timeout`. Returns what was
+    /// left of it, as [`FenceWait::wait`] does. Fails with [`WaitError::TimedOut`].
     ///
-    /// Process context, may sleep, as for [`Self::wait`].
+    /// Not in a signalling section: see [`FenceWait::allow_in_signalling`].
     ///
-    /// C function: `dma_fence_wait()`
-    pub fn wait_interruptible(&self) -> Result<(), WaitError> {
-        Wait::new().interruptible().on(self).map(|_| ())
-    }
-
-    /// Waits uninterruptibly for so many jiffies, and says how many were left; 0 only
-    /// looks. When they are over, fails with [`WaitError::TimedOut`].
-    ///
-    /// Process context, may sleep, as for [`Self::wait`].
+    /// Context: process; may sleep.
     ///
     /// C function: `dma_fence_wait_timeout()`
-    pub fn wait_timeout(&self, timeout: Jiffies) -> Result<Jiffies, WaitError> {
-        Wait::new().timeout(timeout).on(self)
+    pub fn wait_timeout(&self, timeout: Delta) -> Result<Delta, WaitError> {
+        FenceWait::new().timeout(timeout).wait(self)
     }
+}
 
-    /// [`Self::wait_timeout`], until a signal comes for the task.
-    ///
-    /// Process context, may sleep, as for [`Self::wait`].
-    ///
-    /// C function: `dma_fence_wait_timeout()`
-    pub fn wait_interruptible_timeout(&self, timeout: Jiffies) -> Result<Jiffies, WaitError> {
-        Wait::new().interruptible().timeout(timeout).on(self)
+/// Converts a time to jiffies, rounded up. The longest time is less than the longest timeout.
+#[inline]
+pub(crate) const fn to_jiffies(time: Delta) -> Jiffies {
+    match time.as_nanos() {
+        nanos @ 1.. => (nanos as u64).div_ceil(TICK_NSEC as u64) as Jiffies,
+        _ => 0,
     }
+}
+
+/// Converts jiffies to a time; more than it can represent become the longest.
+#[inline]
+pub(crate) fn to_delta(jiffies: Jiffies) -> Delta {
+    Delta::from_nanos((jiffies as i64).saturating_mul(TICK_NSEC.into()))
 }
 
 /// Tells lockdep that this code waits for a fence.
 ///
-/// The core does so in a wait for one fence, but not in one for any of several,
-/// and keeps the annotation to itself. So this waits for a fence that has
-/// signalled.
+/// The core does so in a wait for one fence, but not in a wait for any of several, and does not
+/// export the annotation. So this waits for a fence that has signalled.
 #[inline]
 fn annotate_wait() {
     #[cfg(CONFIG_LOCKDEP)]
-    // SAFETY: The stub is always there, and has signalled.
+    // SAFETY: The stub is valid, and the reference to it is ours.
     unsafe {
         let stub = bindings::dma_fence_get_stub();
         bindings::dma_fence_wait_timeout(stub, false, 0);

@@ -23,6 +23,7 @@
 #include "dma-buf.c"
 #include "dma-fence.c"
 #include "dma-resv.c"
+#include "drm.c"
 #include "irq_work.c"
 #include "irqflags.c"
 #include "kmemleak.c"

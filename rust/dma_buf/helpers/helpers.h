@@ -27,6 +27,11 @@
 void dma_buf_rs_get_dma_buf(struct dma_buf *dmabuf);
 
 /* dma-fence.c */
+void dma_buf_rs_dma_fence_get(struct dma_fence *fence);
+void dma_buf_rs_dma_fence_put(struct dma_fence *fence);
+bool dma_buf_rs_dma_fence_is_array(struct dma_fence *fence);
+bool dma_buf_rs_dma_fence_is_chain(struct dma_fence *fence);
+bool dma_buf_rs_dma_fence_is_later(struct dma_fence *f1, struct dma_fence *f2);
 bool dma_buf_rs_dma_fence_is_signaled(struct dma_fence *fence);
 struct dma_fence *dma_buf_rs_dma_fence_get_rcu_safe(struct dma_fence **fencep);
 void dma_buf_rs_dma_fence_put_many(struct dma_fence *fence, int count);
@@ -36,6 +41,15 @@ int dma_buf_rs_dma_resv_lock_interruptible(struct dma_resv *obj,
 					   struct ww_acquire_ctx *ctx);
 bool dma_buf_rs_dma_resv_trylock(struct dma_resv *obj);
 bool dma_buf_rs_dma_resv_is_locked(struct dma_resv *obj);
+
+/* drm.c */
+#if IS_BUILTIN(CONFIG_DRM)
+struct drm_syncobj;
+
+void dma_buf_rs_drm_syncobj_get(struct drm_syncobj *syncobj);
+void dma_buf_rs_drm_syncobj_put(struct drm_syncobj *syncobj);
+struct dma_fence *dma_buf_rs_drm_syncobj_fence_get(struct drm_syncobj *syncobj);
+#endif
 
 /* irq_work.c */
 void dma_buf_rs_init_irq_work(struct irq_work *work,
@@ -74,6 +88,7 @@ void dma_buf_rs_preempt_enable(void);
 void dma_buf_rs_report_wait_in_section(void);
 
 /* slab.c */
+size_t dma_buf_rs_ksize(const void *memory);
 void *dma_buf_rs_kmalloc(size_t size, gfp_t flags);
 void *dma_buf_rs_kmalloc_pointers(size_t count);
 

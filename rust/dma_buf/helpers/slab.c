@@ -25,6 +25,12 @@ void *dma_buf_rs_kmalloc(size_t size, gfp_t flags)
 }
 EXPORT_SYMBOL_GPL(dma_buf_rs_kmalloc);
 
+size_t dma_buf_rs_ksize(const void *memory)
+{
+	return ksize(memory);
+}
+EXPORT_SYMBOL_GPL(dma_buf_rs_ksize);
+
 void *dma_buf_rs_kmalloc_pointers(size_t count)
 {
 	return kmalloc_array(count, sizeof(void *), GFP_KERNEL);

@@ -6,8 +6,8 @@
 //! Each of its objects is stopped: contexts complete their fences, work types stop calling
 //! their bodies. Grace periods and `rcu_barrier()` wait for what still runs.
 //!
-//! A module that does not use this one has no objects here, and nothing in RCU's hands
-//! that this one has put there. It is not waited for.
+//! A module that does not use this one has no objects here, and this one has left none of its
+//! callbacks to RCU. Its unload is not delayed.
 //!
 //! C headers: [`include/linux/module.h`](srctree/include/linux/module.h),
 //! [`include/linux/notifier.h`](srctree/include/linux/notifier.h)
@@ -21,7 +21,7 @@ use super::{
 use crate::{
     bindings,
     callback::keep_library,
-    reader::PreemptReader, //
+    lock::PreemptOff, //
 };
 use core::ptr;
 use kernel::{
@@ -69,11 +69,13 @@ unsafe impl Sync for ModuleWatch {}
 impl ModuleWatch {
     /// Sets up the registry and starts to watch.
     ///
-    /// Only to be called from this module's init.
-    pub(crate) fn new() -> impl PinInit<Self, Error> {
+    /// # Safety
+    ///
+    /// Only to be called once, from this module's init.
+    pub(crate) unsafe fn new() -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             notifier <- Opaque::try_ffi_init(|slot: *mut bindings::notifier_block| {
-                // SAFETY: This runs once, in the module's init.
+                // SAFETY: By the function's contract.
                 unsafe {
                     super::init();
                     UNLOAD.init();
@@ -146,8 +148,8 @@ unsafe fn unload(module: *mut bindings::module) {
         while unsafe { stop_one(module) } {}
 
         if has_stopped() {
-            // A reader who saw an entry alive, and so ran the driver's code or armed
-            // something, is done after this.
+            // A CPU that saw an entry alive, and so ran the driver's code or armed something,
+            // is done after this.
             rcu::synchronize_rcu();
             // SAFETY: The entries are those of the module, stopped a grace period ago.
             while unsafe { wait_for_one() } {}
@@ -156,16 +158,16 @@ unsafe fn unload(module: *mut bindings::module) {
         }
 
         // What was dropped is freed, with all that it drops in turn, and that may register
-        // something, too. When no entry is left, nothing of the driver's is called any
-        // more, unless somebody, who may be another module, has just dropped the last
-        // reference to an entry, which is then being freed.
+        // something, too. When no entry is left, nothing of the driver's is called any more,
+        // unless the last reference to an entry was dropped just now, perhaps by another
+        // module: that entry is being freed.
         if wait_for_rcu() && !abandon() && !is_marked() {
             break;
         }
     }
     GOING.store(ptr::null_mut(), Release);
-    // For those who still look at the module; and for what its destructors have left to RCU
-    // by themselves, which its exit could not wait for.
+    // Other CPUs may still look at the module. And its destructors may have left callbacks of
+    // their own to RCU, for which its exit could not wait.
     rcu::synchronize_rcu();
     rcu::rcu_barrier();
 
@@ -295,8 +297,8 @@ fn abandon() -> bool {
 // module goes, each callback of its is marked that is left to RCU, and there are barriers
 // until none was.
 //
-// Between the mark and the `call_rcu()` there must be no barrier that takes the mark along
-// and misses the callback. Both are in one RCU read-side section, and before each barrier
+// No barrier may come between the mark and the `call_rcu()`: it would take the mark for its
+// own, and miss the callback. Both are in one RCU read-side section, and before each barrier
 // comes a grace period.
 
 /// The module that goes, or null. The module is freed a grace period after this has been
@@ -320,19 +322,18 @@ pub(crate) unsafe fn call_rcu(
     callback: bindings::rcu_callback_t,
     driver: usize,
 ) {
-    let _reader = PreemptReader::begin();
+    let reader = PreemptOff::begin();
 
     if !GOING.load(Relaxed).is_null() {
-        mark(driver);
+        mark(driver, &reader);
     }
     // SAFETY: By the function's contract.
     unsafe { bindings::call_rcu(head, callback) };
 }
 
-/// To be called inside an RCU read-side section.
 #[cold]
 #[inline(never)]
-fn mark(driver: usize) {
+fn mark(driver: usize, _reader: &PreemptOff) {
     let module = GOING.load(Acquire);
 
     // SAFETY: `unload` waits for a grace period after it has cleared this, before the module
@@ -349,8 +350,8 @@ fn mark(driver: usize) {
 /// Context: process; may sleep.
 fn wait_for_rcu() -> bool {
     MARKED.store(false, Relaxed);
-    // A caller who made a mark before this has queued the callback by the end of the grace
-    // period, and so has one who saw no module going. The barrier waits for these
+    // A caller that made a mark before this has queued the callback by the end of the grace
+    // period, and so has one that saw no module going. The barrier waits for these
     // callbacks, so it returns after any mark that they make in turn.
     rcu::synchronize_rcu();
     rcu::rcu_barrier();

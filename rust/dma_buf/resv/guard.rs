@@ -11,10 +11,10 @@ use super::{
 use crate::{
     bindings,
     fence::{
-        Kind,
+        FenceKind,
         Leaf, //
     },
-    flat::Flat, //
+    unwrap::UnwrappedFence, //
 };
 use core::{
     mem::ManuallyDrop,
@@ -29,6 +29,8 @@ use core::{
 };
 use kernel::{
     error::to_result,
+    ffi::c_void,
+    page::PAGE_SIZE,
     prelude::*,
     seq_file::SeqFile,
     sync::aref::ARef,
@@ -36,11 +38,19 @@ use kernel::{
     types::NotThreadSafe, //
 };
 
-/// The most slots that are reserved at a time.
-///
-/// The kernel computes sizes in 32 bits without looking for overflow. And adding a fence takes time
-/// linear in the number of fences that are there.
+/// The most slots that are reserved at a time. Adding a fence takes time linear in the number of
+/// fences that are there.
 const MAX_SLOTS: usize = 4096;
+
+/// The most pending fences, reserved slots included, in an object to which fences are added. The
+/// kernel doubles the memory of its list when that is full, and warns of more than 4 MiB.
+const MAX_PENDING: usize = 2 * MAX_SLOTS;
+
+/// The size of a list with room for [`MAX_PENDING`] fences, in bytes. A shorter one is not counted.
+const LONG_LIST: usize = MAX_PENDING * size_of::<*const ()>();
+
+/// The size of the longest list that fences are added to, in bytes.
+const MAX_LIST: usize = 1 << 20;
 
 /// A reservation object whose lock the current task holds.
 ///
@@ -63,6 +73,8 @@ pub struct LockedResv {
 
 impl Resv {
     /// Uses an object that C has locked, for example in a function that C calls with the lock held.
+    ///
+    /// Context: any.
     ///
     /// # Safety
     ///
@@ -91,7 +103,8 @@ impl LockedResv {
     ///
     /// Context: process; may sleep.
     ///
-    /// Fails with `EINVAL` if `count` is 0, `E2BIG` if it is more than 4096, and `ENOMEM`.
+    /// Fails with `EINVAL` if `count` is 0, `E2BIG` if it is more than 4096, or if there were more
+    /// than 8192 pending fences with these, and `ENOMEM`.
     ///
     /// C function: `dma_resv_reserve_fences()`
     ///
@@ -143,23 +156,58 @@ impl LockedResv {
         if count.wrapping_sub(1) >= MAX_SLOTS {
             return Err(if count == 0 { EINVAL } else { E2BIG });
         }
-        // SAFETY: By the type invariant the lock is held. `count` is not 0. It is small, so that
-        // the sums of it and the length of the list, which `kmalloc()` limits, do not overflow.
+        // SAFETY: By the type invariant the lock is held, so the pointer does not change.
+        let list = unsafe { (*self.as_raw()).fences };
+
+        // The size of a long list is a power of two, to which `kmalloc()` aligns it. Few others
+        // start at a page.
+        if list.addr() % PAGE_SIZE == 0 {
+            self.check_length(list.cast(), count)?;
+        }
+        // SAFETY: By the type invariant the lock is held. `count` is neither 0 nor so large that
+        // the sum of it and the number of fences, or twice the size of the list, overflows.
         match unsafe { bindings::dma_resv_reserve_fences(self.as_raw(), count as u32) } {
             0 => Ok(()),
             error => Err(Error::from_errno(error)),
         }
     }
 
+    /// Fails with `E2BIG` if there are too many fences to add `count` more.
+    #[cold]
+    fn check_length(&self, list: *const c_void, count: usize) -> Result {
+        // SAFETY: The list is null, or from `kmalloc()`. It stays, as the lock is held.
+        let size = unsafe { bindings::dma_buf_rs_ksize(list) };
+
+        if size < LONG_LIST {
+            return Ok(());
+        }
+        let pending = self
+            .fences(ResvUsage::Bookkeep)
+            .filter(|(fence, _)| !fence.test_signaled_flag())
+            .count();
+
+        if size > MAX_LIST || pending + count > MAX_PENDING {
+            return Err(E2BIG);
+        }
+        Ok(())
+    }
+
     /// Adds a fence that exists already: itself, or its leaves if it is an array.
     ///
     /// Context: process; may sleep. No fence lock held.
     ///
-    /// Fails as [`Self::reserve`] does, for [`Flat::leaf_count`] fences, and adds none then.
+    /// Fails as [`Self::reserve`] does, for [`UnwrappedFence::leaf_count`] fences, and adds none
+    /// then.
     ///
     /// C functions: `dma_resv_reserve_fences()`, `dma_resv_add_fence()`
-    pub fn add_leaves(&mut self, fence: &Flat, usage: ResvUsage) -> Result {
-        for (slot, leaf) in self.reserve(fence.leaf_count())?.zip(fence.iter()) {
+    pub fn add_leaves(&mut self, fence: &UnwrappedFence, usage: ResvUsage) -> Result {
+        let count = fence.leaf_count();
+
+        // An array of a foreign driver may have no members.
+        if count == 0 {
+            return Ok(());
+        }
+        for (slot, leaf) in self.reserve(count)?.zip(fence.iter()) {
             slot.add(leaf, usage);
         }
         Ok(())
@@ -173,7 +221,8 @@ impl LockedResv {
     ///
     /// Context: process; may sleep. No fence lock held.
     ///
-    /// Fails as [`Self::reserve`] and [`Leaves::next`](crate::Leaves::next) do, and adds none then.
+    /// Fails as [`Self::reserve`] and [`UnwrapIter::next`](crate::unwrap::UnwrapIter::next) do, and
+    /// adds none then.
     ///
     /// C function: `dma_resv_copy_fences()`
     pub fn add_fences_from(&mut self, from: &Resv) -> Result {
@@ -333,6 +382,8 @@ impl<H: ResvHandle> ResvGuard<H> {
 
     /// Like [`Self::lock`], but fails with `EINTR` if a signal arrives first.
     ///
+    /// Context: process; may sleep.
+    ///
     /// C function: `dma_resv_lock_interruptible()`
     #[inline]
     pub fn lock_interruptible(handle: H) -> Result<Self> {
@@ -382,6 +433,8 @@ impl<H: ResvHandle> ResvGuard<H> {
 
     /// Unlocks the object. Returns the handle.
     ///
+    /// Context: process; may sleep.
+    ///
     /// C function: `dma_resv_unlock()`
     #[inline]
     pub fn unlock(self) -> H {
@@ -397,6 +450,8 @@ impl<H: ResvHandle> ResvGuard<H> {
     }
 
     /// Returns the handle.
+    ///
+    /// Context: any.
     #[inline]
     pub fn handle(&self) -> &H {
         &self.handle
@@ -494,12 +549,13 @@ impl<'a> ResvSlot<'a> {
     /// It takes the place of a fence that has signalled, or of an earlier one of the same context
     /// whose usage is not stronger, if there is one.
     ///
-    /// Context: process, also in a signalling section; no fence lock held.
+    /// Context: process, also in a signalling section; no fence lock held, and no lock that a
+    /// callback takes.
     ///
     /// C function: `dma_resv_add_fence()`
     #[inline]
     pub fn add(self, fence: &Leaf, usage: ResvUsage) {
-        debug_assert!(matches!(fence.kind(), Kind::Leaf(_)));
+        debug_assert!(matches!(fence.kind(), FenceKind::Leaf(_)));
 
         // SAFETY: By the type invariant the lock is held, and there is room. The fence is valid,
         // and no container.

@@ -12,12 +12,15 @@ use crate::{
     fence::{
         owned,
         put,
+        to_delta,
         Fence,
-        Wait,
+        FenceWait,
         WaitError, //
     },
-    flat::Flat,
-    merge::merge, //
+    unwrap::{
+        unwrap_merge,
+        UnwrappedFence, //
+    }, //
 };
 use core::{
     marker::PhantomData,
@@ -35,8 +38,8 @@ use kernel::{
         rcu, //
     },
     time::{
+        Delta,
         Instant,
-        Jiffies,
         Monotonic, //
     }, //
 };
@@ -92,8 +95,8 @@ impl<'a> Iterator for ResvIter<'a> {
 
 /// A walk over the pending fences of an object, without its lock.
 ///
-/// From [`Resv::fences_unlocked`]. The walk holds the RCU read lock, so nothing may sleep until it
-/// is dropped. Code that has to sleep takes references first, by [`Resv::get_fences`].
+/// From [`Resv::fences_unlocked`], with RCU read-locked, so nothing may sleep meanwhile. Code that
+/// has to sleep takes references first, by [`Resv::get_fences`].
 ///
 /// The walk restarts when the list changes, and may then return fences that it has returned before:
 /// see [`Self::is_restarted`].
@@ -106,7 +109,7 @@ pub struct ResvIterUnlocked<'a> {
     _resv: PhantomData<&'a Resv>,
     /// The kernel recognises another list by its address. That is right only while the memory of
     /// the old one cannot be reused.
-    _rcu: rcu::Guard,
+    _rcu: PhantomData<&'a rcu::Guard>,
 }
 
 impl ResvIterUnlocked<'_> {
@@ -139,6 +142,8 @@ impl ResvIterUnlocked<'_> {
 
     /// Returns the usage of the fence that [`Self::next`] has returned last.
     ///
+    /// Context: any.
+    ///
     /// C function: `dma_resv_iter_usage()`
     #[inline]
     pub fn usage(&self) -> ResvUsage {
@@ -148,6 +153,8 @@ impl ResvIterUnlocked<'_> {
     /// Returns `true` if the last call of [`Self::next`] has started the walk, or restarted it.
     ///
     /// Anything counted or collected up to then is void, also if that call has returned `None`.
+    ///
+    /// Context: any.
     ///
     /// C function: `dma_resv_iter_is_restarted()`
     #[inline]
@@ -210,9 +217,11 @@ impl Resv {
     ///
     /// ```
     /// use dma_buf::resv::{Resv, ResvUsage};
+    /// use kernel::sync::rcu;
     ///
     /// fn newest(resv: &Resv, context: u64) -> u64 {
-    ///     let mut fences = resv.fences_unlocked(ResvUsage::Bookkeep);
+    ///     let rcu = rcu::read_lock();
+    ///     let mut fences = resv.fences_unlocked(ResvUsage::Bookkeep, &rcu);
     ///     let mut newest = 0;
     ///
     ///     // If the walk restarts, it returns the same fences again, or later ones.
@@ -228,7 +237,11 @@ impl Resv {
     /// # Ok::<(), Error>(())
     /// ```
     #[inline]
-    pub fn fences_unlocked(&self, usage: ResvUsage) -> ResvIterUnlocked<'_> {
+    pub fn fences_unlocked<'a>(
+        &'a self,
+        usage: ResvUsage,
+        _rcu: &'a rcu::Guard,
+    ) -> ResvIterUnlocked<'a> {
         // INVARIANT: The object is borrowed, and the cursor has no fence.
         ResvIterUnlocked {
             cursor: bindings::dma_resv_iter {
@@ -239,11 +252,12 @@ impl Resv {
                 ..Default::default()
             },
             _resv: PhantomData,
-            _rcu: rcu::read_lock(),
+            _rcu: PhantomData,
         }
     }
 
-    /// Returns references to the pending fences of `usage` and stronger usages, each once.
+    /// Returns references to the pending fences of `usage` and stronger usages, each once for every
+    /// usage that it was added with.
     ///
     /// Context: process; may sleep. No fence lock held.
     ///
@@ -263,7 +277,8 @@ impl Resv {
         let mut found = KVec::new();
 
         loop {
-            let mut walk = self.fences_unlocked(usage);
+            let rcu = rcu::read_lock();
+            let mut walk = self.fences_unlocked(usage, &rcu);
 
             loop {
                 let fence = walk.next_owned();
@@ -282,6 +297,7 @@ impl Resv {
             let count = walk.cursor.num_fences as usize;
             // Allocating may sleep.
             drop(walk);
+            drop(rcu);
             found.clear();
             found.reserve(count, GFP_KERNEL | __GFP_NOWARN)?;
         }
@@ -292,46 +308,48 @@ impl Resv {
     ///
     /// Context: process; may sleep. No fence lock held.
     ///
-    /// Fails as [`merge`] does.
+    /// Fails as [`unwrap_merge`] does.
     ///
     /// C function: `dma_resv_get_singleton()`
-    pub fn get_singleton(&self, usage: ResvUsage) -> Result<Option<Flat>> {
+    pub fn get_singleton(&self, usage: ResvUsage) -> Result<Option<UnwrappedFence>> {
         let fences = self.get_fences(usage)?;
 
         if fences.is_empty() {
             return Ok(None);
         }
-        merge(&fences).map(Some)
+        unwrap_merge(fences.iter().map(|fence| &**fence)).map(Some)
     }
 
     /// Waits until all fences of `usage` and stronger usages have signalled. Not interruptible.
     ///
-    /// [`Wait::wait_resv`] has more options.
+    /// [`FenceWait::wait_resv`] has more options.
     ///
     /// Context: process; may sleep.
     ///
     /// C function: `dma_resv_wait_timeout()`
     pub fn wait(&self, usage: ResvUsage) -> Result<(), WaitError> {
-        Wait::new().wait_resv(self, usage).map(|_| ())
+        FenceWait::new().wait_resv(self, usage).map(|_| ())
     }
 
-    /// Like [`Self::wait`], but for at most `timeout` jiffies. Returns how many were left.
+    /// Like [`Self::wait`], but for at most `timeout`. Returns what was left of it, as
+    /// [`FenceWait::wait`] does.
     ///
     /// Context: process; may sleep.
     ///
     /// C function: `dma_resv_wait_timeout()`
-    pub fn wait_timeout(&self, usage: ResvUsage, timeout: Jiffies) -> Result<Jiffies, WaitError> {
-        Wait::new().timeout(timeout).wait_resv(self, usage)
+    pub fn wait_timeout(&self, usage: ResvUsage, timeout: Delta) -> Result<Delta, WaitError> {
+        FenceWait::new().timeout(timeout).wait_resv(self, usage)
     }
 
-    /// Tells the drivers of the pending fences of `usage` and stronger usages when the fences are
-    /// wanted. This is only a hint.
+    /// Sets a deadline on the pending fences of `usage` and stronger usages. Their drivers may
+    /// ignore it.
     ///
     /// Context: any; no fence lock held.
     ///
     /// C function: `dma_resv_set_deadline()`
     pub fn set_deadline(&self, usage: ResvUsage, deadline: Instant<Monotonic>) {
-        let mut walk = self.fences_unlocked(usage);
+        let rcu = rcu::read_lock();
+        let mut walk = self.fences_unlocked(usage, &rcu);
 
         while let Some(fence) = walk.next() {
             fence.set_deadline(deadline);
@@ -339,9 +357,9 @@ impl Resv {
     }
 }
 
-impl Wait {
-    /// Waits until all fences of `usage` and stronger usages have signalled. Returns how many
-    /// jiffies were left.
+impl FenceWait {
+    /// Waits until all fences of `usage` and stronger usages have signalled. Returns how much
+    /// of the timeout was left, as [`Self::wait`] does.
     ///
     /// The lock may be held, but need not be. Fences that are added meanwhile are waited for, too.
     ///
@@ -352,18 +370,20 @@ impl Wait {
     ///
     /// C function: `dma_resv_wait_timeout()`
     #[inline]
-    pub fn wait_resv(mut self, resv: &Resv, usage: ResvUsage) -> Result<Jiffies, WaitError> {
+    pub fn wait_resv(mut self, resv: &Resv, usage: ResvUsage) -> Result<Delta, WaitError> {
         let mut left = self.jiffies().max(1);
 
         self.annotate_all();
         loop {
-            let mut walk = resv.fences_unlocked(usage);
+            let rcu = rcu::read_lock();
+            let mut walk = resv.fences_unlocked(usage, &rcu);
             let Some(fence) = walk.next_owned() else {
-                return Ok(left);
+                return Ok(to_delta(left));
             };
 
             // Waiting sleeps, so each fence takes a walk of its own.
             drop(walk);
+            drop(rcu);
             left = self.on_annotated(&fence)?;
             // The next walk would return the same fence.
             if !fence.is_signaled() {

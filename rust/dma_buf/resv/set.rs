@@ -14,7 +14,10 @@ use super::{
     ResvHandle,
     ResvSlot, //
 };
-use crate::bindings;
+use crate::{
+    bindings,
+    sort::sort_by_key, //
+};
 use core::{
     mem::{
         replace,
@@ -132,6 +135,8 @@ unsafe fn unlock(resv: NonNull<Resv>) {
 /// The same object may be in the set more than once, as buffers may share one. Each of its members
 /// gets a slot of its own.
 ///
+/// Context of the drop: that of dropping the handles.
+///
 /// # Examples
 ///
 /// A submission:
@@ -167,14 +172,14 @@ unsafe fn unlock(resv: NonNull<Resv>) {
 /// let mut slots = locked.reserve()?;
 ///
 /// // Nothing fails from here on.
-/// let job = signalling(|_section| {
+/// let (job, _buffers) = signalling(|_section| {
 ///     let job = engine.new_fence(memory);
 ///     for ((_, usage), slot) in slots.drain() {
-///         slot.add(&job.leaf(), *usage);
+///         slot.add(job.as_leaf(), *usage);
 ///     }
-///     let _buffers = slots.unlock();
-///     // Here the driver gives the job and the buffers to the hardware.
-///     job
+///     // Here the driver gives the job to the hardware, with the buffers: dropping the last
+///     // reference to one may lock it, which a section must not do.
+///     (job, slots.unlock())
 /// });
 ///
 /// assert!(source.test_signaled(ResvUsage::Write));
@@ -256,6 +261,8 @@ impl<H: ResvHandle> ResvSet<H> {
 
     /// Like [`Self::lock`], but fails with `EINTR` if a signal arrives before all members are
     /// locked. The set is dropped then.
+    ///
+    /// Context: process; may sleep.
     ///
     /// C functions: `ww_acquire_init()`, `dma_resv_lock_interruptible()`, `ww_acquire_done()`
     #[inline]
@@ -574,6 +581,8 @@ impl<H: ResvHandle> ResvSetGuard<H> {
     }
 
     /// Returns the handle and the object of a member.
+    ///
+    /// Context: any.
     #[inline]
     pub fn get(&self, index: usize) -> Option<(&H, &LockedResv)> {
         let member = self.set.inner.members.get(index)?;
@@ -586,6 +595,8 @@ impl<H: ResvHandle> ResvSetGuard<H> {
     }
 
     /// Iterates over the handles and the objects of all members.
+    ///
+    /// Context: any.
     #[inline]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&H, &LockedResv)> + '_ {
         let members = self.set.inner.members.iter();
@@ -601,6 +612,8 @@ impl<H: ResvHandle> ResvSetGuard<H> {
     /// Returns the object of a member, to change its list of fences.
     ///
     /// Only one member can be borrowed at a time, as another one may have the same object.
+    ///
+    /// Context: any.
     #[inline]
     pub fn get_mut(&mut self, index: usize) -> Option<&mut LockedResv> {
         let member = self.set.inner.members.get(index)?;
@@ -616,7 +629,8 @@ impl<H: ResvHandle> ResvSetGuard<H> {
     ///
     /// Context: process; may sleep.
     ///
-    /// Fails with `ENOMEM`. The objects are unlocked and the set is dropped then.
+    /// Fails with `ENOMEM`, and with `E2BIG` as [`LockedResv::reserve`] does. The objects are
+    /// unlocked and the set is dropped then.
     ///
     /// C function: `dma_resv_reserve_fences()`
     pub fn reserve(self) -> Result<ResvSetSlots<H>> {
@@ -634,7 +648,7 @@ impl<H: ResvHandle> ResvSetGuard<H> {
             for member in members {
                 objects.push(member.resv, GFP_KERNEL)?;
             }
-            objects.sort_unstable();
+            sort_by_key(&mut objects, |object| *object);
             for same in objects.chunk_by(|a, b| a == b) {
                 // SAFETY: As above.
                 unsafe { &mut *LockedResv::from_resv(same[0]) }.reserve_raw(same.len())?;
@@ -648,6 +662,8 @@ impl<H: ResvHandle> ResvSetGuard<H> {
     }
 
     /// Unlocks all objects. Returns the set, with the members that were found while locking.
+    ///
+    /// Context: process; may sleep.
     ///
     /// C functions: `dma_resv_unlock()`, `ww_acquire_fini()`
     #[inline]

@@ -98,6 +98,8 @@ impl ResvUsage {
     /// Returns the usage to wait for before an implicitly synchronised access: `Read` before a
     /// write, `Write` before a read.
     ///
+    /// Context: any.
+    ///
     /// C function: `dma_resv_usage_rw()`
     #[inline]
     pub const fn for_access(write: bool) -> Self {

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a timeline is told of the driver's types.
+//! The operations by which a timeline uses the driver's types.
 
-use super::Timeline;
+use super::{
+    header::Header,
+    Timeline, //
+};
 use crate::{
     bindings,
-    header::Header,
     registry::TrackedEntry, //
 };
 use core::{
@@ -14,18 +16,18 @@ use core::{
 };
 use kernel::ffi::c_char;
 
-/// Asks the driver about a fence: `None` if it is not complete, or else its result.
+/// Asks the driver about a fence. Returns `None` if it is not complete, or else its result, 0 or an
+/// error code.
 ///
 /// To be called inside an RCU read-side section in which the fence was seen pending on
 /// a timeline that is not closed.
 pub(crate) type PollFn = unsafe fn(NonNull<Header>) -> Option<i32>;
 
-/// What a timeline needs to know of the driver's types.
+/// The operations of a driver on a timeline's fences.
 ///
 /// # Invariants
 ///
-/// What a fence points to, and is named by [`Timeline::get_driver_name`], is the
-/// `fence` in one of these.
+/// Operations of a fence that name [`Timeline::get_driver_name`] are the `fence` in one of these.
 #[repr(C)]
 pub(crate) struct TimelineOps {
     /// At the start, as [`Self::of_fence`] relies on it.
@@ -41,12 +43,11 @@ pub(crate) struct TimelineOps {
     /// Called by the timer's function, which [`Timeline::sync`] waits for, with no lock held, on a
     /// timeline that was not closed when they signalled.
     pub(crate) expired: Option<unsafe fn(NonNull<Timeline>, u64, usize)>,
-    /// Together, these tell for whose types the operations are. A type's id is
-    /// unique among crates of different names, which those that one module is
-    /// linked from have. The anchor is a function instantiated for the type, so
-    /// its address lies in the module that put the type to use. Neither is enough
-    /// alone: another module may have a crate of the same name, and functions that
-    /// come out the same may be merged.
+    /// `type_id` and `anchor` together identify the type that the operations are for. The id of a
+    /// type is unique among crates of different names, as those that a module is linked from
+    /// have. The anchor is a function instantiated for the type, so its address lies in the module
+    /// that uses the type. Neither is enough alone: another module may have a crate of the same
+    /// name, and the linker may merge functions of the same code.
     pub(crate) type_id: fn() -> TypeId,
     pub(crate) anchor: unsafe fn(NonNull<TrackedEntry>),
 }
@@ -71,7 +72,7 @@ pub(super) static CLOSED_OPS: TimelineOps = TimelineOps {
 };
 
 impl TimelineOps {
-    /// What `ops`, of a fence, are part of, if that is a fence of this crate.
+    /// Returns what the operations `ops` of a fence are part of, if it is a fence of this crate.
     ///
     /// # Safety
     ///
@@ -89,12 +90,12 @@ impl TimelineOps {
         ours.then(|| unsafe { &*core::ptr::from_ref(ops).cast::<Self>() })
     }
 
-    /// Whether these are for the same types.
+    /// Returns `true` if these are for the same types.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         core::ptr::fn_addr_eq(self.anchor, other.anchor) && (self.type_id)() == (other.type_id)()
     }
 
-    /// Nobody calls it.
+    /// Stands for the anchor of no type. It is not called.
     ///
     /// # Safety
     ///

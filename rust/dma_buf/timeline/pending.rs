@@ -3,6 +3,7 @@
 //! Looks at what is pending, in batches, between which interrupts are on.
 
 use super::{
+    header::Header,
     queue::Queue,
     signal::LockedHead,
     Timeline,
@@ -10,7 +11,6 @@ use super::{
 };
 use crate::{
     fence::Fence,
-    header::Header,
     lock::{
         lock,
         IrqsOff, //

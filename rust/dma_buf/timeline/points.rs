@@ -5,13 +5,11 @@
 //! Fences with the same number signal together, once all of them are done: a merge may keep any
 //! one of them for all.
 
-use crate::{
-    bindings,
-    header::{
-        Header,
-        PENDING, //
-    }, //
+use super::header::{
+    Header,
+    PENDING, //
 };
+use crate::bindings;
 use core::ptr::{
     self,
     NonNull, //
@@ -31,6 +29,7 @@ pub(super) struct Points {
     root: bindings::rb_root,
     leftmost: *mut bindings::rb_node,
     unfinished: *mut bindings::rb_node,
+    count: usize,
 }
 
 // SAFETY: The nodes are parts of fences, which may be used on any CPU.
@@ -61,6 +60,7 @@ impl Points {
             },
             leftmost: ptr::null_mut(),
             unfinished: ptr::null_mut(),
+            count: 0,
         }
     }
 
@@ -88,12 +88,17 @@ impl Points {
             if self.leftmost.is_null() || seqno < number(self.leftmost) {
                 self.leftmost = node;
             }
+            self.count += 1;
             bindings::rb_link_node(node, parent, link);
             bindings::rb_insert_color(node, &mut self.root);
             if self.unfinished.is_null() || seqno < number(self.unfinished) {
                 self.unfinished = node;
             }
         }
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.count
     }
 
     pub(super) fn first(&self) -> Option<NonNull<Header>> {
@@ -195,6 +200,7 @@ impl Points {
             if self.leftmost == node {
                 self.leftmost = bindings::rb_next(node);
             }
+            self.count -= 1;
             bindings::rb_erase(node, &mut self.root);
         }
     }

@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How fences come onto a timeline.
+//! Publishing fences on a timeline.
 
 use super::{
+    header::Header,
     ops::CLOSED_OPS,
+    options::MAX_CHOSEN_SEQNO,
     Tail,
     Timeline, //
 };
 use crate::{
     bindings,
     fence,
-    header::Header,
     lock::{
         lock,
         IrqsOff, //
-    },
-    options::MAX_CHOSEN_SEQNO, //
+    }, //
 };
 use core::ptr::NonNull;
 use kernel::{
@@ -24,8 +24,8 @@ use kernel::{
 };
 
 impl Tail {
-    /// The next number. At the end of the numbers, fences share the last one, as equal points
-    /// do; so it has not passed.
+    /// Returns the next number. At the end of the numbers, fences share the last one, as equal
+    /// points do; so it has not passed.
     fn next_point(&mut self) -> u64 {
         if self.last == u64::MAX {
             self.taken = self.taken.min(u64::MAX - 1);
@@ -133,8 +133,8 @@ impl Timeline {
     /// tail lock is held.
     unsafe fn signal_at_once(&self, header: NonNull<Header>, error: i32) {
         // SAFETY: By the function's contract; interrupts are off, or the lock sleeps. The
-        // handle is still there, so nothing is called to drop the data, which the module of a
-        // closed timeline may have taken along.
+        // handle is still there, so `drop_data`, which may have gone with the module of a
+        // closed timeline, is not called.
         unsafe {
             header.as_ref().outcome.store(error, Release);
             fence::signal_unknown(Header::as_fence(header), error);
@@ -160,8 +160,8 @@ impl Timeline {
 
         // SAFETY: The caller owns the fence. Its operations may run as soon as it
         // is initialised, as a tracepoint in there calls two, so the timeline is
-        // set before. A null lock selects the fence's own. Nobody else has a
-        // reference yet, so they can be counted so.
+        // set before. A null lock selects the fence's own. The fence is not shared
+        // yet, so the count can be set.
         unsafe {
             (&raw mut (*header.as_ptr()).timeline).write(NonNull::from(self));
             bindings::dma_fence_init64(fence, ops, core::ptr::null_mut(), self.context, seqno);

@@ -5,13 +5,13 @@
 //! Adding takes the tail lock, and taking the head lock. Only where the last fence is taken while
 //! another is being added does one wait for the other.
 
-use super::Tail;
-use crate::{
+use super::{
     header::Header,
-    lock::{
-        lock,
-        IrqsOff, //
-    }, //
+    Tail, //
+};
+use crate::lock::{
+    lock,
+    IrqsOff, //
 };
 use core::ptr::{
     self,

@@ -6,9 +6,14 @@
 //! A driver's operation may be called with the fence's lock held, so it cannot signal: what it has
 //! found to be done is noted in the fence, and the `reap` irq_work signals it. That operation may
 //! be the only one that is ever called: a reservation object keeps only the latest fence of a
-//! context, so nobody asks about the fences before it, for which it waits. So the irq_work asks.
+//! context, so the fences before it, for which it waits, may never be asked about. So the irq_work
+//! asks.
 
 use super::{
+    header::{
+        Header,
+        PENDING, //
+    },
     Head,
     PollFn,
     Queue,
@@ -19,10 +24,6 @@ use super::{
 use crate::{
     bindings,
     fence,
-    header::{
-        Header,
-        PENDING, //
-    },
     lock::{
         lock,
         IrqGuard,
@@ -139,7 +140,7 @@ impl<'a> LockedHead<'a> {
         let mut steps = BATCH;
 
         for count in 0..most {
-            let Some(header) = self.lock_tail().take_due(up_to, &mut steps) else {
+            let Some(header) = self.lock_tail().take_due(self, up_to, &mut steps) else {
                 return (count, steps == 0);
             };
 
@@ -219,7 +220,7 @@ impl<'a> LockedHead<'a> {
         })
     }
 
-    /// The number of the first pending fence.
+    /// Returns the number of the first pending fence.
     pub(super) fn first_seqno(&self) -> Option<u64> {
         let first = if self.timeline.options.points {
             self.lock_tail().points.first()
@@ -231,7 +232,7 @@ impl<'a> LockedHead<'a> {
         first.map(|first| unsafe { Header::seqno(first) })
     }
 
-    /// The first fence that was not done when [`Self::signal`] looked.
+    /// Returns the first fence that was not done when [`Self::signal`] looked.
     fn first_unfinished(&self) -> Option<NonNull<Header>> {
         if self.timeline.options.points {
             return self.lock_tail().points.unfinished();
@@ -241,10 +242,13 @@ impl<'a> LockedHead<'a> {
 }
 
 impl Tail {
-    /// Takes the first point if it is due.
-    ///
-    /// To be called with the head lock held as well.
-    fn take_due(&mut self, up_to: u64, steps: &mut usize) -> Option<NonNull<Header>> {
+    /// Takes the first point if it is due. `_head` is that of the same timeline.
+    fn take_due(
+        &mut self,
+        _head: &LockedHead<'_>,
+        up_to: u64,
+        steps: &mut usize,
+    ) -> Option<NonNull<Header>> {
         let Some(header) = self.points.due(up_to, steps) else {
             self.taken = self.taken.max(up_to.min(self.last));
             // All that was taken has signalled, but for points that were added meanwhile.
@@ -347,19 +351,34 @@ impl Timeline {
     }
 
     /// Signals all fences up to a sequence number, with this result, 0 or an error code, unless
-    /// they are done with another; and what is done behind them. Returns their number.
-    pub(crate) fn signal_up_to(&self, seqno: u64, result: i32) -> usize {
+    /// they are done with another. Also signals fences behind them that are done; if there are
+    /// many, `reap` signals the rest. Returns how many fences this call has signalled.
+    ///
+    /// After the first batch it signals only what was published by then, so it ends even if other
+    /// CPUs publish faster than this one signals.
+    pub(crate) fn signal_up_to(&self, mut seqno: u64, result: i32) -> usize {
         let _domain = DomainSection::begin(self.options.domain);
         let _section = Annotation::begin();
         let mut count = 0;
 
         loop {
             let irqs = IrqsOff::begin();
-            let (some, more) = self.lock_head(&irqs).signal(seqno, result, BATCH);
+            let mut head = self.lock_head(&irqs);
+            let (some, more) = head.signal(seqno, result, BATCH);
 
             count += some;
             if !more {
                 return count;
+            }
+            // The caller may have interrupts off, and counts on no more than it has asked for.
+            if head.first_seqno().is_some_and(|first| first > seqno) {
+                head.queue_reap();
+                return count;
+            }
+            drop(head);
+            if count == some {
+                drop(irqs);
+                seqno = seqno.min(self.last_seqno());
             }
         }
     }
@@ -426,12 +445,12 @@ impl Timeline {
         // Before RCU is read-locked, see `complete`.
         let _domain = DomainSection::begin(this.options.domain);
         let _section = Annotation::begin();
-        let _rcu = rcu::read_lock();
+        let rcu = rcu::read_lock();
 
         // Interrupts are off. If more is left, there is another run.
         let mut left = BATCH;
 
-        while let Some((header, poll)) = this.next_to_poll(&mut left) {
+        while let Some((header, poll)) = this.next_to_poll(&mut left, &rcu) {
             // SAFETY: It was pending inside this RCU read-side section, and the timeline not
             // closed, so the driver's text stays as well.
             let Some(error) = (unsafe { poll(header) }) else {
@@ -449,8 +468,12 @@ impl Timeline {
     /// asked: the first that is not done, as all others wait for that. Subtracts what it does from
     /// `left`, and queues another run when that is used up.
     ///
-    /// To be called inside an RCU read-side section.
-    fn next_to_poll(&self, left: &mut usize) -> Option<(NonNull<Header>, PollFn)> {
+    /// The fence was pending, and the timeline not closed, inside the RCU read-side section.
+    fn next_to_poll(
+        &self,
+        left: &mut usize,
+        _rcu: &rcu::Guard,
+    ) -> Option<(NonNull<Header>, PollFn)> {
         let irqs = IrqsOff::begin();
         let mut head = self.lock_head(&irqs);
         let (count, more) = head.signal(0, 0, (*left).max(1));
@@ -491,8 +514,8 @@ impl Timeline {
     ///
     /// Context: process; may sleep. Only the registry calls it, one call at a time.
     pub(crate) fn sync(&self) {
-        // SAFETY: The work is initialised; the context is right; and nobody else waits for the
-        // work.
+        // SAFETY: The work is initialised, and the context is right. Only the registry waits for
+        // the work.
         unsafe { bindings::irq_work_sync(self.reap.get()) };
         self.timer.cancel();
     }

@@ -8,6 +8,7 @@
 //! C header: [`include/linux/hrtimer.h`](srctree/include/linux/hrtimer.h)
 
 use super::{
+    header::Header,
     signal::LockedHead,
     Tail,
     Timeline,
@@ -16,7 +17,6 @@ use super::{
 use crate::{
     bindings,
     fence::Fence,
-    header::Header,
     lock::IrqsOff,
     lockdep::DomainSection,
     section::Annotation, //

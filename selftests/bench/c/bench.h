@@ -69,20 +69,32 @@ extern const struct bench_side bench_rust_many_fences, bench_rust_many_points;
 /* irq_work.c, irq_work.rs */
 extern const struct bench_side bench_c_irq_work, bench_rust_irq_work;
 
-/* merge.c, merge.rs; arg: how many leaves, a power of two? */
+/*
+ * merge.c, merge.rs; none, every other or all of the leaves have signalled, and they
+ * are in arrays or not; arg: how many leaves, an odd number or a power of two?
+ */
 extern const struct bench_side bench_c_merge, bench_rust_merge;
 extern const struct bench_side bench_c_merge_half, bench_rust_merge_half;
+extern const struct bench_side bench_c_merge_all, bench_rust_merge_all;
 extern const struct bench_side bench_c_merge_arrays, bench_rust_merge_arrays;
+extern const struct bench_side bench_c_merge_arrays_half, bench_rust_merge_arrays_half;
+extern const struct bench_side bench_c_merge_arrays_all, bench_rust_merge_arrays_all;
 extern const struct bench_side bench_c_dedup, bench_rust_dedup;
 
 /*
- * The place of one of as many leaves, a power of two, that are in no order: of the
- * triangular numbers, modulo a power of two, no two are equal.
+ * The place of one of as many leaves, which are in no order. No two have the same: not
+ * two of the triangular numbers, modulo a power of two; and not two of the multiples of
+ * half of an odd number, modulo that.
  */
 static inline u32 bench_shuffle(u32 i, u32 leaves)
 {
-	return i * (i + 1) / 2 % leaves;
+	if (leaves == 1)
+		return 0;
+	return (leaves & 1 ? i * (leaves / 2) : i * (i + 1) / 2) % leaves;
 }
+
+/* An array of fences, even of one; takes its own references to them. */
+struct dma_fence *bench_array(struct dma_fence **fences, u32 count);
 
 /* array.c, array.rs; arg: how many members? */
 extern const struct bench_side bench_c_array_create, bench_rust_array_create;

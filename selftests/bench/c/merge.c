@@ -16,6 +16,9 @@ struct state {
 	struct dma_fence **leaves;
 	struct dma_fence **copies;
 	struct dma_fence *arrays[2];
+	/* to merge: leaves, or arrays */
+	struct dma_fence **fences;
+	u32 fence_count;
 	struct c_timeline timelines[] __counted_by(count);
 };
 
@@ -46,7 +49,7 @@ static void finish(void *data)
 	kfree(state);
 }
 
-static void *prepare(u32 n, u32 leaves)
+static struct state *alloc_leaves(u32 leaves)
 {
 	struct state *state = kzalloc_flex(*state, timelines, leaves, GFP_KERNEL);
 	u32 i;
@@ -73,74 +76,82 @@ fail:
 	return NULL;
 }
 
+struct dma_fence *bench_array(struct dma_fence **fences, u32 count)
+{
+	struct dma_fence **members = kmalloc_objs(*members, count, GFP_KERNEL);
+	struct dma_fence_array *array;
+	u32 i;
+
+	if (!members)
+		return NULL;
+	for (i = 0; i < count; i++)
+		members[i] = dma_fence_get(fences[i]);
+	array = dma_fence_array_create(count, members, dma_fence_context_alloc(1), 1);
+	if (array)
+		return &array->base;
+	for (i = 0; i < count; i++)
+		dma_fence_put(members[i]);
+	kfree(members);
+	return NULL;
+}
+
+/* Those that are signalled are every @step-th; none, if that is 0. */
+static void *prepare(u32 leaves, u32 step, bool in_arrays)
+{
+	struct state *state = alloc_leaves(leaves);
+	u32 half = (leaves + 1) / 2, i;
+
+	if (!state)
+		return NULL;
+	for (i = 0; step && i < leaves; i += step) {
+		dma_fence_get(state->leaves[i]);
+		c_fence_signal(container_of(state->leaves[i], struct c_fence, base), 0);
+	}
+	state->fences = state->leaves;
+	state->fence_count = leaves;
+	if (!in_arrays)
+		return state;
+
+	state->fences = state->arrays;
+	state->fence_count = min(leaves, 2);
+	for (i = 0; i < state->fence_count; i++) {
+		state->arrays[i] = bench_array(state->leaves + i * half,
+					       i ? leaves - half : half);
+		if (!state->arrays[i]) {
+			finish(state);
+			return NULL;
+		}
+	}
+	return state;
+}
+
 static void merge_run(void *data, u32 n)
 {
 	struct state *state = data;
 
 	repeat(n)
-		dma_fence_put(__dma_fence_unwrap_merge(state->count, state->leaves,
+		dma_fence_put(__dma_fence_unwrap_merge(state->fence_count, state->fences,
 						       state->cursors));
 }
 
-const struct bench_side bench_c_merge = { prepare, merge_run, finish };
+#define MERGE(name, step, in_arrays)						\
+	static void *name##_prepare(u32 n, u32 leaves)				\
+	{									\
+		return prepare(leaves, step, in_arrays);			\
+	}									\
+	const struct bench_side bench_c_##name = { name##_prepare, merge_run, finish }
 
-/* Half of them have signalled. */
-static void *half_prepare(u32 n, u32 leaves)
-{
-	struct state *state = prepare(n, leaves);
-	u32 i;
-
-	for (i = 0; state && i < leaves; i += 2) {
-		dma_fence_get(state->leaves[i]);
-		c_fence_signal(container_of(state->leaves[i], struct c_fence, base), 0);
-	}
-	return state;
-}
-
-const struct bench_side bench_c_merge_half = { half_prepare, merge_run, finish };
-
-/* They are in two arrays. */
-static void *arrays_prepare(u32 n, u32 leaves)
-{
-	struct state *state = prepare(n, leaves);
-	u32 half = leaves / 2, i, j;
-
-	for (i = 0; state && i < ARRAY_SIZE(state->arrays); i++) {
-		struct dma_fence **members = kmalloc_objs(*members, half, GFP_KERNEL);
-		struct dma_fence_array *array = NULL;
-
-		for (j = 0; members && j < half; j++)
-			members[j] = dma_fence_get(state->leaves[i * half + j]);
-		if (members)
-			array = dma_fence_array_create(half, members,
-						       dma_fence_context_alloc(1), 1);
-		if (!array) {
-			for (j = 0; members && j < half; j++)
-				dma_fence_put(members[j]);
-			kfree(members);
-			finish(state);
-			return NULL;
-		}
-		state->arrays[i] = &array->base;
-	}
-	return state;
-}
-
-static void arrays_run(void *data, u32 n)
-{
-	struct state *state = data;
-
-	repeat(n)
-		dma_fence_put(__dma_fence_unwrap_merge(ARRAY_SIZE(state->arrays),
-						       state->arrays, state->cursors));
-}
-
-const struct bench_side bench_c_merge_arrays = { arrays_prepare, arrays_run, finish };
+MERGE(merge, 0, false);
+MERGE(merge_half, 2, false);
+MERGE(merge_all, 1, false);
+MERGE(merge_arrays, 0, true);
+MERGE(merge_arrays_half, 2, true);
+MERGE(merge_arrays_all, 1, true);
 
 /* For each time, the leaves, each twice, to make one of each again. */
 static void *dedup_prepare(u32 n, u32 leaves)
 {
-	struct state *state = prepare(n, leaves / 2);
+	struct state *state = alloc_leaves(leaves / 2);
 	u32 i, j;
 
 	if (!state)

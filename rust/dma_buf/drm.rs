@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! For DRM drivers: what they need beside `kernel::drm`.
+//!
+//! - Every GEM object has a reservation object: see [`HasResv`]. So a [`ResvSet`] takes references
+//!   to GEM objects.
+//! - [`SyncObj`] is a place for fences that user space names by a handle. A [`SyncObjSlot`] is the
+//!   right to add a job's fence to one, which cannot fail.
+//! - [`Dependencies::add_syncobj`] adds a fence of a syncobj to the dependencies of a job.
+//! - [`enable_syncobjs`] and [`enable_prime_import`] give a device features that `kernel::drm` does
+//!   not have.
+//! - [`drm_ioctls!`](crate::drm_ioctls) makes a table of ioctls with arguments of the driver's own.
+//!
+//! The module exists on kernels with `CONFIG_DRM=y`, as `kernel::drm` does.
+//!
+//! # Examples
+//!
+//! A submission, with a driver's arguments taken apart:
+//!
+//! ```
+//! # use kernel::prelude::*;
+//! # #[cfg(CONFIG_DRM = "y")]
+//! # mod example {
+//! use dma_buf::{
+//!     drm::SyncObjSlot,
+//!     job_queue::{Dependencies, JobQueue, JobRunner},
+//!     resv::{HasResv, ResvSet, ResvUsage},
+//! };
+//! use kernel::{drm, prelude::*, sync::aref::{ARef, AlwaysRefCounted}};
+//!
+//! fn submit<F, B, R>(
+//!     file: &drm::File<F>,
+//!     queue: &JobQueue<R>,
+//!     buffer: ARef<B>,
+//!     wait_for: (u32, u64),
+//!     signal: (u32, u64),
+//! ) -> Result
+//! where
+//!     F: drm::file::DriverFile,
+//!     B: drm::gem::IntoGEMObject + AlwaysRefCounted + Send + Sync + 'static,
+//!     R: JobRunner<Job = Option<ResvSet<ARef<B>>>>,
+//! {
+//!     let mut set = ResvSet::new()?;
+//!     let mut dependencies = Dependencies::new();
+//!
+//!     set.push(buffer)?;
+//!     dependencies.add_syncobj(file, wait_for.0, wait_for.1)?;
+//!     let slot = SyncObjSlot::new(file, signal.0, signal.1)?;
+//!     let locked = set.lock_interruptible()?;
+//!     for (_, buffer) in locked.iter() {
+//!         dependencies.add_resv(buffer, ResvUsage::for_access(true))?;
+//!     }
+//!     let prepared = queue.prepare(None, dependencies)?;
+//!     let mut slots = locked.reserve()?;
+//!
+//!     // Nothing fails from here on.
+//!     let job = queue.publish(prepared);
+//!     for (_, slot) in slots.drain() {
+//!         slot.add(job.as_leaf(), ResvUsage::Write);
+//!     }
+//!     let set = slots.unlock();
+//!     slot.add(job.as_leaf());
+//!     job.push_with(|job| *job = Some(set));
+//!     Ok(())
+//! }
+//! # }
+//! # Ok::<(), Error>(())
+//! ```
+//!
+//! [`ResvSet`]: crate::resv::ResvSet
+
+mod device;
+mod ioctl;
+mod syncobj;
+
+pub use device::{
+    enable_prime_import,
+    enable_syncobjs, //
+};
+pub use ioctl::{
+    descriptor,
+    is_ordered,
+    Ioctl, //
+};
+pub use syncobj::{
+    SyncObj,
+    SyncObjSlot, //
+};
+
+use crate::{
+    bindings,
+    job_queue::Dependencies,
+    resv::{
+        HasResv,
+        Resv, //
+    }, //
+};
+use core::ptr;
+use kernel::{
+    drm::{
+        self,
+        file::DriverFile,
+        gem::IntoGEMObject, //
+    },
+    prelude::*, //
+};
+
+/// A GEM object has its own reservation object, that of the dma-buf it was imported from, or that
+/// of another object which it shares it with.
+impl<T: IntoGEMObject> HasResv for T {
+    #[inline]
+    fn resv(&self) -> &Resv {
+        // SAFETY: A GEM object has a reservation object from before there are references to it, and
+        // keeps both it and the object it belongs to.
+        unsafe { Resv::from_raw((*self.as_raw()).resv) }
+    }
+}
+
+/// Returns the C structure of an open file.
+fn raw_file<F: DriverFile>(file: &drm::File<F>) -> *mut bindings::drm_file {
+    // `drm::File` is transparent.
+    ptr::from_ref(file).cast_mut().cast()
+}
+
+/// # Syncobjs
+impl Dependencies {
+    /// Adds the fence of a syncobj at a point of its timeline; point 0 stands for the fence that is
+    /// there, whatever it is.
+    ///
+    /// Fails with `ENOENT` if the client has no syncobj with this handle, `EINVAL` if the fence is
+    /// not there yet, and as [`Self::add`] does. The driver tells `EINVAL` apart by
+    /// [`SyncObj::find_fence`].
+    ///
+    /// Context: process; may sleep.
+    pub fn add_syncobj<F: DriverFile>(
+        &mut self,
+        file: &drm::File<F>,
+        handle: u32,
+        point: u64,
+    ) -> Result {
+        let syncobj = SyncObj::lookup_handle(file, handle)?;
+
+        self.add(&*syncobj.find_fence(point).ok_or(EINVAL)?)
+    }
+
+    /// Adds the fence of a syncobj as [`Self::add_syncobj`] does, and waits until it is there.
+    ///
+    /// Fails as [`SyncObj::wait_for_submit`] does, and as [`Self::add`].
+    ///
+    /// Context: process; may sleep. No lock held, neither a reservation object nor any other.
+    pub fn add_syncobj_wait<F: DriverFile>(
+        &mut self,
+        file: &drm::File<F>,
+        handle: u32,
+        point: u64,
+    ) -> Result {
+        self.add(&*SyncObj::wait_for_submit(file, handle, point)?)
+    }
+}

@@ -1,7 +1,0 @@
-// SPDX-License-Identifier: GPL-2.0
-
-/* What the module! macro has no field for. */
-
-#include <linux/module.h>
-
-MODULE_INFO(test, "Y");

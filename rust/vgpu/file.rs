@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Clients, and what they ask for.
+
+use crate::{
+    gem::Bo,
+    ring::{
+        Buffers,
+        Command,
+        Job,
+        Ring, //
+    },
+    Vgpu, //
+};
+use dma_buf::{
+    drm::{
+        Ioctl,
+        SyncObjSlot, //
+    },
+    job_queue::{
+        Dependencies,
+        JobQueue, //
+    }, //
+};
+use kernel::{
+    drm::{
+        self,
+        ioctl, //
+    },
+    error::to_result,
+    prelude::*,
+    time::Delta,
+    uaccess::{
+        UserPtr,
+        UserSlice, //
+    },
+    uapi::DRM_COMMAND_BASE, //
+};
+
+/// A client.
+pub(crate) struct File {
+    rings: [JobQueue<Ring>; 2],
+}
+
+impl drm::file::DriverFile for File {
+    type Driver = Vgpu;
+
+    fn open(_dev: &drm::Device<Vgpu>) -> Result<Pin<KBox<Self>>> {
+        let file = Self {
+            rings: [Ring::new(c"fast", 8, 1)?, Ring::new(c"slow", 1, 4)?],
+        };
+
+        Ok(KBox::new(file, GFP_KERNEL)?.into())
+    }
+}
+
+impl File {
+    fn ring(&self, ring: u32) -> Result<&JobQueue<Ring>> {
+        self.rings.get(ring as usize).ok_or(EINVAL)
+    }
+}
+
+const MAX_COUNT: u32 = 1024;
+const MAX_DELAY_NS: u64 = 60_000_000_000;
+
+/// Reads an array of the client's.
+fn read_array<T: Clone + FromBytes + IntoBytes>(address: u64, count: u32) -> Result<KVec<T>> {
+    if count > MAX_COUNT {
+        return Err(E2BIG);
+    }
+    let mut array = KVec::from_elem(T::new_zeroed(), count as usize, GFP_KERNEL)?;
+    let bytes = array.as_mut_slice().as_mut_bytes();
+    let address = UserPtr::from_addr(address.try_into()?);
+
+    UserSlice::new(address, bytes.len())
+        .reader()
+        .read_slice(bytes)?;
+    Ok(array)
+}
+
+/// A point of a syncobj of a job.
+#[repr(C)]
+#[derive(Clone, FromBytes, IntoBytes)]
+struct Point {
+    point: u64,
+    handle: u32,
+    flags: u32,
+}
+
+/// Waits until there is a fence in the syncobj.
+const WAIT_FOR_SUBMIT: u32 = 1 << 0;
+
+/// The job fails if a dependency does.
+const PASS_ERRORS: u32 = 1 << 0;
+/// The job hangs.
+const HANG: u32 = 1 << 1;
+
+#[repr(C)]
+#[derive(FromBytes, IntoBytes)]
+pub(crate) struct Submit {
+    bos: u64,
+    in_syncs: u64,
+    out_syncs: u64,
+    bo_count: u32,
+    in_count: u32,
+    out_count: u32,
+    ring: u32,
+    flags: u32,
+    error: i32,
+    delay_ns: u64,
+    seqno: u64,
+}
+
+impl Submit {
+    /// Takes the job apart from its surroundings.
+    fn command(&self) -> Result<Command> {
+        let delay = Delta::from_nanos(self.delay_ns.min(MAX_DELAY_NS) as i64);
+
+        if self.flags & !(PASS_ERRORS | HANG) != 0
+            || self.delay_ns > MAX_DELAY_NS
+            || !(-4095..=0).contains(&self.error)
+        {
+            return Err(EINVAL);
+        }
+        Ok(Command {
+            delay: (self.flags & HANG == 0).then_some(delay),
+            result: to_result(self.error),
+        })
+    }
+
+    /// Collects the in-syncs. No lock is held, as this may wait for user space.
+    fn dependencies(&self, file: &drm::File<File>) -> Result<Dependencies> {
+        let mut dependencies = if self.flags & PASS_ERRORS != 0 {
+            Dependencies::passing_errors()
+        } else {
+            Dependencies::new()
+        };
+
+        for sync in &read_array::<Point>(self.in_syncs, self.in_count)? {
+            match sync.flags {
+                0 => dependencies.add_syncobj(file, sync.handle, sync.point)?,
+                WAIT_FOR_SUBMIT => dependencies.add_syncobj_wait(file, sync.handle, sync.point)?,
+                _ => return Err(EINVAL),
+            }
+        }
+        Ok(dependencies)
+    }
+
+    /// Prepares the out-syncs.
+    fn outputs(&self, file: &drm::File<File>) -> Result<KVec<SyncObjSlot>> {
+        let mut outputs = KVec::new();
+
+        for sync in &read_array::<Point>(self.out_syncs, self.out_count)? {
+            if sync.flags != 0 {
+                return Err(EINVAL);
+            }
+            let slot = SyncObjSlot::new(file, sync.handle, sync.point)?;
+            outputs.push(slot, GFP_KERNEL)?;
+        }
+        Ok(outputs)
+    }
+
+    /// Looks up the buffers.
+    fn buffers(&self, file: &drm::File<File>) -> Result<Buffers> {
+        let mut buffers = Buffers::new()?;
+
+        for bo in &read_array::<Bo>(self.bos, self.bo_count)? {
+            buffers.push((bo.object(file)?, bo.usages()?))?;
+        }
+        Ok(buffers)
+    }
+}
+
+impl Ioctl for Submit {
+    type Driver = Vgpu;
+
+    const NUMBER: u32 = ioctl::IOWR::<Self>(DRM_COMMAND_BASE + 2);
+    const NAME: &'static CStr = c"VGPU_SUBMIT";
+
+    fn call(&mut self, _: &drm::Device<Vgpu, drm::Ioctl>, file: &drm::File<File>) -> Result<u32> {
+        let client = file.inner();
+        let queue = client.get_ref().ring(self.ring)?;
+        let job = Job {
+            command: self.command()?,
+            buffers: None,
+        };
+        let mut dependencies = self.dependencies(file)?;
+        let outputs = self.outputs(file)?;
+        let locked = self.buffers(file)?.lock_interruptible()?;
+
+        for ((_, (waits_for, _)), resv) in locked.iter() {
+            dependencies.add_resv(resv, *waits_for)?;
+        }
+        let prepared = queue.prepare(job, dependencies)?;
+        let mut slots = locked.reserve()?;
+
+        // Nothing fails from here on.
+        let job = queue.publish(prepared);
+
+        self.seqno = job.seqno();
+        for ((_, (_, usage)), slot) in slots.drain() {
+            slot.add(job.as_leaf(), *usage);
+        }
+        let buffers = slots.unlock();
+        for output in outputs {
+            output.add(job.as_leaf());
+        }
+        job.push_with(|job| job.buffers = Some(buffers));
+        Ok(0)
+    }
+}
+
+#[repr(C)]
+#[derive(FromBytes, IntoBytes)]
+pub(crate) struct Reset {
+    ring: u32,
+    pad: u32,
+}
+
+impl Ioctl for Reset {
+    type Driver = Vgpu;
+
+    const NUMBER: u32 = ioctl::IOWR::<Self>(DRM_COMMAND_BASE + 4);
+    const NAME: &'static CStr = c"VGPU_RESET";
+
+    fn call(&mut self, _: &drm::Device<Vgpu, drm::Ioctl>, file: &drm::File<File>) -> Result<u32> {
+        if self.pad != 0 {
+            return Err(EINVAL);
+        }
+        file.inner().ring(self.ring)?.reset(EIO);
+        Ok(0)
+    }
+}
