@@ -282,7 +282,7 @@ impl TrackedEntry {
     /// Returns `true` if the module that the object belongs to goes, or has gone.
     ///
     /// If this returns `false` inside an RCU read-side section, the module's text stays
-    /// until the section ends.
+    /// until the section ends. Modelled in `registry/stopped.litmus`.
     #[inline]
     pub(crate) fn is_stopped(&self) -> bool {
         self.stopped.load(Acquire)

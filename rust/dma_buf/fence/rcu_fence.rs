@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! A pointer to a fence that is read under RCU.
+//!
+//! Modelled in `rcu_fence.litmus` and `rcu_fence_publish.litmus`.
 
 use super::{
     owned,

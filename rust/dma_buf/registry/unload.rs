@@ -299,7 +299,7 @@ fn abandon() -> bool {
 //
 // No barrier may come between the mark and the `call_rcu()`: it would take the mark for its
 // own, and miss the callback. Both are in one RCU read-side section, and before each barrier
-// comes a grace period.
+// comes a grace period. Modelled in `mark.litmus`.
 
 /// The module that goes, or null. The module is freed a grace period after this has been
 /// cleared.

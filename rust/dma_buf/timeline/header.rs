@@ -68,6 +68,8 @@ pub(crate) const PENDING: i32 = 1;
 ///   `timeline` and the data stay until that ends, although the flag may be set.
 /// - `outcome` changes once.
 /// - `link.next` or `link.node` is in use while the fence is pending, `link.rcu` after.
+///
+/// The first three are modelled in `outcome.litmus` and `../context/vtable.litmus`.
 #[repr(C)]
 pub(crate) struct Header {
     /// At the start, for `kfree_rcu()`.
@@ -192,7 +194,7 @@ impl Header {
     /// or the fence has signalled. Drops a reference.
     ///
     /// After the second event `drop_data`, if there is one, runs a grace period later, and owns
-    /// that reference.
+    /// that reference. Modelled in `votes.litmus`.
     ///
     /// # Safety
     ///

@@ -3,7 +3,7 @@
 //! The pending fences of a timeline that numbers them: a queue.
 //!
 //! Adding takes the tail lock, and taking the head lock. Only where the last fence is taken while
-//! another is being added does one wait for the other.
+//! another is being added does one wait for the other. Modelled in `queue.litmus`.
 
 use super::{
     header::Header,

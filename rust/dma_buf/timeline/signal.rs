@@ -402,6 +402,7 @@ impl Timeline {
     }
 
     /// Notes that an operation of the driver has found the fence to be done, and queues `reap`.
+    /// Modelled in `reap.litmus`.
     ///
     /// Callable with the fence's lock held.
     ///
