@@ -108,6 +108,8 @@ pub(crate) struct Points {
     pub(crate) made: RangeInclusive<u64>,
     /// No fence that is pending was made before, in ns of CLOCK_MONOTONIC.
     pub(crate) since: i64,
+    /// No point is pending.
+    pub(crate) is_empty: bool,
     /// There are as many pending points as there may be.
     pub(crate) is_full: bool,
 }
@@ -377,21 +379,23 @@ impl Timeline {
     /// Returns what a new point needs to know.
     pub(crate) fn points(&self) -> Result<Points> {
         let state = self.state.lock();
+        let pending = state.pending();
 
         Ok(Points {
             context: state.context().ok_or(EINVAL)?,
             value: state.value,
             made: state.lowest..=state.last,
             since: state.since,
-            is_full: state.pending() >= self.max_fences as usize,
+            is_empty: pending == 0,
+            is_full: pending >= self.max_fences as usize,
         })
     }
 
-    /// Notes a point, which is made now.
-    pub(crate) fn add_point(&self, point: u64, now: i64) {
+    /// Notes a point, which is made now. `is_first` if no other one is pending.
+    pub(crate) fn add_point(&self, point: u64, now: i64, is_first: bool) {
         let mut state = self.state.lock();
 
-        if state.pending() == 0 {
+        if is_first {
             state.lowest = point;
             state.since = now;
         }

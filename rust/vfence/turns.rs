@@ -18,30 +18,42 @@ use kernel::{
 #[pin_data]
 pub(crate) struct Turns {
     #[pin]
-    is_taken: Mutex<bool>,
+    state: Mutex<State>,
     #[pin]
     free: CondVar,
+}
+
+struct State {
+    is_taken: bool,
+    /// The number of tasks that wait.
+    waiters: usize,
 }
 
 impl Turns {
     pub(crate) fn new() -> impl PinInit<Self> {
         pin_init!(Self {
-            is_taken <- new_mutex!(false),
+            state <- new_mutex!(State {
+                is_taken: false,
+                waiters: 0,
+            }),
             free <- new_condvar!(),
         })
     }
 
     /// Waits for the lock. Fails with `ERESTARTSYS` if a signal comes first.
     pub(crate) fn take(&self) -> Result<Turn<'_>> {
-        let mut is_taken = self.is_taken.lock();
+        let mut state = self.state.lock();
 
-        while *is_taken {
+        while state.is_taken {
+            state.waiters += 1;
+            let has_signal = self.free.wait_interruptible(&mut state);
+            state.waiters -= 1;
             // Only one task is woken when the lock is let go: that one takes it all the same.
-            if self.free.wait_interruptible(&mut is_taken) && *is_taken {
+            if has_signal && state.is_taken {
                 return Err(ERESTARTSYS);
             }
         }
-        *is_taken = true;
+        state.is_taken = true;
         Ok(Turn(self))
     }
 }
@@ -51,7 +63,11 @@ pub(crate) struct Turn<'a>(&'a Turns);
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        *self.0.is_taken.lock() = false;
-        self.0.free.notify_one();
+        let mut state = self.0.state.lock();
+
+        state.is_taken = false;
+        if state.waiters > 0 {
+            self.0.free.notify_one();
+        }
     }
 }

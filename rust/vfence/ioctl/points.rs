@@ -44,6 +44,7 @@ pub(super) fn create(timeline: &Arc<Timeline>, device: &Device, argument: Argume
         value,
         made,
         since,
+        is_empty,
         is_full,
     } = timeline.points()?;
     let point = unwrap(value, args.value);
@@ -75,7 +76,7 @@ pub(super) fn create(timeline: &Arc<Timeline>, device: &Device, argument: Argume
     argument.write(&args)?;
 
     // From here on, nothing fails: this context gives out no numbers by itself.
-    timeline.add_point(point, now);
+    timeline.add_point(point, now, is_empty);
     timeline.stats.submitted.add(1);
 
     let fence = context.new_fence_at(memory, point)?.detach();
