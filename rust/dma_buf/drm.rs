@@ -88,14 +88,12 @@ pub use syncobj::{
 };
 
 use crate::{
-    bindings,
     job_queue::Dependencies,
     resv::{
         HasResv,
         Resv, //
     }, //
 };
-use core::ptr;
 use kernel::{
     drm::{
         self,
@@ -116,20 +114,13 @@ impl<T: IntoGEMObject> HasResv for T {
     }
 }
 
-/// Returns the C structure of an open file.
-fn raw_file<F: DriverFile>(file: &drm::File<F>) -> *mut bindings::drm_file {
-    // `drm::File` is transparent.
-    ptr::from_ref(file).cast_mut().cast()
-}
-
 /// # Syncobjs
 impl Dependencies {
     /// Adds the fence of a syncobj at a point of its timeline; point 0 stands for the fence that is
     /// there, whatever it is.
     ///
-    /// Fails with `ENOENT` if the client has no syncobj with this handle, `EINVAL` if the fence is
-    /// not there yet, and as [`Self::add`] does. The driver tells `EINVAL` apart by
-    /// [`SyncObj::find_fence`].
+    /// Fails as [`SyncObj::lookup_handle`] does, with `EINVAL` if the fence is not there yet, and
+    /// as [`Self::add`] does. The driver tells `EINVAL` apart by [`SyncObj::find_fence`].
     ///
     /// Context: process; may sleep.
     pub fn add_syncobj<F: DriverFile>(

@@ -227,6 +227,9 @@ where
 /// same goes for `DRM_IOCTL_MODE_CREATE_DUMB`, so the device does not have that ioctl any more. A
 /// driver with objects of [`shmem`] should call this.
 ///
+/// An imported object has no pages of its own. So the driver must not ask it for its
+/// [`sg_table`](shmem::Object::sg_table) or map it by `vmap()`: the kernel warns then.
+///
 /// Fails with `ENOMEM`.
 ///
 /// Context: process; may sleep.

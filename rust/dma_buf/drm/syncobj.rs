@@ -4,7 +4,6 @@
 //!
 //! C header: [`include/drm/drm_syncobj.h`](srctree/include/drm/drm_syncobj.h)
 
-use super::raw_file;
 use crate::{
     bindings,
     chain::FenceChainAllocation,
@@ -16,6 +15,7 @@ use crate::{
     unwrap::UnwrappedFence, //
 };
 use core::ptr::{
+    self,
     null_mut,
     NonNull, //
 };
@@ -38,6 +38,8 @@ use kernel::{
 /// A *binary* syncobj has one fence at a time, or none. A *timeline* syncobj has a
 /// [chain](crate::chain) of fences at points that user space picks. Any syncobj may be used as
 /// both.
+///
+/// Context of the drop: process; no fence lock held.
 ///
 /// # Examples
 ///
@@ -115,23 +117,25 @@ impl SyncObj {
     }
 
     /// Returns the syncobj that a handle of a client stands for. Fails with `ENOENT` if there is
-    /// none.
+    /// none, and with `EOPNOTSUPP` if the device has no syncobjs: see
+    /// [`enable_syncobjs`](super::enable_syncobjs).
     ///
     /// Context: process.
     ///
     /// C function: `drm_syncobj_find()`
     pub fn lookup_handle<F: DriverFile>(file: &drm::File<F>, handle: u32) -> Result<ARef<Self>> {
-        // SAFETY: The file is open. The function takes a reference for the caller.
-        unsafe { Self::from_owned(bindings::drm_syncobj_find(raw_file(file), handle)) }
-            .ok_or(ENOENT)
+        let file = syncobj_file(file)?;
+
+        // SAFETY: The file is open and has syncobjs. The function takes a reference for the caller.
+        unsafe { Self::from_owned(bindings::drm_syncobj_find(file, handle)) }.ok_or(ENOENT)
     }
 
     /// Waits until a fence is submitted to a syncobj, at a point of its timeline; point 0 stands
     /// for any fence. Returns the fence, which may be pending.
     ///
-    /// Fails with `ENOENT` if the client has no syncobj with this handle, `ETIME` after five
-    /// seconds, and `ERESTARTSYS` if a signal arrives, which an ioctl that has changed nothing may
-    /// return as it is.
+    /// Fails with `ENOENT` if the client has no syncobj with this handle, `EOPNOTSUPP` if the
+    /// device has no syncobjs, `ETIME` after five seconds, and `ERESTARTSYS` if a signal arrives,
+    /// which an ioctl that has changed nothing may return as it is.
     ///
     /// User space may never submit the fence. So nothing that others wait for may be held: the
     /// kernel warns of any lock, also of that of `RegistrationGuard`.
@@ -146,16 +150,11 @@ impl SyncObj {
     ) -> Result<ARef<Fence>> {
         let mut fence = null_mut();
         let flags = bindings::DRM_SYNCOBJ_WAIT_FLAGS_WAIT_FOR_SUBMIT;
+        let file = syncobj_file(file)?;
 
-        // SAFETY: The file is open, and the pointer is valid for writes.
+        // SAFETY: The file is open and has syncobjs, and the pointer is valid for writes.
         to_result(unsafe {
-            bindings::drm_syncobj_find_fence(
-                raw_file(file),
-                handle,
-                point,
-                flags.into(),
-                &mut fence,
-            )
+            bindings::drm_syncobj_find_fence(file, handle, point, flags.into(), &mut fence)
         })?;
         // SAFETY: After success it is a fence, with a reference for the caller.
         unsafe { owned(fence) }.ok_or(EINVAL)
@@ -224,6 +223,21 @@ impl SyncObj {
     }
 }
 
+/// Returns the C structure of an open file, if the device has syncobjs. DRM sets up a file's table
+/// of syncobjs only then.
+fn syncobj_file<F: DriverFile>(file: &drm::File<F>) -> Result<*mut bindings::drm_file> {
+    // `drm::File` is transparent.
+    let file: *mut bindings::drm_file = ptr::from_ref(file).cast_mut().cast();
+
+    // SAFETY: The file is open, so it has a device. The features of a device do not change once it
+    // has open files.
+    if unsafe { bindings::dma_buf_rs_drm_file_has_syncobjs(file) } {
+        Ok(file)
+    } else {
+        Err(EOPNOTSUPP)
+    }
+}
+
 /// The right to add a fence to a syncobj, which cannot fail.
 ///
 /// # Examples
@@ -240,7 +254,7 @@ impl SyncObjSlot {
     /// Looks up a syncobj of a client, and allocates what adding a fence takes. If `point` is 0,
     /// the fence replaces what is there. Otherwise it is added at that point of the timeline.
     ///
-    /// Fails with `ENOENT` if there is no syncobj with this handle, and with `ENOMEM`.
+    /// Fails as [`SyncObj::lookup_handle`] does, and with `ENOMEM`.
     ///
     /// Context: process; may sleep.
     pub fn new<F: DriverFile>(file: &drm::File<F>, handle: u32, point: u64) -> Result<Self> {

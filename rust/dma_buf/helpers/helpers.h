@@ -44,8 +44,10 @@ bool dma_buf_rs_dma_resv_is_locked(struct dma_resv *obj);
 
 /* drm.c */
 #if IS_BUILTIN(CONFIG_DRM)
+struct drm_file;
 struct drm_syncobj;
 
+bool dma_buf_rs_drm_file_has_syncobjs(struct drm_file *file);
 void dma_buf_rs_drm_syncobj_get(struct drm_syncobj *syncobj);
 void dma_buf_rs_drm_syncobj_put(struct drm_syncobj *syncobj);
 struct dma_fence *dma_buf_rs_drm_syncobj_fence_get(struct drm_syncobj *syncobj);
