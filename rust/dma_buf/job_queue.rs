@@ -19,8 +19,8 @@
 //!   queue is [reset](JobQueue::reset), times out or is dropped.
 //!
 //! The fences of a queue signal in the order in which the jobs were published. Several threads may
-//! submit at a time and need no lock of their own: jobs run in the order of their fences, whoever
-//! pushes first.
+//! submit at a time and need no lock of their own: jobs run in the order of their fences, not in
+//! that in which they were pushed.
 //!
 //! # Sections
 //!
@@ -133,6 +133,7 @@ use kernel::{
     prelude::*,
     sync::{
         aref::ARef,
+        atomic::Atomic,
         Arc,
         UniqueArc, //
     },
@@ -141,6 +142,7 @@ use kernel::{
 use state::{
     Entry,
     Finished,
+    Place,
     Shared,
     State,
     Step, //
@@ -165,8 +167,9 @@ pub trait JobRunner: Send + Sync + Sized + 'static {
     /// beside [`Self::stop`].
     fn run(&self, job: &Self::Job, seqno: u64, section: &SignallingSection<'_>) -> Result;
 
-    /// Stops the hardware. When this returns, no job that has run accesses memory any more, and
-    /// none completes. The hardware takes jobs again, unless the queue is being dropped.
+    /// Stops the hardware. When this returns, no job that has run accesses memory any more, no call
+    /// to the [`Completer`] is running, and none follows for these jobs. The hardware takes jobs
+    /// again, unless the queue is being dropped.
     ///
     /// Context: process; may sleep; a signalling section.
     fn stop(&self, section: &SignallingSection<'_>);
@@ -189,6 +192,7 @@ pub trait JobRunner: Send + Sync + Sized + 'static {
 #[derive(Clone, Copy)]
 pub struct JobQueueOptions {
     in_flight: usize,
+    max_jobs: u32,
     timeout: Option<Delta>,
 }
 
@@ -203,6 +207,7 @@ impl JobQueueOptions {
     pub const fn new() -> Self {
         Self {
             in_flight: 1,
+            max_jobs: 4096,
             timeout: None,
         }
     }
@@ -211,6 +216,13 @@ impl JobQueueOptions {
     /// and at least 1.
     pub const fn in_flight(mut self, jobs: usize) -> Self {
         self.in_flight = if jobs == 0 { 1 } else { jobs };
+        self
+    }
+
+    /// Sets the number of jobs that may be in the queue, which is 4096 without this option. A job
+    /// counts from [`JobQueue::prepare`] until it is dropped.
+    pub const fn max_jobs(mut self, jobs: u32) -> Self {
+        self.max_jobs = jobs;
         self
     }
 
@@ -274,7 +286,7 @@ impl<R: JobRunner> Clone for Completer<R> {
 
 impl<R: JobRunner> Completer<R> {
     /// Completes a running job. Its fence signals when those of all earlier jobs have. Returns
-    /// `false` if the job is not running.
+    /// `false` if the job is not running, or another call has completed it.
     ///
     /// Takes time linear in the number of jobs that are running.
     ///
@@ -284,6 +296,8 @@ impl<R: JobRunner> Completer<R> {
     }
 
     /// Completes all running jobs up to and including `seqno`, with success. Returns their number.
+    ///
+    /// Takes time linear in the number of jobs that are running.
     ///
     /// Context: any; no fence lock held, and no lock that a callback takes.
     pub fn complete_up_to(&self, seqno: u64) -> usize {
@@ -337,8 +351,8 @@ impl<R: JobRunner> PublishedJob<'_, R> {
         self.leaf.seqno()
     }
 
-    /// Gives the job to the queue, and ends the section. `job` is told about first: the driver may
-    /// put into it what the submission needs no longer, such as the buffers.
+    /// Gives the job to the queue, and ends the section. `job` is called first: it may put into the
+    /// job what the submission does not need any more, such as the buffers.
     ///
     /// Context: process; no fence lock held.
     pub fn push_with(mut self, job: impl FnOnce(&mut R::Job)) {
@@ -366,6 +380,9 @@ impl<R: JobRunner> Drop for PublishedJob<'_, R> {
     }
 }
 
+/// The number of steps that the worker takes before others get their turn on its CPU.
+const BATCH: usize = 256;
+
 /// Runs the jobs of a queue.
 struct Worker<R: JobRunner> {
     shared: Arc<Shared<R>>,
@@ -385,11 +402,14 @@ impl Delegate for Alarm {
 
 impl<R: JobRunner> Delegate for Worker<R> {
     fn run(&self, section: &SignallingSection<'_>) {
-        loop {
+        for _ in 0..BATCH {
             match self.shared.next_step() {
                 Step::Run(runner, job) => {
                     let seqno = job.seqno;
-                    let result = runner.run(&job.job, seqno, section);
+                    let result = match job.error() {
+                        Some(error) => Err(error),
+                        None => runner.run(&job.job, seqno, section),
+                    };
 
                     // The list has another reference as long as the job is lent.
                     drop(job);
@@ -397,12 +417,9 @@ impl<R: JobRunner> Delegate for Worker<R> {
                         self.shared.complete(seqno, result);
                     }
                 }
-                Step::Fail(seqno, error) => {
-                    self.shared.complete(seqno, Err(error));
-                }
-                Step::Reset(runner, first, rest) => {
+                Step::Reset(runner, failure) => {
                     runner.stop(section);
-                    self.shared.fail_running(first, rest);
+                    self.shared.fail_running(failure);
                 }
                 Step::Sleep(delay) => {
                     self.timer.start(delay);
@@ -411,6 +428,7 @@ impl<R: JobRunner> Delegate for Worker<R> {
                 Step::Nothing => return,
             }
         }
+        self.shared.queue_worker();
     }
 }
 
@@ -449,6 +467,7 @@ impl<R: JobRunner> JobQueue<R> {
     ) -> Result<Self> {
         let context = FenceContext::new(driver_name, timeline_name, JobTimeline(PhantomData))?;
         let cleanup = CleanupWork::new(Finished::new())?;
+        let taken = Arc::new(Atomic::new(0), GFP_KERNEL)?;
         let worker = Work::new_cyclic(|worker: WeakRef<WorkRef>| {
             try_init!(Worker {
                 timer: Timer::new(Alarm(worker.clone()))?,
@@ -456,6 +475,7 @@ impl<R: JobRunner> JobQueue<R> {
                     pin_init!(Shared {
                         context,
                         options,
+                        taken,
                         worker,
                         cleanup,
                         state <- new_irq_lock!(State::new(), c"dma_buf_rs::JobQueue"),
@@ -485,13 +505,17 @@ impl<R: JobRunner> JobQueue<R> {
 
     /// Allocates all that a job needs.
     ///
-    /// Fails with `ENOMEM`, and as [`Dependencies::into_fence`] does.
+    /// Fails with `ENOSPC` if there are [`max_jobs`](JobQueueOptions::max_jobs) in the queue, and
+    /// with `ENOMEM`. The job is dropped then.
     ///
     /// Context: process; may sleep.
     pub fn prepare(&self, job: R::Job, dependencies: Dependencies) -> Result<PreparedJob<R>> {
+        let shared = self.shared();
+        let place = Place::take(&shared.taken, shared.options.max_jobs)?;
+
         Ok(PreparedJob {
-            memory: self.shared().context.new_fence_allocation(())?,
-            entry: Entry::new(job, dependencies.into_merged()?)?,
+            memory: shared.context.new_fence_allocation(())?,
+            entry: Entry::new(job, dependencies.into_merged()?, place)?,
         })
     }
 

@@ -577,24 +577,11 @@ impl Merge {
             }
             Merge::Many(pending) => {
                 if let Err(PushError(leaf)) = pending.push_within_capacity(leaf) {
-                    Self::add_more(pending, leaf)?;
+                    push_leaf(pending, leaf)?;
                 }
             }
         }
         Ok(())
-    }
-
-    /// Adds a leaf to a vector that is full.
-    #[inline(never)]
-    fn add_more(pending: &mut KVec<ARef<Leaf>>, leaf: ARef<Leaf>) -> Result {
-        // There may be more leaves than an array can have, but of few contexts.
-        if pending.len() >= 2 * MAX_ARRAY_FENCES {
-            dedup_array(pending);
-            if pending.len() > MAX_ARRAY_FENCES {
-                return Err(E2BIG);
-            }
-        }
-        Ok(pending.push(leaf, GFP_KERNEL | __GFP_NOWARN)?)
     }
 
     #[inline]
@@ -609,6 +596,19 @@ impl Merge {
             Merge::Signaled(last) => Ok(signaled_at(last.map_or(0, |(_, time)| time))?.into()),
         }
     }
+}
+
+/// Adds a leaf to those of which an array will be made. Fails with `E2BIG` if they are too many.
+#[inline(never)]
+pub(crate) fn push_leaf(leaves: &mut KVec<ARef<Leaf>>, leaf: ARef<Leaf>) -> Result {
+    // There may be more leaves than an array can have, but of few contexts.
+    if leaves.len() >= 2 * MAX_ARRAY_FENCES {
+        dedup_array(leaves);
+        if leaves.len() > MAX_ARRAY_FENCES {
+            return Err(E2BIG);
+        }
+    }
+    Ok(leaves.push(leaf, GFP_KERNEL | __GFP_NOWARN)?)
 }
 
 /// Returns the timestamp of a leaf that has signalled, in ns of CLOCK_MONOTONIC.

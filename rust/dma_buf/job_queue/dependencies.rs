@@ -3,6 +3,10 @@
 //! The fences that a job waits for.
 
 use crate::{
+    array::{
+        FenceArray,
+        MAX_ARRAY_FENCES, //
+    },
     fence::{
         Fence,
         Leaf, //
@@ -12,7 +16,8 @@ use crate::{
         ResvUsage, //
     },
     unwrap::{
-        unwrap_merge,
+        dedup_array,
+        push_leaf,
         UnwrappedFence, //
     }, //
 };
@@ -40,14 +45,16 @@ use kernel::{
 ///
 /// dependencies.add(&Fence::stub())?;
 /// buffer.with_lock(|buffer| dependencies.add_resv(buffer, ResvUsage::for_access(true)))?;
-/// // The stub has signalled, and the buffer has no fences.
-/// assert!(dependencies.into_fence()?.test_signaled_flag());
+/// // For `JobQueue::prepare()`.
+/// # let _ = dependencies;
 /// # Ok::<(), Error>(())
 /// ```
 pub struct Dependencies {
-    /// Those that are pending.
+    /// The leaves that were pending when they were added. If errors are passed on, all of them,
+    /// and otherwise perhaps only the latest of each context.
     leaves: KVec<ARef<Leaf>>,
     passes_errors: bool,
+    /// The first error that is passed on, of fences that had signalled when they were added.
     error: Option<Error>,
 }
 
@@ -87,7 +94,9 @@ impl Dependencies {
 
     /// Adds a fence.
     ///
-    /// Fails with `ENOMEM`, and as [`UnwrapIter::next`](crate::unwrap::UnwrapIter::next) does.
+    /// Fails with `ENOMEM`, with `E2BIG` if there are more than 65 280 pending fences, and as
+    /// [`UnwrapIter::next`](crate::unwrap::UnwrapIter::next) does. If errors are not passed on,
+    /// only the latest fence of each context counts.
     ///
     /// Context: process; may sleep. No fence lock held.
     pub fn add(&mut self, fence: &Fence) -> Result {
@@ -95,8 +104,8 @@ impl Dependencies {
 
         while let Some(leaf) = leaves.next()? {
             if !leaf.is_signaled() {
-                self.leaves.push(leaf.into(), GFP_KERNEL)?;
-            } else if self.error.is_none() {
+                self.push(leaf.into())?;
+            } else if self.passes_errors && self.error.is_none() {
                 self.error = leaf.error();
             }
         }
@@ -115,39 +124,34 @@ impl Dependencies {
         Ok(())
     }
 
-    /// Merges the fences into one.
-    ///
-    /// Fails as [`unwrap_merge`] does.
-    ///
-    /// Context: process; may sleep.
-    pub fn into_fence(self) -> Result<UnwrappedFence> {
-        self.merge()
-    }
-
-    fn merge(&self) -> Result<UnwrappedFence> {
-        unwrap_merge(self.leaves.iter().map(|leaf| -> &Fence { leaf }))
+    fn push(&mut self, leaf: ARef<Leaf>) -> Result {
+        if self.passes_errors && self.leaves.len() >= MAX_ARRAY_FENCES {
+            return Err(E2BIG);
+        }
+        push_leaf(&mut self.leaves, leaf)
     }
 
     /// Merges the fences, and keeps what is needed to know of their errors.
     pub(super) fn into_merged(self) -> Result<Merged> {
-        let fence = if self.leaves.is_empty() {
-            None
-        } else {
-            Some(self.merge()?)
-        };
+        let mut leaves = self.leaves;
 
-        Ok(if self.passes_errors {
-            Merged {
-                fence,
-                leaves: self.leaves,
+        if leaves.is_empty() {
+            return Ok(Merged {
+                fence: None,
+                leaves,
                 error: self.error,
-            }
-        } else {
-            Merged {
-                fence,
-                leaves: KVec::new(),
-                error: None,
-            }
+            });
+        }
+        let mut kept = KVec::new();
+
+        if self.passes_errors {
+            kept.extend_from_slice(&leaves, GFP_KERNEL)?;
+        }
+        dedup_array(&mut leaves);
+        Ok(Merged {
+            fence: Some(FenceArray::create(leaves)?),
+            leaves: kept,
+            error: self.error,
         })
     }
 }
@@ -156,9 +160,9 @@ impl Dependencies {
 pub(super) struct Merged {
     /// Signals when all have. `None` if there are none.
     pub(super) fence: Option<UnwrappedFence>,
-    /// Those whose errors are passed on, also those that a merge leaves out.
+    /// The fences whose errors are passed on, also fences that the merge leaves out.
     leaves: KVec<ARef<Leaf>>,
-    /// The error of one that had signalled before.
+    /// The error of a fence that had signalled before.
     error: Option<Error>,
 }
 

@@ -30,7 +30,8 @@ use crate::{
 };
 use core::{
     convert::Infallible,
-    mem::take, //
+    mem::take,
+    ops::RangeInclusive, //
 };
 use kernel::{
     list::{
@@ -53,6 +54,30 @@ use kernel::{
     time::Delta, //
 };
 
+/// A place in a queue, for a job that is prepared. Dropping it returns the place.
+pub(super) struct Place(Arc<Atomic<i64>>);
+
+impl Place {
+    /// Takes one of `max` places, of which `taken` counts. Fails with `ENOSPC` if none is left.
+    pub(super) fn take(taken: &Arc<Atomic<i64>>, max: u32) -> Result<Self> {
+        let mut count = taken.load(Relaxed);
+
+        while count < max.into() {
+            match taken.cmpxchg(count, count + 1, Relaxed) {
+                Ok(_) => return Ok(Self(taken.clone())),
+                Err(now) => count = now,
+            }
+        }
+        Err(ENOSPC)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.add(-1, Relaxed);
+    }
+}
+
 /// A job, from its preparation to its drop.
 #[pin_data]
 pub(super) struct Entry<J> {
@@ -69,6 +94,8 @@ pub(super) struct Entry<J> {
     /// The job does not run any more. Changed with the lock of the state held.
     is_done: Atomic<bool>,
     pub(super) job: J,
+    /// Returned after the job is dropped.
+    _place: Place,
 }
 
 impl_list_arc_safe! {
@@ -81,7 +108,7 @@ impl_list_item! {
 
 impl<J> Entry<J> {
     /// Context: process; may sleep.
-    pub(super) fn new(job: J, dependencies: Merged) -> Result<Pin<UniqueArc<Self>>> {
+    pub(super) fn new(job: J, dependencies: Merged, place: Place) -> Result<Pin<UniqueArc<Self>>> {
         UniqueArc::pin_init(
             pin_init!(Self {
                 links <- ListLinks::new(),
@@ -91,14 +118,15 @@ impl<J> Entry<J> {
                 ready <- FenceCallbackRegistration::new(),
                 is_done: Atomic::new(false),
                 job,
+                _place: place,
             }),
             GFP_KERNEL,
         )
     }
 
     /// Returns the error that the job completes with instead of running, once its dependencies have
-    /// signalled.
-    fn error(&self) -> Option<Error> {
+    /// signalled. Takes time linear in their number, if their errors are passed on.
+    pub(super) fn error(&self) -> Option<Error> {
         if self.cancelled {
             return Some(ECANCELED);
         }
@@ -130,14 +158,20 @@ impl<J: Send + Sync + 'static> Cleanup for Finished<J> {
     }
 }
 
+/// How running jobs fail.
+pub(super) enum Failure {
+    /// With this error.
+    All(Error),
+    /// The job with this sequence number with `ETIME`, and the others with `ECANCELED`.
+    Timeout(u64),
+}
+
 /// What the worker is to do next.
 pub(super) enum Step<R: JobRunner> {
     /// Give a job to the hardware.
     Run(Arc<R>, Arc<Entry<R::Job>>),
-    /// Complete a job without running it.
-    Fail(u64, Error),
-    /// Stop the hardware, and complete the first running job and the others with these errors.
-    Reset(Arc<R>, Error, Error),
+    /// Stop the hardware, and fail the running jobs.
+    Reset(Arc<R>, Failure),
     /// Look again after a while.
     Sleep(Delta),
     /// Wait until something happens.
@@ -199,14 +233,23 @@ impl<R: JobRunner> State<R> {
         done
     }
 
-    /// Returns what is to be done next. Whoever runs a job calls [`Shared::next_step`] after that.
+    /// Returns the sequence numbers of the running jobs that are not done, up to `last`, in order.
+    fn running_up_to(&self, last: u64) -> impl Iterator<Item = u64> + '_ {
+        self.running
+            .iter()
+            .filter(|entry| !entry.is_done.load(Relaxed))
+            .map(|entry| entry.seqno)
+            .take_while(move |seqno| *seqno <= last)
+    }
+
+    /// Returns what is to be done next. After running a job, [`Shared::next_step`] is called again.
     fn next_step(&mut self, options: &JobQueueOptions) -> Step<R> {
         let Some(runner) = self.runner.clone() else {
             return Step::Nothing;
         };
 
         if let Some(error) = self.reset.take() {
-            return Step::Reset(runner, error, error);
+            return Step::Reset(runner, Failure::All(error));
         }
         if self.in_flight < options.in_flight {
             let mut cursor = self.waiting.cursor_front();
@@ -224,9 +267,6 @@ impl<R: JobRunner> State<R> {
                     self.running.push_back(entry);
                     self.in_flight += 1;
                     self.next += 1;
-                    if let Some(error) = job.error() {
-                        return Step::Fail(job.seqno, error);
-                    }
                     self.lent = Some(job.seqno);
                     return Step::Run(runner, job);
                 }
@@ -244,7 +284,9 @@ impl<R: JobRunner> State<R> {
         let until = self.first_since.saturating_add(timeout.as_nanos());
 
         if until <= now {
-            return Step::Reset(runner, ETIME, ECANCELED);
+            let late = self.running_up_to(u64::MAX).next();
+
+            return Step::Reset(runner, Failure::Timeout(late.unwrap_or(0)));
         }
         if self.timer_until > now {
             return Step::Nothing;
@@ -270,6 +312,8 @@ fn now() -> i64 {
 pub(super) struct Shared<R: JobRunner> {
     pub(super) context: FenceContext<JobTimeline<R>>,
     pub(super) options: JobQueueOptions,
+    /// Counts the jobs.
+    pub(super) taken: Arc<Atomic<i64>>,
     pub(super) worker: WeakRef<WorkRef>,
     pub(super) cleanup: CleanupWork<Finished<R::Job>>,
     #[pin]
@@ -325,36 +369,48 @@ impl<R: JobRunner> Shared<R> {
         step
     }
 
+    /// See [`Completer::complete`](super::Completer::complete).
     pub(super) fn complete(&self, seqno: u64, result: Result) -> bool {
-        self.complete_if(
-            |entry| entry == seqno,
-            |last| {
-                self.context.signal_seqno(last, result);
-            },
-        ) > 0
+        if self.last_running(seqno) != Some(seqno) {
+            return false;
+        }
+        // Another CPU may be completing the job, too: the context decides which result it has.
+        let is_completed = self.context.signal_seqno(seqno, result);
+
+        self.mark_done(seqno..=seqno);
+        is_completed
     }
 
+    /// See [`Completer::complete_up_to`](super::Completer::complete_up_to).
     pub(super) fn complete_up_to(&self, seqno: u64) -> usize {
-        self.complete_if(
-            |entry| entry <= seqno,
-            |last| {
-                self.context.signal_up_to(last);
-            },
-        )
+        // Jobs that are waiting have fences, too.
+        let Some(last) = self.last_running(seqno) else {
+            return 0;
+        };
+
+        self.context.signal_up_to(last);
+        self.mark_done(0..=last)
     }
 
-    /// Completes the running jobs that `is_done` selects by their sequence numbers. `signal`
-    /// signals the fences, up to that of the last. Returns the number of jobs.
-    fn complete_if(&self, is_done: impl Fn(u64) -> bool, signal: impl FnOnce(u64)) -> usize {
+    /// Returns the last running job up to `seqno` that is not done.
+    fn last_running(&self, seqno: u64) -> Option<u64> {
+        let irqs = IrqsOff::begin();
+
+        let last = self.lock(&irqs).running_up_to(seqno).last();
+        last
+    }
+
+    /// Notes that running jobs are done, after they have completed. Returns the number of those
+    /// of which that was not known.
+    fn mark_done(&self, seqnos: RangeInclusive<u64>) -> usize {
         let irqs = IrqsOff::begin();
         let mut state = self.lock(&irqs);
-        let (mut count, mut last) = (0, 0);
+        let mut count = 0;
 
         for entry in &state.running {
-            if is_done(entry.seqno) && !entry.is_done.load(Relaxed) {
+            if seqnos.contains(&entry.seqno) && !entry.is_done.load(Relaxed) {
                 entry.is_done.store(true, Relaxed);
                 count += 1;
-                last = entry.seqno;
             }
         }
         if count == 0 {
@@ -364,10 +420,8 @@ impl<R: JobRunner> Shared<R> {
         let done = state.take_done(self.options.timeout);
         let has_work = state.has_work(&self.options);
 
-        // Callbacks may take any lock.
         drop(state);
         drop(irqs);
-        signal(last);
         if has_work {
             self.queue_worker();
         }
@@ -376,7 +430,7 @@ impl<R: JobRunner> Shared<R> {
     }
 
     /// Completes all running jobs, after the hardware has been stopped.
-    pub(super) fn fail_running(&self, first: Error, rest: Error) {
+    pub(super) fn fail_running(&self, failure: Failure) {
         let irqs = IrqsOff::begin();
         let mut state = self.lock(&irqs);
         let running = take(&mut state.running);
@@ -384,15 +438,14 @@ impl<R: JobRunner> Shared<R> {
         state.in_flight = 0;
         drop(state);
         drop(irqs);
-        let mut last = None;
         for entry in &running {
-            if last.is_none() {
-                self.context.signal_seqno(entry.seqno, Err(first));
-            }
-            last = Some(entry.seqno);
-        }
-        if let Some(last) = last {
-            self.context.cancel_up_to(last, rest);
+            let error = match failure {
+                Failure::All(error) => error,
+                Failure::Timeout(late) if late == entry.seqno => ETIME,
+                Failure::Timeout(_) => ECANCELED,
+            };
+
+            self.context.signal_seqno(entry.seqno, Err(error));
         }
         self.retire(running);
     }
@@ -411,7 +464,7 @@ impl<R: JobRunner> Shared<R> {
         self.retire(jobs);
     }
 
-    fn queue_worker(&self) {
+    pub(super) fn queue_worker(&self) {
         if let Some(worker) = self.worker.upgrade() {
             worker.queue();
         }

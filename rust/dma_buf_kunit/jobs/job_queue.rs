@@ -22,6 +22,8 @@ mod tests {
         #[pin]
         runs: SpinLockIrq<KVec<u64>>,
         stops: Atomic<i32>,
+        /// Jobs up to this one are done while the hardware is being stopped.
+        done_in_stop: Atomic<u64>,
     }
 
     impl Log {
@@ -73,6 +75,8 @@ mod tests {
 
         fn stop(&self, _section: &SignallingSection<'_>) {
             self.log.stops.add(1, Relaxed);
+            self.completer
+                .complete_up_to(self.log.done_in_stop.load(Relaxed));
         }
     }
 
@@ -84,6 +88,7 @@ mod tests {
             pin_init!(Log {
                 runs <- new_spinlock_irq!(room),
                 stops: Atomic::new(0),
+                done_in_stop: Atomic::new(0),
             }),
             GFP_KERNEL,
         )?;
@@ -432,6 +437,108 @@ mod tests {
         assert!(!completer.complete(3, Ok(())));
         assert_eq!(log.stops.load(Relaxed), 2);
         assert!(JobQueueOptions::new().timeout(Delta::ZERO).is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn timeout_of_a_job_that_ends_is_not_the_next_ones() -> Result {
+        let options = JobQueueOptions::new()
+            .in_flight(2)
+            .timeout(Delta::from_millis(30))?;
+        let (queue, _, log) = queue_with(options)?;
+
+        log.done_in_stop.store(1, Relaxed);
+        let first = push(&queue, Job::default())?;
+        let second = push(&queue, Job::default())?;
+
+        assert!(failed(&second, ECANCELED));
+        assert_eq!(first.status(), FenceStatus::Signaled);
+        Ok(())
+    }
+
+    #[test]
+    fn race_of_success_and_an_error_has_one_winner() -> Result {
+        let (queue, completer, log) = queue(2)?;
+        let other = completer.clone();
+
+        assert!(race(
+            || {
+                log.runs.lock().clear();
+                let first = push(&queue, Job::default())?;
+                let second = push(&queue, Job::default())?;
+                ensure!(eventually(|| log.runs() == 2));
+                Ok(((first.clone(), second.clone()), second.seqno()))
+            },
+            |(first, second)| {
+                let has_failed = completer.complete(first.seqno(), Err(EIO));
+
+                (first, second, has_failed)
+            },
+            move |last| other.complete_up_to(last),
+            |(first, second, has_failed), _| {
+                let status = if has_failed {
+                    FenceStatus::Error(EIO)
+                } else {
+                    FenceStatus::Signaled
+                };
+
+                ensure!(first.status() == status);
+                ensure!(second.status() == FenceStatus::Signaled);
+                Ok(())
+            },
+        )
+        .is_ok());
+        Ok(())
+    }
+
+    #[test]
+    fn many_dependencies_of_one_context() -> Result {
+        let (queue, completer, _) = queue(1)?;
+        let (_context, dependency) = fixture::fence()?;
+        let mut dependencies = Dependencies::new();
+
+        // The allocator has no block for a vector of them all, and would complain.
+        for _ in 0..600_000 {
+            dependencies.add(dependency.as_fence())?;
+        }
+        let fence = push_with(&queue, Job::default(), dependencies)?;
+        // Each of them may have failed.
+        let mut dependencies = Dependencies::passing_errors();
+        let added = (0..65_281).take_while(|_| dependencies.add(dependency.as_fence()).is_ok());
+
+        assert_eq!(added.count(), 65_280);
+        assert_eq!(dependencies.add(dependency.as_fence()), Err(E2BIG));
+        dependency.signal(Ok(()));
+        assert!(eventually(|| completer.complete(1, Ok(()))));
+        assert!(done(&fence));
+        Ok(())
+    }
+
+    #[test]
+    fn too_many_jobs_are_refused() -> Result {
+        let (queue, completer, _) = queue_with(JobQueueOptions::new().max_jobs(2))?;
+        let drops = Counter::new()?;
+        let prepare = || {
+            let job = Job {
+                _drops: Some(Droppable(drops.clone())),
+                ..Job::default()
+            };
+
+            queue.prepare(job, Dependencies::new())
+        };
+        let fence = push(&queue, Job::default())?;
+        let prepared = prepare()?;
+
+        assert_eq!(prepare().err(), Some(ENOSPC));
+        assert_eq!(drops.get(), 1);
+        drop(prepared);
+        let prepared = prepare()?;
+        assert_eq!(prepare().err(), Some(ENOSPC));
+        // A job has its place until it is dropped.
+        assert!(eventually(|| completer.complete(1, Ok(()))));
+        assert!(done(&fence));
+        assert!(eventually(|| prepare().is_ok()));
+        drop(prepared);
         Ok(())
     }
 
