@@ -7,7 +7,7 @@
 kernel_fragments() {
 	local files=("$ROOT/qemu/kernel/base.config")
 
-	[[ $1 != kasan ]] || files+=("$ROOT/qemu/kernel/debug.config")
+	[[ $1 != kasan && $1 != rt ]] || files+=("$ROOT/qemu/kernel/debug.config")
 	files+=("$ROOT/qemu/kernel/$1.config")
 	[[ ! ${DEBUG_INFO:-} ]] || files+=("$ROOT/qemu/kernel/debug-info.config")
 	[[ ! ${EXTRA:-} ]] || files+=("$EXTRA")
