@@ -86,7 +86,8 @@ in_guest() {
 		VM+=(--file "$file")
 	done
 	VM+=(--file "$KERNEL_SOURCE/tools/testing/selftests/kselftest/ktap_helpers.sh:/kselftest/ktap_helpers.sh")
-	exec "$ROOT/qemu/vm" "${VM[@]}" -- env TEST="${TEST:-}" MODULE="${DRIVER:-vfence}" sh "/$1" "${@:2}"
+	exec "$ROOT/qemu/vm" "${VM[@]}" -- env TEST="${TEST:-}" ROUNDS="${ROUNDS:-}" \
+		MODULE="${DRIVER:-vfence}" sh "/$1" "${@:2}"
 }
 
 # kselftests DIRECTORY [PROGRAM [PARAMETER=VALUE]...]...: runs the programs that its

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The whole life of a driver's module, over and over, at times that chance picks: it is
+ * loaded, its fences are used by other processes, it is unloaded while they are, and the
+ * fences are held on to.
+ *
+ * $ROUNDS says how many rounds, and $SEED which ones: a run prints its own.
+ *
+ * checkpatch: VOLATILE: processes share a flag, and look at it again
+ */
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include <linux/dma-buf.h>
+#include <linux/udmabuf.h>
+
+#include "driver.h"
+#include "kselftest_harness.h"
+
+/* What the module leaves behind: see leave() in rust/dma_buf_unload/leave.rs. */
+enum { LEAVE_PROXY = 3, LEAVE_WORKS = 4, LEAVE_CLEANUP = 9, LEAVES = 11 };
+
+/* Descriptors from this one on are for fences that are held on to. */
+#define HELD_FROM 100
+#define HELD 64
+
+/* The most that the module hands out. */
+#define HANDED_OUT 4
+
+/* The processes that use the fences. */
+#define USERS 2
+
+#define ROUNDS 60
+#define PATIENCE 3600
+
+static uint32_t state;
+
+/* Below n: xorshift32. */
+static uint32_t chance(uint32_t n)
+{
+	state ^= state << 13;
+	state ^= state >> 17;
+	state ^= state << 5;
+	return state % n;
+}
+
+static uint32_t number_from(const char *name, uint32_t otherwise)
+{
+	const char *value = getenv(name);
+
+	return value && *value ? strtoul(value, NULL, 0) : otherwise;
+}
+
+/* A buffer of udmabuf's, or -1. */
+static int new_buffer(void)
+{
+	struct udmabuf_create create = { .flags = UDMABUF_FLAGS_CLOEXEC, .size = 4096 };
+	int device = open("/dev/udmabuf", O_RDWR | O_CLOEXEC), buffer = -1;
+
+	create.memfd = memfd_create("unload", MFD_ALLOW_SEALING);
+	if (device >= 0 && !ftruncate(create.memfd, 4096) &&
+	    !fcntl(create.memfd, F_ADD_SEALS, F_SEAL_SHRINK))
+		buffer = ioctl(device, UDMABUF_CREATE, &create);
+	close(create.memfd);
+	close(device);
+	return buffer;
+}
+
+/* Does something with a fence. What comes of it depends on when that is. */
+static void use(int fence, int other, int buffer)
+{
+	struct sync_merge_data merge = { .name = "rounds", .fd2 = other };
+	struct sync_set_deadline deadline = { .deadline_ns = 1 };
+	struct dma_buf_import_sync_file import = { .flags = DMA_BUF_SYNC_WRITE, .fd = fence };
+	struct dma_buf_export_sync_file export = { .flags = DMA_BUF_SYNC_RW, .fd = -1 };
+	struct pollfd polled[] = {
+		{ .fd = fence, .events = POLLIN }, { .fd = buffer, .events = POLLIN | POLLOUT },
+	};
+
+	switch (chance(6)) {
+	case 0:
+		status(fence, NULL);
+		break;
+	case 1:
+		poll(polled, 2, chance(3));
+		break;
+	case 2:
+		if (!ioctl(fence, SYNC_IOC_MERGE, &merge)) {
+			status(merge.fence, NULL);
+			close(merge.fence);
+		}
+		break;
+	case 3:
+		ioctl(fence, SYNC_IOC_SET_DEADLINE, &deadline);
+		break;
+	case 4:
+		ioctl(buffer, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, &import);
+		break;
+	case 5:
+		if (!ioctl(buffer, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, &export))
+			close(export.fd);
+		break;
+	}
+}
+
+FIXTURE(rounds) {
+	int timeline;
+	int buffer;
+	int held[HELD];
+	volatile int *is_over;
+};
+
+FIXTURE_SETUP(rounds)
+{
+	self->timeline = open("/dev/vfence", O_RDWR | O_CLOEXEC);
+	if (self->timeline < 0)
+		SKIP(return, "there is no /dev/vfence");
+	self->buffer = new_buffer();
+	if (self->buffer < 0)
+		SKIP(return, "there is no /dev/udmabuf");
+	for (int i = 0; i < HELD; i++)
+		self->held[i] = -1;
+	self->is_over = mmap(NULL, sizeof(*self->is_over), PROT_READ | PROT_WRITE,
+			     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, (void *)self->is_over);
+}
+
+FIXTURE_TEARDOWN(rounds)
+{
+	for (int i = 0; i < HELD; i++)
+		close(self->held[i]);
+	munmap((void *)self->is_over, sizeof(*self->is_over));
+	close(self->buffer);
+	close(self->timeline);
+}
+
+/* In a child: uses what the module has handed out, and the foreign fence. */
+static void use_until_over(FIXTURE_DATA(rounds) *self, const int *fences, int count, int foreign)
+{
+	while (!*self->is_over) {
+		int fence = chance(count + 1), other = chance(HELD);
+
+		use(fence < count ? fences[fence] : foreign,
+		    self->held[other] < 0 ? foreign : self->held[other], self->buffer);
+	}
+	_exit(0);
+}
+
+static void a_round(struct __test_metadata *_metadata, FIXTURE_DATA(rounds) *self)
+{
+	int first = next_fd() + 1, fences[HANDED_OUT], count = 0, foreign, when = chance(3), place;
+	unsigned int leave = chance(LEAVES);
+	pid_t users[USERS];
+	uint64_t seqno;
+	char driver[32];
+
+	/* These wait for a second. */
+	if ((leave == LEAVE_WORKS || leave == LEAVE_CLEANUP) && chance(8))
+		leave = 0;
+	foreign = submit_foreign(self->timeline, &seqno);
+	ASSERT_EQ(first - 1, foreign);
+	ASSERT_EQ(0, load(leave, foreign));
+	while (count < HANDED_OUT && status(first + count, NULL) != INT32_MIN) {
+		fences[count] = first + count;
+		count++;
+	}
+
+	*self->is_over = 0;
+	for (int i = 0; i < USERS; i++) {
+		uint32_t seed = state + chance(1 << 30) + 1;
+
+		users[i] = fork();
+		ASSERT_LE(0, users[i]);
+		if (!users[i]) {
+			state = seed;
+			use_until_over(self, fences, count, foreign);
+		}
+	}
+	if (when == 0)
+		ASSERT_EQ(0, signal_foreign(self->timeline, seqno, foreign));
+	usleep(chance(5000));
+	if (when == 1) {
+		/* While the module goes. */
+		pid_t child = fork();
+
+		if (!child) {
+			usleep(chance(20000));
+			_exit(!!signal_foreign(self->timeline, seqno, foreign));
+		}
+		ASSERT_EQ(0, unload());
+		ASSERT_EQ(child, waitpid(child, &place, 0));
+		ASSERT_EQ(0, place);
+	} else {
+		ASSERT_EQ(0, unload());
+	}
+	for (int i = 0; i < count; i++) {
+		int result = status(fences[i], driver);
+
+		/* The proxy's target has the result of the foreign fence, if that was first. */
+		EXPECT_TRUE(result == -ECANCELED || result == -EIO ||
+			    (result == 1 && leave == LEAVE_PROXY && when != 2)) {
+			TH_LOG("left %u, fence %d: %d", leave, i, result);
+		}
+		EXPECT_STREQ("detached-driver", driver);
+	}
+	usleep(chance(2000));
+	if (when == 2)
+		ASSERT_EQ(0, signal_foreign(self->timeline, seqno, foreign));
+	*self->is_over = 1;
+	for (int i = 0; i < USERS; i++)
+		ASSERT_EQ(users[i], waitpid(users[i], NULL, 0));
+
+	/* Held on to for some rounds. */
+	for (int i = 0; i < count; i++) {
+		place = chance(HELD);
+		close(self->held[place]);
+		self->held[place] = fcntl(fences[i], F_DUPFD_CLOEXEC, HELD_FROM);
+		close(fences[i]);
+	}
+	place = chance(HELD);
+	close(self->held[place]);
+	self->held[place] = fcntl(foreign, F_DUPFD_CLOEXEC, HELD_FROM);
+	close(foreign);
+	ASSERT_TRUE(is_well());
+}
+
+TEST_F_TIMEOUT(rounds, of_a_modules_life, PATIENCE)
+{
+	uint32_t rounds = number_from("ROUNDS", ROUNDS);
+
+	state = number_from("SEED", time(NULL)) | 1;
+	TH_LOG("SEED=%u, %u rounds", state, rounds);
+	for (uint32_t round = 0; round < rounds; round++) {
+		a_round(_metadata, self);
+		if (_metadata->exit_code == KSFT_FAIL) {
+			TH_LOG("round %u", round);
+			return;
+		}
+	}
+	EXPECT_TRUE(stays_well());
+}
+
+TEST_HARNESS_MAIN
