@@ -496,13 +496,6 @@ impl<R: JobRunner> JobQueue<R> {
         &self.worker.shared
     }
 
-    /// Returns the number of the context of the queue's fences.
-    ///
-    /// Context: any.
-    pub fn context(&self) -> u64 {
-        self.shared().context.context()
-    }
-
     /// Allocates all that a job needs.
     ///
     /// Fails with `ENOSPC` if there are [`max_jobs`](JobQueueOptions::max_jobs) in the queue, and
