@@ -177,7 +177,7 @@ impl Ioctl for Submit {
     const NUMBER: u32 = ioctl::IOWR::<Self>(DRM_COMMAND_BASE + 2);
     const NAME: &'static CStr = c"VGPU_SUBMIT";
 
-    fn call(&mut self, _: &drm::Device<Vgpu, drm::Ioctl>, file: &drm::File<File>) -> Result<u32> {
+    fn call(&mut self, _: &drm::Device<Vgpu, drm::Ioctl>, file: &drm::File<File>) -> Result {
         let client = file.inner();
         let queue = client.get_ref().ring(self.ring)?;
         let job = Job {
@@ -206,7 +206,7 @@ impl Ioctl for Submit {
             output.add(job.as_leaf());
         }
         job.push_with(|job| job.buffers = Some(buffers));
-        Ok(0)
+        Ok(())
     }
 }
 
@@ -220,14 +220,14 @@ pub(crate) struct Reset {
 impl Ioctl for Reset {
     type Driver = Vgpu;
 
-    const NUMBER: u32 = ioctl::IOWR::<Self>(DRM_COMMAND_BASE + 4);
+    const NUMBER: u32 = ioctl::IOW::<Self>(DRM_COMMAND_BASE + 4);
     const NAME: &'static CStr = c"VGPU_RESET";
 
-    fn call(&mut self, _: &drm::Device<Vgpu, drm::Ioctl>, file: &drm::File<File>) -> Result<u32> {
+    fn call(&mut self, _: &drm::Device<Vgpu, drm::Ioctl>, file: &drm::File<File>) -> Result {
         if self.pad != 0 {
             return Err(EINVAL);
         }
         file.inner().ring(self.ring)?.reset(EIO);
-        Ok(0)
+        Ok(())
     }
 }

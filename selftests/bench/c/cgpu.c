@@ -14,6 +14,7 @@
 #include <drm/drm_gem_shmem_helper.h>
 #include <drm/drm_ioctl.h>
 #include <drm/drm_syncobj.h>
+#include <drm/drm_utils.h>
 #include <drm/vgpu_drm.h>
 #include <linux/device/faux.h>
 #include <linux/dma-fence-chain.h>
@@ -383,8 +384,8 @@ static int cgpu_gem_wait(struct drm_device *dev, void *data, struct drm_file *fi
 	obj = drm_gem_object_lookup(file, args->handle);
 	if (!obj)
 		return -ENOENT;
-	if (args->timeout_ns >= 0)
-		timeout = nsecs_to_jiffies(args->timeout_ns + TICK_NSEC - 1);
+	if (args->deadline_ns >= 0)
+		timeout = drm_timeout_abs_to_jiffies(args->deadline_ns);
 	ret = dma_resv_wait_timeout(obj->resv, dma_resv_usage_rw(args->flags & VGPU_BO_WRITE),
 				    true, timeout);
 	drm_gem_object_put(obj);
