@@ -104,8 +104,9 @@ struct drm_vgpu_sync {
  * @seqno: set to the number of the job on its ring
  *
  * Fails with ENOENT if there is no such buffer or syncobj, EINVAL if an in-sync has no fence, ETIME
- * if it has none after five seconds, and E2BIG if there are too many of anything. No job is
- * submitted then.
+ * if it has none after five seconds, E2BIG if a count is above its bound, and ENOSPC if 4096 jobs of
+ * the ring have not been cleaned up yet, which happens soon after they are done. No job is submitted
+ * then, and the argument does not change.
  */
 struct drm_vgpu_submit {
 	__u64 bos;
