@@ -104,9 +104,9 @@ struct drm_vgpu_sync {
  * @seqno: set to the number of the job on its ring
  *
  * Fails with ENOENT if there is no such buffer or syncobj, EINVAL if an in-sync has no fence, ETIME
- * if it has none after five seconds, E2BIG if a count is above its bound, and ENOSPC if 4096 jobs of
- * the ring have not been cleaned up yet, which happens soon after they are done. No job is submitted
- * then, and the argument does not change.
+ * if it has none after five seconds, E2BIG if a count is above its bound, and ENOSPC if the ring
+ * has 4096 jobs that are not cleaned up yet, which happens soon after they are done. No job is
+ * submitted then, and the argument does not change.
  */
 struct drm_vgpu_submit {
 	__u64 bos;
@@ -124,8 +124,8 @@ struct drm_vgpu_submit {
 
 /**
  * struct drm_vgpu_gem_wait - wait until a buffer is idle
- * @deadline_ns: time of CLOCK_MONOTONIC at which the wait ends. A negative one is no limit. One that
- *	has passed, such as 0, does not wait.
+ * @deadline_ns: time of CLOCK_MONOTONIC at which the wait ends. A negative one is no limit. With
+ *	one that has passed, such as 0, there is no wait.
  * @handle: of the buffer
  * @flags: VGPU_BO_WRITE to wait before a write, for all readers and writers; 0 to wait before a
  *	read, for writers
