@@ -15,6 +15,7 @@ use crate::{
 use dma_buf::{
     drm::{
         Ioctl,
+        SyncObj,
         SyncObjSlot, //
     },
     job_queue::{
@@ -128,7 +129,8 @@ impl Submit {
         })
     }
 
-    /// Collects the in-syncs. No lock is held, as this may wait for user space.
+    /// Collects the in-syncs. This may wait for user space, so no lock is held, and all that can be
+    /// refused comes before.
     fn dependencies(&self, file: &drm::File<File>) -> Result<Dependencies> {
         let mut dependencies = if self.flags & PASS_ERRORS != 0 {
             Dependencies::passing_errors()
@@ -136,12 +138,17 @@ impl Submit {
             Dependencies::new()
         };
 
-        for sync in &read_array::<Point>(self.in_syncs, self.in_count)? {
+        let syncs = read_array::<Point>(self.in_syncs, self.in_count)?;
+
+        for sync in &syncs {
             match sync.flags {
                 0 => dependencies.add_syncobj(file, sync.handle, sync.point)?,
-                WAIT_FOR_SUBMIT => dependencies.add_syncobj_wait(file, sync.handle, sync.point)?,
+                WAIT_FOR_SUBMIT => drop(SyncObj::lookup_handle(file, sync.handle)?),
                 _ => return Err(EINVAL),
             }
+        }
+        for sync in syncs.iter().filter(|sync| sync.flags == WAIT_FOR_SUBMIT) {
+            dependencies.add_syncobj_wait(file, sync.handle, sync.point)?;
         }
         Ok(dependencies)
     }
@@ -177,16 +184,17 @@ impl Ioctl for Submit {
     const NUMBER: u32 = ioctl::IOWR::<Self>(DRM_COMMAND_BASE + 2);
     const NAME: &'static CStr = c"VGPU_SUBMIT";
 
-    fn call(&mut self, _: &drm::Device<Vgpu, drm::Ioctl>, file: &drm::File<File>) -> Result<u32> {
+    fn call(&mut self, _: &drm::Device<Vgpu, drm::Ioctl>, file: &drm::File<File>) -> Result {
         let client = file.inner();
         let queue = client.get_ref().ring(self.ring)?;
         let job = Job {
             command: self.command()?,
             buffers: None,
         };
-        let mut dependencies = self.dependencies(file)?;
+        let buffers = self.buffers(file)?;
         let outputs = self.outputs(file)?;
-        let locked = self.buffers(file)?.lock_interruptible()?;
+        let mut dependencies = self.dependencies(file)?;
+        let locked = buffers.lock_interruptible()?;
 
         for ((_, (waits_for, _)), resv) in locked.iter() {
             dependencies.add_resv(resv, *waits_for)?;
@@ -206,7 +214,7 @@ impl Ioctl for Submit {
             output.add(job.as_leaf());
         }
         job.push_with(|job| job.buffers = Some(buffers));
-        Ok(0)
+        Ok(())
     }
 }
 
@@ -220,14 +228,14 @@ pub(crate) struct Reset {
 impl Ioctl for Reset {
     type Driver = Vgpu;
 
-    const NUMBER: u32 = ioctl::IOWR::<Self>(DRM_COMMAND_BASE + 4);
+    const NUMBER: u32 = ioctl::IOW::<Self>(DRM_COMMAND_BASE + 4);
     const NAME: &'static CStr = c"VGPU_RESET";
 
-    fn call(&mut self, _: &drm::Device<Vgpu, drm::Ioctl>, file: &drm::File<File>) -> Result<u32> {
+    fn call(&mut self, _: &drm::Device<Vgpu, drm::Ioctl>, file: &drm::File<File>) -> Result {
         if self.pad != 0 {
             return Err(EINVAL);
         }
         file.inner().ring(self.ring)?.reset(EIO);
-        Ok(0)
+        Ok(())
     }
 }

@@ -27,7 +27,12 @@ use kernel::{
     page::page_align,
     prelude::*,
     sync::aref::ARef,
-    time::Delta,
+    time::{
+        hrtimer::HrTimerExpires,
+        Delta,
+        Instant,
+        Monotonic, //
+    },
     uapi::DRM_COMMAND_BASE, //
 };
 
@@ -93,7 +98,7 @@ impl Ioctl for Create {
     const NUMBER: u32 = ioctl::IOWR::<Self>(DRM_COMMAND_BASE);
     const NAME: &'static CStr = c"VGPU_GEM_CREATE";
 
-    fn call(&mut self, dev: &drm::Device<Vgpu, drm::Ioctl>, file: &drm::File<File>) -> Result<u32> {
+    fn call(&mut self, dev: &drm::Device<Vgpu, drm::Ioctl>, file: &drm::File<File>) -> Result {
         let size = page_align(self.size.try_into()?).ok_or(EINVAL)?;
 
         if size == 0 || self.pad != 0 {
@@ -101,7 +106,7 @@ impl Ioctl for Create {
         }
         let object = Object::new(dev, size, shmem::ObjectConfig::default(), ())?;
         self.handle = object.create_handle(file)?;
-        Ok(0)
+        Ok(())
     }
 }
 
@@ -119,19 +124,19 @@ impl Ioctl for Mmap {
     const NUMBER: u32 = ioctl::IOWR::<Self>(DRM_COMMAND_BASE + 1);
     const NAME: &'static CStr = c"VGPU_GEM_MMAP";
 
-    fn call(&mut self, _: &drm::Device<Vgpu, drm::Ioctl>, file: &drm::File<File>) -> Result<u32> {
+    fn call(&mut self, _: &drm::Device<Vgpu, drm::Ioctl>, file: &drm::File<File>) -> Result {
         if self.pad != 0 {
             return Err(EINVAL);
         }
         self.offset = Object::lookup_handle(file, self.handle)?.create_mmap_offset()?;
-        Ok(0)
+        Ok(())
     }
 }
 
 #[repr(C)]
 #[derive(FromBytes, IntoBytes)]
 pub(crate) struct Wait {
-    timeout_ns: i64,
+    deadline_ns: i64,
     handle: u32,
     flags: u32,
 }
@@ -139,10 +144,10 @@ pub(crate) struct Wait {
 impl Ioctl for Wait {
     type Driver = Vgpu;
 
-    const NUMBER: u32 = ioctl::IOWR::<Self>(DRM_COMMAND_BASE + 3);
+    const NUMBER: u32 = ioctl::IOW::<Self>(DRM_COMMAND_BASE + 3);
     const NAME: &'static CStr = c"VGPU_GEM_WAIT";
 
-    fn call(&mut self, _: &drm::Device<Vgpu, drm::Ioctl>, file: &drm::File<File>) -> Result<u32> {
+    fn call(&mut self, _: &drm::Device<Vgpu, drm::Ioctl>, file: &drm::File<File>) -> Result {
         if self.flags & !WRITE != 0 {
             return Err(EINVAL);
         }
@@ -150,10 +155,12 @@ impl Ioctl for Wait {
         let usage = ResvUsage::for_access(self.flags & WRITE != 0);
         let mut wait = FenceWait::new().interruptible();
 
-        if self.timeout_ns >= 0 {
-            wait = wait.timeout(Delta::from_nanos(self.timeout_ns));
+        if self.deadline_ns >= 0 {
+            let now = Instant::<Monotonic>::now().as_nanos();
+
+            wait = wait.timeout(Delta::from_nanos(self.deadline_ns - now));
         }
         wait.wait_resv(object.resv(), usage)?;
-        Ok(0)
+        Ok(())
     }
 }

@@ -4,6 +4,9 @@
  */
 #include "vgpu_test.h"
 
+#include <signal.h>
+#include <sys/time.h>
+
 #include <linux/udmabuf.h>
 #include <drm/vgem_drm.h>
 
@@ -111,12 +114,35 @@ TEST_F(buffers, wait_for_a_buffer)
 	ASSERT_EQ(0, gpu(self->dev, IN({ .handle = self->hold }),
 			 BOS({ .handle = read }, { .handle = write, .flags = VGPU_BO_WRITE })));
 	EXPECT_EQ(0, gem_wait(self->dev, read, 0, 0));
-	EXPECT_EQ(-ETIME, gem_wait(self->dev, read, VGPU_BO_WRITE, MSEC));
-	EXPECT_EQ(-ETIME, gem_wait(self->dev, write, 0, MSEC));
+	EXPECT_EQ(-ETIME, gem_wait(self->dev, read, VGPU_BO_WRITE, from_now(1)));
+	EXPECT_EQ(-ETIME, gem_wait(self->dev, write, 0, from_now(1)));
+	/* These have passed. */
+	EXPECT_EQ(-ETIME, gem_wait(self->dev, write, 0, from_now(-1)));
 	EXPECT_EQ(-ETIME, gem_wait(self->dev, write, 0, 0));
 	release_held();
 	EXPECT_EQ(0, gem_wait(self->dev, read, VGPU_BO_WRITE, -1));
 	EXPECT_EQ(0, gem_wait(self->dev, write, VGPU_BO_WRITE, -1));
+}
+
+static void ignore(int signal)
+{
+}
+
+/* Each signal restarts the ioctl. */
+TEST_F(buffers, signals_do_not_prolong_a_wait)
+{
+	struct sigaction act = { .sa_handler = ignore, .sa_flags = SA_RESTART };
+	struct itimerval timer = { .it_interval.tv_usec = 20000, .it_value.tv_usec = 20000 };
+	uint32_t b = bo(self->dev);
+
+	ASSERT_EQ(0, gpu(self->dev, IN({ .handle = self->hold }),
+			 BOS({ .handle = b, .flags = VGPU_BO_WRITE })));
+	ASSERT_EQ(0, sigaction(SIGALRM, &act, NULL));
+	ASSERT_EQ(0, setitimer(ITIMER_REAL, &timer, NULL));
+	EXPECT_EQ(-ETIME, gem_wait(self->dev, b, 0, from_now(200)));
+	memset(&timer, 0, sizeof(timer));
+	ASSERT_EQ(0, setitimer(ITIMER_REAL, &timer, NULL));
+	release_held();
 }
 
 TEST_F(buffers, same_buffer_several_times)
@@ -132,7 +158,7 @@ TEST_F(buffers, same_buffer_several_times)
 				    { .handle = b }, { .handle = b, .flags = VGPU_BO_EXPLICIT }));
 		ASSERT_LE(0, file);
 	}
-	EXPECT_EQ(-ETIME, gem_wait(self->dev, b, 0, MSEC));
+	EXPECT_EQ(-ETIME, gem_wait(self->dev, b, 0, from_now(1)));
 	release_held();
 	EXPECT_TRUE(signals(file));
 	close(file);

@@ -121,6 +121,27 @@ TEST_F(syncobj, submit_that_never_comes)
 	EXPECT_EQ(-ENOENT, gpu(self->dev, IN(later(777, 0))));
 }
 
+/* Were it to wait first, each would end with ETIME. */
+TEST_F(syncobj, refused_before_it_waits)
+{
+	struct drm_vgpu_sync never = later(syncobj(self->dev), 0);
+	struct drm_vgpu_submit s = {
+		.in_syncs = (uintptr_t)&never, .in_count = 1, .out_count = 1025,
+	};
+	int dev = self->dev;
+
+	EXPECT_EQ(-EINVAL, gpu(dev, IN(never), .flags = 4));
+	EXPECT_EQ(-EINVAL, gpu(dev, IN(never), .ring = 2));
+	EXPECT_EQ(-ENOENT, gpu(dev, IN(never), BOS({ .handle = 777 })));
+	EXPECT_EQ(-EINVAL, gpu(dev, IN(never), BOS({ .handle = bo(dev), .flags = 4 })));
+	EXPECT_EQ(-ENOENT, gpu(dev, IN(never), OUT({ .handle = 777 })));
+	EXPECT_EQ(-EINVAL, gpu(dev, IN(never), OUT({ .handle = self->hold, .flags = 1 })));
+	EXPECT_EQ(-ENOENT, gpu(dev, IN(never, later(777, 0))));
+	EXPECT_EQ(-EINVAL, gpu(dev, IN(never, { .handle = self->hold, .flags = 2 })));
+	EXPECT_EQ(-EINVAL, gpu(dev, IN(never, { .handle = never.handle })));
+	EXPECT_TRUE(ioctl(dev, DRM_IOCTL_VGPU_SUBMIT, &s) && errno == E2BIG);
+}
+
 TEST_F(syncobj, of_another_client)
 {
 	struct drm_syncobj_handle h = { .handle = syncobj(self->dev) };

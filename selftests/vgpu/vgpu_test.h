@@ -130,10 +130,10 @@ static inline int gem_close(int dev, uint32_t handle)
 	return ioctl(dev, DRM_IOCTL_GEM_CLOSE, &c) ? -errno : 0;
 }
 
-static inline int gem_wait(int dev, uint32_t handle, uint32_t flags, int64_t timeout_ns)
+static inline int gem_wait(int dev, uint32_t handle, uint32_t flags, int64_t deadline_ns)
 {
 	struct drm_vgpu_gem_wait w = {
-		.handle = handle, .flags = flags, .timeout_ns = timeout_ns,
+		.handle = handle, .flags = flags, .deadline_ns = deadline_ns,
 	};
 
 	return ioctl(dev, DRM_IOCTL_VGPU_GEM_WAIT, &w) ? -errno : 0;

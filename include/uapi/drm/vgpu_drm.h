@@ -69,7 +69,7 @@ struct drm_vgpu_bo {
 	__u32 flags;
 };
 
-/* For an in-sync: waits, for up to five seconds, until there is a fence. */
+/* For an in-sync: the submission waits until there is a fence, for up to five seconds. */
 #define VGPU_SYNC_WAIT_FOR_SUBMIT	(1 << 0)
 
 /**
@@ -104,8 +104,9 @@ struct drm_vgpu_sync {
  * @seqno: set to the number of the job on its ring
  *
  * Fails with ENOENT if there is no such buffer or syncobj, EINVAL if an in-sync has no fence, ETIME
- * if it has none after five seconds, and E2BIG if there are too many of anything. No job is
- * submitted then.
+ * if it has none after five seconds, E2BIG if a count is above its bound, and ENOSPC if the ring
+ * has 4096 jobs that are not cleaned up yet, which happens soon after they are done. No job is
+ * submitted then, and the argument does not change.
  */
 struct drm_vgpu_submit {
 	__u64 bos;
@@ -123,15 +124,16 @@ struct drm_vgpu_submit {
 
 /**
  * struct drm_vgpu_gem_wait - wait until a buffer is idle
- * @timeout_ns: how long; negative for ever
+ * @deadline_ns: time of CLOCK_MONOTONIC at which the wait ends. A negative one is no limit. With
+ *	one that has passed, such as 0, there is no wait.
  * @handle: of the buffer
  * @flags: VGPU_BO_WRITE to wait before a write, for all readers and writers; 0 to wait before a
  *	read, for writers
  *
- * Fails with ETIME if the buffer is still in use after that time.
+ * Fails with ETIME if the buffer is still in use at that time.
  */
 struct drm_vgpu_gem_wait {
-	__s64 timeout_ns;
+	__s64 deadline_ns;
 	__u32 handle;
 	__u32 flags;
 };
@@ -153,8 +155,8 @@ struct drm_vgpu_reset {
 #define DRM_IOCTL_VGPU_GEM_CREATE DRM_IOWR(DRM_COMMAND_BASE + 0, struct drm_vgpu_gem_create)
 #define DRM_IOCTL_VGPU_GEM_MMAP   DRM_IOWR(DRM_COMMAND_BASE + 1, struct drm_vgpu_gem_mmap)
 #define DRM_IOCTL_VGPU_SUBMIT     DRM_IOWR(DRM_COMMAND_BASE + 2, struct drm_vgpu_submit)
-#define DRM_IOCTL_VGPU_GEM_WAIT   DRM_IOWR(DRM_COMMAND_BASE + 3, struct drm_vgpu_gem_wait)
-#define DRM_IOCTL_VGPU_RESET      DRM_IOWR(DRM_COMMAND_BASE + 4, struct drm_vgpu_reset)
+#define DRM_IOCTL_VGPU_GEM_WAIT   DRM_IOW(DRM_COMMAND_BASE + 3, struct drm_vgpu_gem_wait)
+#define DRM_IOCTL_VGPU_RESET      DRM_IOW(DRM_COMMAND_BASE + 4, struct drm_vgpu_reset)
 
 #if defined(__cplusplus)
 }

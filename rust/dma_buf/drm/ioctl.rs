@@ -38,7 +38,7 @@ pub trait Ioctl: FromBytes + IntoBytes + Sized {
     type Driver: drm::Driver;
 
     /// The number of the ioctl, with its direction and the size of `Self`:
-    /// `ioctl::IOWR::<Self>(DRM_COMMAND_BASE + n)`.
+    /// `ioctl::IOWR::<Self>(DRM_COMMAND_BASE + n)`, or `IOW` if it only reads the argument.
     const NUMBER: u32;
 
     /// The name of the ioctl, for the log.
@@ -47,10 +47,10 @@ pub trait Ioctl: FromBytes + IntoBytes + Sized {
     /// Who may call it: constants of [`kernel::drm::ioctl`].
     const FLAGS: u32 = RENDER_ALLOW;
 
-    /// Does what user space asks for. Returns what the ioctl returns.
+    /// Does what user space asks for.
     ///
-    /// If this succeeds, the argument goes back to user space. If it fails, user space sees no
-    /// change of the argument.
+    /// If this succeeds, the ioctl returns 0, and the argument goes back to user space, unless the
+    /// ioctl only reads it. If this fails, user space sees no change of the argument.
     ///
     /// The device may be unregistered meanwhile. What needs its parent gets hold of it by
     /// [`registration_guard`](drm::Device::registration_guard).
@@ -60,7 +60,7 @@ pub trait Ioctl: FromBytes + IntoBytes + Sized {
         &mut self,
         device: &drm::Device<Self::Driver, drm::Ioctl>,
         file: &drm::File<<Self::Driver as drm::Driver>::File>,
-    ) -> Result<u32>;
+    ) -> Result;
 }
 
 /// The function that DRM calls for an ioctl.
@@ -87,10 +87,10 @@ unsafe extern "C" fn call<A: Ioctl>(
     let mut value = unsafe { argument.read_unaligned() };
 
     match value.call(device, file) {
-        Ok(result) => {
+        Ok(()) => {
             // SAFETY: As above.
             unsafe { argument.write_unaligned(value) };
-            result.try_into().unwrap_or(ERANGE.to_errno())
+            0
         }
         Err(error) => error.to_errno(),
     }
@@ -158,9 +158,9 @@ pub const fn is_ordered(table: &[DrmIoctlDescriptor]) -> bool {
 ///         &mut self,
 ///         device: &drm::Device<MyGpu, drm::Ioctl>,
 ///         file: &drm::File<File>,
-///     ) -> Result<u32> {
+///     ) -> Result {
 ///         self.handle = create(device, self.size)?.create_handle(file)?;
-///         Ok(0)
+///         Ok(())
 ///     }
 /// }
 ///

@@ -5,6 +5,10 @@
  *
  * Its fences have no .release, so that they outlive the module, and all that a job takes is
  * there before its fence is published.
+ *
+ * A job goes from a ring's list `waiting` to `running`, when the hardware takes it, and to
+ * `finished`, when its fence signals. It leaves `running` at the front only, with the lock held,
+ * so the fences signal in the order of submission, whatever completes the jobs.
  */
 
 #include <drm/drm_drv.h>
@@ -14,6 +18,7 @@
 #include <drm/drm_gem_shmem_helper.h>
 #include <drm/drm_ioctl.h>
 #include <drm/drm_syncobj.h>
+#include <drm/drm_utils.h>
 #include <drm/vgpu_drm.h>
 #include <linux/device/faux.h>
 #include <linux/dma-fence-chain.h>
@@ -25,6 +30,8 @@
 
 #define MAX_COUNT	1024
 #define MAX_DELAY_NS	(60 * NSEC_PER_SEC)
+/* On a ring, from their allocation until they are freed. */
+#define MAX_JOBS	4096
 
 static unsigned int timeout_ms = 10000;
 module_param(timeout_ms, uint, 0444);
@@ -36,15 +43,17 @@ struct cgpu_job {
 	struct list_head link;
 	struct cgpu_ring *ring;
 	struct dma_fence *fence;
-	/* what it waits for, and a callback on that, which queues the ring's work */
+	/* What it waits for, and a callback on that, which queues the ring's work. */
 	struct dma_fence *deps;
 	struct dma_fence_cb cb;
-	/* those whose errors are passed on */
+	/* With PASS_ERRORS: an error of a dependency, and the fences that may have another. */
+	int dep_error;
 	struct dma_fence **errors;
 	u32 error_count;
 	u64 delay_ns;
+	/* What the fence signals with, once the job is done. */
 	int result;
-	bool hangs;
+	bool hangs, done;
 	struct drm_gem_object **objs;
 	u32 obj_count;
 };
@@ -53,17 +62,21 @@ struct cgpu_ring {
 	const struct dma_fence_ops *ops;
 	u64 context, slowness;
 	u32 depth;
-	/* order of publication and of the list of jobs */
+	atomic_t jobs;
+	/* Taken with the buffers locked: the jobs wait in the order of their seqnos. */
 	struct mutex submission;
 	u64 seqno;
-	/* the rest */
+	/* Protects the rest. */
 	spinlock_t lock;
-	struct list_head waiting, running, done;
+	struct list_head waiting, running, finished;
+	/* The length of `running`. */
 	u32 in_flight;
-	bool dead, reset;
-	ktime_t first_since;
-	struct delayed_work look;
-	struct work_struct reap;
+	/* The job that the hardware works on, and since when, in jiffies. */
+	struct cgpu_job *first;
+	unsigned long since;
+	bool dead;
+	struct work_struct run, reap;
+	struct delayed_work timeout;
 	struct hrtimer timer;
 };
 
@@ -111,6 +124,7 @@ static void free_job(struct cgpu_job *job, bool published)
 		dma_fence_put(job->fence);
 	else
 		kfree(job->fence);
+	atomic_dec(&job->ring->jobs);
 	kfree(job);
 }
 
@@ -118,156 +132,149 @@ static void ring_reap(struct work_struct *work)
 {
 	struct cgpu_ring *ring = container_of(work, struct cgpu_ring, reap);
 	struct cgpu_job *job, *next;
-	LIST_HEAD(done);
+	LIST_HEAD(finished);
 
 	spin_lock_irq(&ring->lock);
-	list_splice_init(&ring->done, &done);
+	list_splice_init(&ring->finished, &finished);
 	spin_unlock_irq(&ring->lock);
-	list_for_each_entry_safe(job, next, &done, link)
+	list_for_each_entry_safe(job, next, &finished, link)
 		free_job(job, true);
 }
 
-static void complete_job(struct cgpu_job *job, int error)
+static void signal_job(struct cgpu_job *job)
 {
-	if (error)
-		dma_fence_set_error(job->fence, error);
+	if (job->result)
+		dma_fence_set_error(job->fence, job->result);
 	dma_fence_signal(job->fence);
 }
 
-static void retire(struct cgpu_ring *ring, struct list_head *jobs)
+/*
+ * Signals the jobs that are done, up to the first that is not, which the hardware begins with if
+ * it has not yet. With the lock held.
+ */
+static void ring_advance(struct cgpu_ring *ring)
 {
-	spin_lock_irq(&ring->lock);
-	list_splice_tail_init(jobs, &ring->done);
-	spin_unlock_irq(&ring->lock);
-	queue_work(cgpu_cleanup_wq, &ring->reap);
+	struct cgpu_job *job;
+
+	while ((job = list_first_entry_or_null(&ring->running, struct cgpu_job, link)) &&
+	       job->done) {
+		signal_job(job);
+		ring->in_flight--;
+		list_move_tail(&job->link, &ring->finished);
+		queue_work(cgpu_cleanup_wq, &ring->reap);
+	}
+	if (job && job != ring->first) {
+		ring->since = jiffies;
+		/* If it is pending, it comes early, and is queued again for the rest. */
+		queue_delayed_work(cgpu_wq, &ring->timeout, msecs_to_jiffies(timeout_ms));
+		if (!job->hangs)
+			hrtimer_start(&ring->timer, ns_to_ktime(job->delay_ns * ring->slowness),
+				      HRTIMER_MODE_REL);
+	}
+	ring->first = job;
 }
 
-/* With the lock held. */
-static void begin_job(struct cgpu_ring *ring, struct cgpu_job *job)
+/* The hardware has room. With the lock held. */
+static void kick_ring(struct cgpu_ring *ring)
 {
-	if (!job->hangs)
-		hrtimer_start(&ring->timer, ns_to_ktime(job->delay_ns * ring->slowness),
-			      HRTIMER_MODE_REL);
+	if (!list_empty(&ring->waiting))
+		queue_work(cgpu_wq, &ring->run);
 }
 
-/* The interrupt: the first job that runs is done. */
+/* The interrupt: the first job is done. */
 static enum hrtimer_restart ring_alarm(struct hrtimer *timer)
 {
 	struct cgpu_ring *ring = container_of(timer, struct cgpu_ring, timer);
-	struct cgpu_job *job, *next = NULL;
-	unsigned long flags;
 	bool cookie = dma_fence_begin_signalling();
+	unsigned long flags;
 
 	spin_lock_irqsave(&ring->lock, flags);
-	job = list_first_entry_or_null(&ring->running, struct cgpu_job, link);
-	if (job) {
-		list_del(&job->link);
-		ring->in_flight--;
-		ring->first_since = ktime_get();
-		next = list_first_entry_or_null(&ring->running, struct cgpu_job, link);
-	}
-	if (next)
-		begin_job(ring, next);
+	ring->first->done = true;
+	ring_advance(ring);
+	kick_ring(ring);
 	spin_unlock_irqrestore(&ring->lock, flags);
-	if (job) {
-		complete_job(job, job->result);
-		spin_lock_irqsave(&ring->lock, flags);
-		list_add_tail(&job->link, &ring->done);
-		if (!ring->dead) {
-			if (!list_empty(&ring->waiting))
-				mod_delayed_work(cgpu_wq, &ring->look, 0);
-			queue_work(cgpu_cleanup_wq, &ring->reap);
-		}
-		spin_unlock_irqrestore(&ring->lock, flags);
-	}
 	dma_fence_end_signalling(cookie);
 	return HRTIMER_NORESTART;
 }
 
-static void reset_ring(struct cgpu_ring *ring, int first, int rest)
+/* Fails what the hardware has, after its timer was cancelled. With the lock held. */
+static void fail_running(struct cgpu_ring *ring, int first, int rest)
 {
 	struct cgpu_job *job;
-	LIST_HEAD(running);
 
-	hrtimer_cancel(&ring->timer);
-	spin_lock_irq(&ring->lock);
-	list_splice_init(&ring->running, &running);
-	ring->in_flight = 0;
-	spin_unlock_irq(&ring->lock);
-	list_for_each_entry(job, &running, link) {
-		complete_job(job, first);
-		first = rest;
+	list_for_each_entry(job, &ring->running, link) {
+		if (!job->done)
+			job->result = job == ring->first ? first : rest;
+		job->done = true;
 	}
-	retire(ring, &running);
+	ring_advance(ring);
+	kick_ring(ring);
+}
+
+static void ring_timeout(struct work_struct *work)
+{
+	struct cgpu_ring *ring = container_of(work, struct cgpu_ring, timeout.work);
+	bool cookie = dma_fence_begin_signalling();
+	long left;
+
+	spin_lock_irq(&ring->lock);
+	left = ring->since + msecs_to_jiffies(timeout_ms) - jiffies;
+	/* If the timer's function runs already, the job has just made it. */
+	if (ring->first && left <= 0 && hrtimer_try_to_cancel(&ring->timer) >= 0)
+		fail_running(ring, -ETIME, -ECANCELED);
+	else if (ring->first)
+		queue_delayed_work(cgpu_wq, &ring->timeout, max(left, 1));
+	spin_unlock_irq(&ring->lock);
+	dma_fence_end_signalling(cookie);
+}
+
+static bool is_ready(struct cgpu_job *job)
+{
+	return !job->deps || dma_fence_test_signaled_flag(job->deps);
+}
+
+/* The next job, if there is one that can run and room for it. */
+static struct cgpu_job *next_job(struct cgpu_ring *ring)
+{
+	struct cgpu_job *job = NULL;
+
+	spin_lock_irq(&ring->lock);
+	if (ring->in_flight < ring->depth && !ring->dead)
+		job = list_first_entry_or_null(&ring->waiting, struct cgpu_job, link);
+	spin_unlock_irq(&ring->lock);
+	return job && is_ready(job) ? job : NULL;
 }
 
 static int passed_error(struct cgpu_job *job)
 {
+	int error = job->dep_error;
 	u32 i;
 
-	for (i = 0; i < job->error_count; i++) {
-		int status = dma_fence_get_status(job->errors[i]);
-
-		if (status < 0)
-			return status;
-	}
-	return 0;
+	for (i = 0; i < job->error_count && !error; i++)
+		error = min(dma_fence_get_status(job->errors[i]), 0);
+	return error;
 }
 
-/* Runs what can run. */
-static void ring_look(struct work_struct *work)
+/* Gives jobs to the hardware. One that does not run is done, and signals in its turn. */
+static void ring_run(struct work_struct *work)
 {
-	struct cgpu_ring *ring = container_of(work, struct cgpu_ring, look.work);
+	struct cgpu_ring *ring = container_of(work, struct cgpu_ring, run);
 	bool cookie = dma_fence_begin_signalling();
 	struct cgpu_job *job;
-	s64 left;
-	int error;
 
-	for (;;) {
+	while ((job = next_job(ring))) {
+		int error = passed_error(job);
+
 		spin_lock_irq(&ring->lock);
-		if (ring->dead)
-			break;
-		if (ring->reset) {
-			ring->reset = false;
-			spin_unlock_irq(&ring->lock);
-			reset_ring(ring, -EIO, -EIO);
-			continue;
+		if (error) {
+			job->result = error;
+			job->done = true;
 		}
-		job = list_first_entry_or_null(&ring->waiting, struct cgpu_job, link);
-		if (job && ring->in_flight < ring->depth &&
-		    (!job->deps || dma_fence_test_signaled_flag(job->deps))) {
-			error = passed_error(job);
-			if (error && !ring->in_flight) {
-				LIST_HEAD(failed);
-
-				list_move(&job->link, &failed);
-				spin_unlock_irq(&ring->lock);
-				complete_job(job, error);
-				retire(ring, &failed);
-				continue;
-			}
-			/* In its turn; the interrupt of the job before has it looked at again. */
-			if (error)
-				break;
-			list_move_tail(&job->link, &ring->running);
-			if (!ring->in_flight++) {
-				ring->first_since = ktime_get();
-				begin_job(ring, job);
-			}
-			spin_unlock_irq(&ring->lock);
-			continue;
-		}
-		if (!ring->in_flight)
-			break;
-		left = ktime_ms_delta(ktime_add_ms(ring->first_since, timeout_ms), ktime_get());
-		if (left > 0) {
-			queue_delayed_work(cgpu_wq, &ring->look, msecs_to_jiffies(left) + 1);
-			break;
-		}
+		list_move_tail(&job->link, &ring->running);
+		ring->in_flight++;
+		ring_advance(ring);
 		spin_unlock_irq(&ring->lock);
-		reset_ring(ring, -ETIME, -ECANCELED);
 	}
-	spin_unlock_irq(&ring->lock);
 	dma_fence_end_signalling(cookie);
 }
 
@@ -275,7 +282,7 @@ static void dep_signalled(struct dma_fence *fence, struct dma_fence_cb *cb)
 {
 	struct cgpu_job *job = container_of(cb, struct cgpu_job, cb);
 
-	mod_delayed_work(cgpu_wq, &job->ring->look, 0);
+	queue_work(cgpu_wq, &job->ring->run);
 }
 
 static void ring_init(struct cgpu_ring *ring, const struct dma_fence_ops *ops, u32 depth,
@@ -289,9 +296,10 @@ static void ring_init(struct cgpu_ring *ring, const struct dma_fence_ops *ops, u
 	spin_lock_init(&ring->lock);
 	INIT_LIST_HEAD(&ring->waiting);
 	INIT_LIST_HEAD(&ring->running);
-	INIT_LIST_HEAD(&ring->done);
-	INIT_DELAYED_WORK(&ring->look, ring_look);
+	INIT_LIST_HEAD(&ring->finished);
+	INIT_WORK(&ring->run, ring_run);
 	INIT_WORK(&ring->reap, ring_reap);
+	INIT_DELAYED_WORK(&ring->timeout, ring_timeout);
 	hrtimer_setup(&ring->timer, ring_alarm, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
 }
 
@@ -299,21 +307,30 @@ static void ring_fini(struct cgpu_ring *ring)
 {
 	struct cgpu_job *job;
 	LIST_HEAD(jobs);
+	bool cookie;
 
 	spin_lock_irq(&ring->lock);
 	ring->dead = true;
 	spin_unlock_irq(&ring->lock);
-	cancel_delayed_work_sync(&ring->look);
+	cancel_work_sync(&ring->run);
 	hrtimer_cancel(&ring->timer);
+	cancel_delayed_work_sync(&ring->timeout);
+
+	/* No other thread completes a job any more, so the lock is not needed. */
 	list_splice_tail_init(&ring->running, &jobs);
 	list_splice_tail_init(&ring->waiting, &jobs);
-	list_for_each_entry(job, &jobs, link)
-		complete_job(job, -ECANCELED);
+	cookie = dma_fence_begin_signalling();
+	list_for_each_entry(job, &jobs, link) {
+		if (!job->done)
+			job->result = -ECANCELED;
+		signal_job(job);
+	}
+	dma_fence_end_signalling(cookie);
 	cancel_work_sync(&ring->reap);
-	list_splice_tail_init(&jobs, &ring->done);
+	list_splice_tail_init(&jobs, &ring->finished);
 	ring_reap(&ring->reap);
 	/* A dependency may have queued it until its callback was removed. */
-	cancel_delayed_work_sync(&ring->look);
+	cancel_work_sync(&ring->run);
 }
 
 static int cgpu_open(struct drm_device *dev, struct drm_file *file)
@@ -383,8 +400,8 @@ static int cgpu_gem_wait(struct drm_device *dev, void *data, struct drm_file *fi
 	obj = drm_gem_object_lookup(file, args->handle);
 	if (!obj)
 		return -ENOENT;
-	if (args->timeout_ns >= 0)
-		timeout = nsecs_to_jiffies(args->timeout_ns + TICK_NSEC - 1);
+	if (args->deadline_ns >= 0)
+		timeout = drm_timeout_abs_to_jiffies(args->deadline_ns);
 	ret = dma_resv_wait_timeout(obj->resv, dma_resv_usage_rw(args->flags & VGPU_BO_WRITE),
 				    true, timeout);
 	drm_gem_object_put(obj);
@@ -396,46 +413,78 @@ static int cgpu_reset(struct drm_device *dev, void *data, struct drm_file *file)
 	struct drm_vgpu_reset *args = data;
 	struct cgpu_file *client = file->driver_priv;
 	struct cgpu_ring *ring;
+	bool cookie;
 
 	if (args->pad || args->ring >= ARRAY_SIZE(client->rings))
 		return -EINVAL;
 	ring = &client->rings[args->ring];
+	cookie = dma_fence_begin_signalling();
 	spin_lock_irq(&ring->lock);
-	ring->reset = true;
+	/* If the timer's function runs already, it waits for the lock. */
+	while (hrtimer_try_to_cancel(&ring->timer) < 0) {
+		spin_unlock_irq(&ring->lock);
+		hrtimer_cancel(&ring->timer);
+		spin_lock_irq(&ring->lock);
+	}
+	fail_running(ring, -EIO, -EIO);
 	spin_unlock_irq(&ring->lock);
-	mod_delayed_work(cgpu_wq, &ring->look, 0);
-	flush_delayed_work(&ring->look);
+	dma_fence_end_signalling(cookie);
 	return 0;
 }
 
 /* A submission, as long as it can fail. */
 struct submit {
+	struct drm_vgpu_submit *args;
+	struct drm_file *file;
 	struct drm_vgpu_bo *bos;
 	struct drm_vgpu_sync *in, *out;
 	struct output {
 		struct drm_syncobj *syncobj;
 		struct dma_fence_chain *link;
 	} *outputs;
+	/* The dependencies that are pending, and an error of one that is not. */
 	struct dma_fence **deps;
 	u32 dep_count, dep_room;
+	int dep_error;
 };
 
-/* Takes the reference over. */
-static int add_dep(struct submit *s, struct dma_fence *fence)
+static int push_dep(struct submit *s, struct dma_fence *fence)
 {
+	if (dma_fence_is_signaled(fence)) {
+		if (!s->dep_error)
+			s->dep_error = min(dma_fence_get_status(fence), 0);
+		return 0;
+	}
 	if (s->dep_count == s->dep_room) {
 		u32 room = s->dep_room ? 2 * s->dep_room : 8;
 		struct dma_fence **deps = kvrealloc(s->deps, room * sizeof(*deps), GFP_KERNEL);
 
-		if (!deps) {
-			dma_fence_put(fence);
+		if (!deps)
 			return -ENOMEM;
-		}
 		s->deps = deps;
 		s->dep_room = room;
 	}
-	s->deps[s->dep_count++] = fence;
+	s->deps[s->dep_count++] = dma_fence_get(fence);
 	return 0;
+}
+
+static int add_dep(struct submit *s, struct dma_fence *fence)
+{
+	struct dma_fence_unwrap cursor;
+	struct dma_fence *leaf;
+	int ret = 0;
+
+	if (!(s->args->flags & VGPU_SUBMIT_PASS_ERRORS))
+		return push_dep(s, fence);
+	/* A link of a chain does not have the error of its fence. */
+	dma_fence_unwrap_for_each(leaf, &cursor, fence) {
+		ret = push_dep(s, leaf);
+		if (ret) {
+			dma_fence_put(cursor.chain);
+			break;
+		}
+	}
+	return ret;
 }
 
 static int add_resv_deps(struct submit *s, struct dma_resv *resv, u32 flags)
@@ -447,7 +496,7 @@ static int add_resv_deps(struct submit *s, struct dma_resv *resv, u32 flags)
 	int ret;
 
 	dma_resv_for_each_fence(&iter, resv, usage, fence) {
-		ret = add_dep(s, dma_fence_get(fence));
+		ret = add_dep(s, fence);
 		if (ret)
 			return ret;
 	}
@@ -455,22 +504,22 @@ static int add_resv_deps(struct submit *s, struct dma_resv *resv, u32 flags)
 }
 
 /* One fence for all, so that one callback is enough. */
-static int merge_deps(struct submit *s, struct cgpu_job *job, bool pass_errors)
+static int merge_deps(struct submit *s, struct cgpu_job *job)
 {
-	u32 i;
+	struct dma_fence_unwrap *cursors;
 
-	if (!s->dep_count)
-		return 0;
-	job->deps = dma_fence_get(s->deps[0]);
-	for (i = 1; i < s->dep_count; i++) {
-		struct dma_fence *merged = dma_fence_unwrap_merge(job->deps, s->deps[i]);
-
-		if (!merged)
+	if (s->dep_count == 1) {
+		job->deps = dma_fence_get(s->deps[0]);
+	} else if (s->dep_count) {
+		cursors = kvmalloc_objs(*cursors, s->dep_count);
+		if (cursors)
+			job->deps = __dma_fence_unwrap_merge(s->dep_count, s->deps, cursors);
+		kvfree(cursors);
+		if (!job->deps)
 			return -ENOMEM;
-		dma_fence_put(job->deps);
-		job->deps = merged;
 	}
-	if (pass_errors) {
+	if (s->args->flags & VGPU_SUBMIT_PASS_ERRORS) {
+		job->dep_error = s->dep_error;
 		job->errors = s->deps;
 		job->error_count = s->dep_count;
 		s->deps = NULL;
@@ -479,26 +528,28 @@ static int merge_deps(struct submit *s, struct cgpu_job *job, bool pass_errors)
 	return 0;
 }
 
-static int read_syncs(struct submit *s, struct drm_vgpu_submit *args, struct drm_file *file)
+static int read_bos(struct submit *s, struct cgpu_job *job)
 {
-	struct dma_fence *fence;
-	u32 i;
-	int ret;
+	for (; job->obj_count < s->args->bo_count; job->obj_count++) {
+		struct drm_vgpu_bo *bo = &s->bos[job->obj_count];
 
-	for (i = 0; i < args->in_count; i++) {
-		if (s->in[i].flags & ~VGPU_SYNC_WAIT_FOR_SUBMIT)
+		if (bo->flags & ~(VGPU_BO_WRITE | VGPU_BO_EXPLICIT))
 			return -EINVAL;
-		ret = drm_syncobj_find_fence(file, s->in[i].handle, s->in[i].point,
-					     s->in[i].flags ?
-					     DRM_SYNCOBJ_WAIT_FLAGS_WAIT_FOR_SUBMIT : 0, &fence);
-		ret = ret ?: add_dep(s, fence);
-		if (ret)
-			return ret;
+		job->objs[job->obj_count] = drm_gem_object_lookup(s->file, bo->handle);
+		if (!job->objs[job->obj_count])
+			return -ENOENT;
 	}
-	for (i = 0; i < args->out_count; i++) {
+	return 0;
+}
+
+static int read_out_syncs(struct submit *s)
+{
+	u32 i;
+
+	for (i = 0; i < s->args->out_count; i++) {
 		if (s->out[i].flags)
 			return -EINVAL;
-		s->outputs[i].syncobj = drm_syncobj_find(file, s->out[i].handle);
+		s->outputs[i].syncobj = drm_syncobj_find(s->file, s->out[i].handle);
 		if (!s->outputs[i].syncobj)
 			return -ENOENT;
 		if (!s->out[i].point)
@@ -510,30 +561,60 @@ static int read_syncs(struct submit *s, struct drm_vgpu_submit *args, struct drm
 	return 0;
 }
 
-static int read_bos(struct submit *s, struct drm_vgpu_submit *args, struct drm_file *file,
-		    struct cgpu_job *job)
+static int add_sync(struct submit *s, struct drm_vgpu_sync *sync, u64 flags)
 {
-	for (; job->obj_count < args->bo_count; job->obj_count++) {
-		struct drm_vgpu_bo *bo = &s->bos[job->obj_count];
+	struct dma_fence *fence;
+	int ret;
 
-		if (bo->flags & ~(VGPU_BO_WRITE | VGPU_BO_EXPLICIT))
+	ret = drm_syncobj_find_fence(s->file, sync->handle, sync->point, flags, &fence);
+	if (ret)
+		return ret;
+	ret = add_dep(s, fence);
+	dma_fence_put(fence);
+	return ret;
+}
+
+/* May wait for user space, after all that can be refused. */
+static int read_in_syncs(struct submit *s)
+{
+	struct drm_vgpu_sync *sync, *end = s->in + s->args->in_count;
+	struct drm_syncobj *syncobj;
+	int ret;
+
+	for (sync = s->in; sync < end; sync++) {
+		if (sync->flags & ~VGPU_SYNC_WAIT_FOR_SUBMIT)
 			return -EINVAL;
-		job->objs[job->obj_count] = drm_gem_object_lookup(file, bo->handle);
-		if (!job->objs[job->obj_count])
+		if (!sync->flags) {
+			ret = add_sync(s, sync, 0);
+			if (ret)
+				return ret;
+			continue;
+		}
+		syncobj = drm_syncobj_find(s->file, sync->handle);
+		if (!syncobj)
 			return -ENOENT;
+		drm_syncobj_put(syncobj);
+	}
+	for (sync = s->in; sync < end; sync++) {
+		if (!sync->flags)
+			continue;
+		ret = add_sync(s, sync, DRM_SYNCOBJ_WAIT_FLAGS_WAIT_FOR_SUBMIT);
+		if (ret)
+			return ret;
 	}
 	return 0;
 }
 
 /* Nothing fails in here. */
-static void publish(struct submit *s, struct drm_vgpu_submit *args, struct cgpu_job *job,
-		    struct drm_exec *exec)
+static void publish(struct submit *s, struct cgpu_job *job, struct drm_exec *exec)
 {
 	struct cgpu_ring *ring = job->ring;
-	bool cookie = dma_fence_begin_signalling();
+	bool cookie;
 	u32 i;
 
-	args->seqno = ++ring->seqno;
+	mutex_lock(&ring->submission);
+	cookie = dma_fence_begin_signalling();
+	s->args->seqno = ++ring->seqno;
 	dma_fence_init64(job->fence, ring->ops, NULL, ring->context, ring->seqno);
 	for (i = 0; i < job->obj_count; i++)
 		dma_resv_add_fence(job->objs[i]->resv, job->fence,
@@ -541,7 +622,7 @@ static void publish(struct submit *s, struct drm_vgpu_submit *args, struct cgpu_
 				   s->bos[i].flags & VGPU_BO_WRITE ? DMA_RESV_USAGE_WRITE :
 				   DMA_RESV_USAGE_READ);
 	drm_exec_fini(exec);
-	for (i = 0; i < args->out_count; i++) {
+	for (i = 0; i < s->args->out_count; i++) {
 		if (s->outputs[i].link)
 			drm_syncobj_add_point(s->outputs[i].syncobj, s->outputs[i].link,
 					      job->fence, s->out[i].point);
@@ -553,13 +634,16 @@ static void publish(struct submit *s, struct drm_vgpu_submit *args, struct cgpu_
 		dma_fence_add_callback(job->deps, &job->cb, dep_signalled);
 	spin_lock_irq(&ring->lock);
 	list_add_tail(&job->link, &ring->waiting);
+	/* If it is not ready, the callback has yet to come, and queues the work then. */
+	if (ring->in_flight < ring->depth && is_ready(job))
+		queue_work(cgpu_wq, &ring->run);
 	spin_unlock_irq(&ring->lock);
-	mod_delayed_work(cgpu_wq, &ring->look, 0);
 	dma_fence_end_signalling(cookie);
+	mutex_unlock(&ring->submission);
 }
 
 /* Locks the buffers, and publishes the job. */
-static int lock_and_publish(struct submit *s, struct drm_vgpu_submit *args, struct cgpu_job *job)
+static int lock_and_publish(struct submit *s, struct cgpu_job *job)
 {
 	struct drm_exec exec;
 	u32 i;
@@ -578,10 +662,10 @@ static int lock_and_publish(struct submit *s, struct drm_vgpu_submit *args, stru
 	}
 	for (i = 0; i < job->obj_count && !ret; i++)
 		ret = add_resv_deps(s, job->objs[i]->resv, s->bos[i].flags);
-	ret = ret ?: merge_deps(s, job, args->flags & VGPU_SUBMIT_PASS_ERRORS);
+	ret = ret ?: merge_deps(s, job);
 	if (ret)
 		goto err;
-	publish(s, args, job, &exec);
+	publish(s, job, &exec);
 	return 0;
 
 err:
@@ -589,68 +673,99 @@ err:
 	return ret;
 }
 
+static struct cgpu_job *alloc_job(struct cgpu_ring *ring, struct drm_vgpu_submit *args)
+{
+	struct cgpu_job *job;
+
+	if (!atomic_add_unless(&ring->jobs, 1, MAX_JOBS))
+		return ERR_PTR(-ENOSPC);
+	job = kzalloc_obj(*job);
+	if (!job) {
+		atomic_dec(&ring->jobs);
+		return ERR_PTR(-ENOMEM);
+	}
+	job->ring = ring;
+	job->delay_ns = args->delay_ns;
+	job->result = args->error;
+	job->hangs = args->flags & VGPU_SUBMIT_HANG;
+	job->fence = kzalloc_obj(*job->fence);
+	job->objs = kvzalloc_objs(*job->objs, args->bo_count);
+	if (!job->fence || !job->objs) {
+		free_job(job, false);
+		return ERR_PTR(-ENOMEM);
+	}
+	return job;
+}
+
+static void *read_array(u64 address, u32 count, size_t size)
+{
+	if (count > MAX_COUNT)
+		return ERR_PTR(-E2BIG);
+	return vmemdup_array_user(u64_to_user_ptr(address), count, size);
+}
+
+static int read_arrays(struct submit *s)
+{
+	struct drm_vgpu_submit *args = s->args;
+
+	s->bos = read_array(args->bos, args->bo_count, sizeof(*s->bos));
+	s->in = read_array(args->in_syncs, args->in_count, sizeof(*s->in));
+	s->out = read_array(args->out_syncs, args->out_count, sizeof(*s->out));
+	if (IS_ERR(s->bos) || IS_ERR(s->in) || IS_ERR(s->out))
+		return PTR_ERR_OR_ZERO(s->bos) ?: PTR_ERR_OR_ZERO(s->in) ?: PTR_ERR(s->out);
+	s->outputs = kvzalloc_objs(*s->outputs, args->out_count);
+	return s->outputs ? 0 : -ENOMEM;
+}
+
+static void free_submit(struct submit *s)
+{
+	u32 i;
+
+	for (i = 0; i < s->dep_count; i++)
+		dma_fence_put(s->deps[i]);
+	kvfree(s->deps);
+	for (i = 0; s->outputs && i < s->args->out_count; i++) {
+		dma_fence_chain_free(s->outputs[i].link);
+		if (s->outputs[i].syncobj)
+			drm_syncobj_put(s->outputs[i].syncobj);
+	}
+	kvfree(s->outputs);
+	if (!IS_ERR(s->out))
+		kvfree(s->out);
+	if (!IS_ERR(s->in))
+		kvfree(s->in);
+	if (!IS_ERR(s->bos))
+		kvfree(s->bos);
+}
+
 static int cgpu_submit(struct drm_device *dev, void *data, struct drm_file *file)
 {
 	struct drm_vgpu_submit *args = data;
 	struct cgpu_file *client = file->driver_priv;
-	struct submit s = {};
+	struct submit s = { .args = args, .file = file };
 	struct cgpu_job *job;
-	u32 i;
 	int ret;
 
 	if (args->delay_ns > MAX_DELAY_NS || args->error > 0 || args->error < -MAX_ERRNO ||
 	    args->ring >= ARRAY_SIZE(client->rings) ||
 	    args->flags & ~(VGPU_SUBMIT_PASS_ERRORS | VGPU_SUBMIT_HANG))
 		return -EINVAL;
-	if (args->bo_count > MAX_COUNT || args->in_count > MAX_COUNT ||
-	    args->out_count > MAX_COUNT)
-		return -E2BIG;
-
-	job = kzalloc_obj(*job);
-	if (!job)
-		return -ENOMEM;
-	INIT_LIST_HEAD(&job->cb.node);
-	job->ring = &client->rings[args->ring];
-	job->delay_ns = args->delay_ns;
-	job->result = args->error;
-	job->hangs = args->flags & VGPU_SUBMIT_HANG;
-
-	s.bos = vmemdup_array_user(u64_to_user_ptr(args->bos), args->bo_count, sizeof(*s.bos));
-	s.in = vmemdup_array_user(u64_to_user_ptr(args->in_syncs), args->in_count, sizeof(*s.in));
-	s.out = vmemdup_array_user(u64_to_user_ptr(args->out_syncs), args->out_count,
-				   sizeof(*s.out));
-	s.outputs = kvzalloc_objs(*s.outputs, args->out_count);
-	job->objs = kvzalloc_objs(*job->objs, args->bo_count);
-	job->fence = kzalloc_obj(*job->fence);
-	ret = IS_ERR(s.bos) ? PTR_ERR(s.bos) : IS_ERR(s.in) ? PTR_ERR(s.in) :
-		IS_ERR(s.out) ? PTR_ERR(s.out) :
-		s.outputs && job->objs && job->fence ? 0 : -ENOMEM;
-
-	ret = ret ?: read_syncs(&s, args, file);
-	ret = ret ?: read_bos(&s, args, file, job);
-	if (!ret) {
-		mutex_lock(&job->ring->submission);
-		ret = lock_and_publish(&s, args, job);
-		mutex_unlock(&client->rings[args->ring].submission);
+	ret = read_arrays(&s);
+	if (ret)
+		goto out;
+	job = alloc_job(&client->rings[args->ring], args);
+	if (IS_ERR(job)) {
+		ret = PTR_ERR(job);
+		goto out;
 	}
+	ret = read_bos(&s, job);
+	ret = ret ?: read_out_syncs(&s);
+	ret = ret ?: read_in_syncs(&s);
+	ret = ret ?: lock_and_publish(&s, job);
 	if (ret)
 		free_job(job, false);
-
-	for (i = 0; i < s.dep_count; i++)
-		dma_fence_put(s.deps[i]);
-	kvfree(s.deps);
-	for (i = 0; s.outputs && i < args->out_count; i++) {
-		dma_fence_chain_free(s.outputs[i].link);
-		if (s.outputs[i].syncobj)
-			drm_syncobj_put(s.outputs[i].syncobj);
-	}
-	kvfree(s.outputs);
-	if (!IS_ERR(s.out))
-		kvfree(s.out);
-	if (!IS_ERR(s.in))
-		kvfree(s.in);
-	if (!IS_ERR(s.bos))
-		kvfree(s.bos);
+out:
+	free_submit(&s);
 	return ret;
 }
 
