@@ -137,7 +137,6 @@ impl Submit {
         } else {
             Dependencies::new()
         };
-
         let syncs = read_array::<Point>(self.in_syncs, self.in_count)?;
 
         for sync in &syncs {
@@ -161,8 +160,7 @@ impl Submit {
             if sync.flags != 0 {
                 return Err(EINVAL);
             }
-            let slot = SyncObjSlot::new(file, sync.handle, sync.point)?;
-            outputs.push(slot, GFP_KERNEL)?;
+            outputs.push(SyncObjSlot::new(file, sync.handle, sync.point)?, GFP_KERNEL)?;
         }
         Ok(outputs)
     }
@@ -185,8 +183,7 @@ impl Ioctl for Submit {
     const NAME: &'static CStr = c"VGPU_SUBMIT";
 
     fn call(&mut self, _: &drm::Device<Vgpu, drm::Ioctl>, file: &drm::File<File>) -> Result {
-        let client = file.inner();
-        let queue = client.get_ref().ring(self.ring)?;
+        let queue = Pin::get_ref(file.inner()).ring(self.ring)?;
         let job = Job {
             command: self.command()?,
             buffers: None,
