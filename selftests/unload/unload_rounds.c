@@ -7,6 +7,7 @@
  * $ROUNDS says how many rounds, and $SEED which ones: a run prints its own.
  *
  * checkpatch: VOLATILE: processes share a flag, and look at it again
+ * checkpatch: SPACING: FIXTURE_DATA(rounds) is a type
  */
 #include <sys/mman.h>
 #include <sys/wait.h>
