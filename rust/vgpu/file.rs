@@ -167,7 +167,7 @@ impl Submit {
 
     /// Looks up the buffers.
     fn buffers(&self, file: &drm::File<File>) -> Result<Buffers> {
-        let mut buffers = Buffers::new()?;
+        let mut buffers = Buffers::with_capacity(self.bo_count as usize)?;
 
         for bo in &read_array::<Bo>(self.bos, self.bo_count)? {
             buffers.push((bo.object(file)?, bo.usages()?))?;

@@ -295,9 +295,13 @@ impl<R: JobRunner> State<R> {
         Step::Sleep(Delta::from_nanos(until - now))
     }
 
-    /// Returns `true` if the worker may have something to do.
+    /// Returns `true` if a job can run. If its dependencies signal later than this looks, their
+    /// callback queues the worker.
     fn has_work(&self, options: &JobQueueOptions) -> bool {
-        self.in_flight < options.in_flight && !self.waiting.is_empty()
+        let first = self.waiting.iter().next();
+
+        self.in_flight < options.in_flight
+            && first.is_some_and(|job| job.seqno == self.next && job.dependencies.have_signaled())
     }
 }
 

@@ -207,8 +207,17 @@ impl<H: ResvHandle> ResvSet<H> {
     ///
     /// Fails with `ENOMEM`.
     pub fn new() -> Result<Self> {
+        Self::with_capacity(0)
+    }
+
+    /// Like [`Self::new`], with room for this number of members. Fails with `E2BIG` for more than
+    /// 2046, too.
+    pub fn with_capacity(members: usize) -> Result<Self> {
+        if members > MAX_MEMBERS {
+            return Err(E2BIG);
+        }
         let inner = Inner {
-            members: KVec::new(),
+            members: KVec::with_capacity(members, GFP_KERNEL)?,
             context: Opaque::uninit(),
             task: None,
             locked: 0,
