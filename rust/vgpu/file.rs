@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Clients, and what they ask for.
+//! Clients, and the jobs that they submit.
 
 use crate::{
     gem::Bo,
@@ -113,7 +113,7 @@ pub(crate) struct Submit {
 }
 
 impl Submit {
-    /// Takes the job apart from its surroundings.
+    /// Returns the part of the job that the hardware is told.
     fn command(&self) -> Result<Command> {
         let delay = Delta::from_nanos(self.delay_ns.min(MAX_DELAY_NS) as i64);
 

@@ -2,8 +2,8 @@
 
 //! Tables of ioctls.
 //!
-//! The kernel crate's `declare_drm_ioctls!` takes only arguments whose types are in `kernel::uapi`,
-//! and holds a lock while an ioctl runs, under which none may wait for user space.
+//! The kernel crate's `declare_drm_ioctls!` takes only arguments whose types are in `kernel::uapi`.
+//! It also holds a lock while an ioctl runs, so that the ioctl must not wait for user space.
 //!
 //! C header: [`include/drm/drm_ioctl.h`](srctree/include/drm/drm_ioctl.h)
 
@@ -44,7 +44,7 @@ pub trait Ioctl: FromBytes + IntoBytes + Sized {
     /// The name of the ioctl, for the log.
     const NAME: &'static CStr;
 
-    /// Who may call it: constants of [`kernel::drm::ioctl`].
+    /// The permissions that the caller needs: constants of [`kernel::drm::ioctl`].
     const FLAGS: u32 = RENDER_ALLOW;
 
     /// Does what user space asks for.
