@@ -47,8 +47,8 @@ decode() {
 		return
 	fi
 	[[ ${TOOLCHAIN+set} ]] || load_toolchain
-	# Code is not disassembled.
-	sed 's/Code:/Code/' |
+	# Code is not disassembled. The script would make x0a of an escaped end of a line.
+	sed 's/Code:/Code/; s/\\x0a//g' |
 		env "${TOOLCHAIN[0]}" "$BASH" "$script" "$KERNEL_TREE/vmlinux" auto "$TMP/modules" 2>/dev/null |
 		sed "s/^\( *\)Code /\1Code: /; s,$ROOT/,,g"
 }

@@ -13,6 +13,21 @@
 //!
 //! The module exists on kernels with `CONFIG_DRM=y`, as `kernel::drm` does.
 //!
+//! # Where a queue belongs
+//!
+//! The queue of a client's ring belongs in its [`DriverFile`]. Closing the file drops it, as in
+//! `vgpu`. The queue of a device's ring belongs in the driver's
+//! [`RegistrationData`](drm::Driver::RegistrationData), with the registration of its interrupt
+//! after it. Unregistering the device drops both, while the parent device is still there. An ioctl
+//! gets at them like this:
+//!
+//! ```ignore
+//! // `add_syncobj_wait()` comes before the guard, as it must not be called with a lock held.
+//! let guard = device.registration_guard().ok_or(ENODEV)?;
+//!
+//! guard.registration_data_with(|data| submit(&data.queue, dependencies, slot))
+//! ```
+//!
 //! # Examples
 //!
 //! A submission, with a driver's arguments taken apart:

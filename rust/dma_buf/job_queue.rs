@@ -152,7 +152,72 @@ use state::{
 ///
 /// # Examples
 ///
-/// See the [module](self).
+/// The [module](self) has a simple one. Here the thread of an interrupt handler completes the jobs:
+///
+/// ```
+/// use dma_buf::{
+///     delegate::ThreadedDelegate,
+///     job_queue::{Completer, JobRunner},
+///     SignallingSection,
+/// };
+/// use kernel::{irq::IrqReturn, prelude::*, sync::{Arc, Mutex}};
+///
+/// #[pin_data]
+/// struct Hardware {
+///     /// Held while jobs are completed.
+///     #[pin]
+///     completing: Mutex<()>,
+/// }
+///
+/// impl Hardware {
+///     /// Completes the jobs that are done, by the hardware's register. Returns their number.
+///     fn complete(&self, completer: &Completer<Ring>) -> usize {
+///         let _completing = self.completing.lock();
+///         let last_done: u32 = // ...
+/// #           0;
+///
+///         match completer.extend_seqno(last_done) {
+///             Some(seqno) => completer.complete_up_to(seqno),
+///             None => 0,
+///         }
+///     }
+/// }
+///
+/// struct Ring {
+///     hardware: Arc<Hardware>,
+///     completer: Completer<Ring>,
+/// }
+///
+/// impl JobRunner for Ring {
+///     type Job = ();
+///
+///     fn run(&self, _job: &(), seqno: u64, _section: &SignallingSection<'_>) -> Result {
+///         // The hardware gets `seqno as u32`.
+/// #       let _ = seqno;
+///         Ok(())
+///     }
+///
+///     fn stop(&self, _section: &SignallingSection<'_>) {
+///         // First halt the hardware. Then no job is left that is done and has not completed:
+///         self.hardware.complete(&self.completer);
+///     }
+/// }
+///
+/// /// For a [`ThreadedInterrupt`](dma_buf::delegate::ThreadedInterrupt).
+/// struct Interrupt {
+///     hardware: Arc<Hardware>,
+///     completer: Completer<Ring>,
+/// }
+///
+/// impl ThreadedDelegate for Interrupt {
+///     fn handle_threaded(&self, _section: &SignallingSection<'_>) -> IrqReturn {
+///         match self.hardware.complete(&self.completer) {
+///             0 => IrqReturn::None,
+///             _ => IrqReturn::Handled,
+///         }
+///     }
+/// }
+/// ```
 pub trait JobRunner: Send + Sync + Sized + 'static {
     /// The driver's part of a job, such as its commands and its buffers.
     ///
@@ -168,10 +233,21 @@ pub trait JobRunner: Send + Sync + Sized + 'static {
     fn run(&self, job: &Self::Job, seqno: u64, section: &SignallingSection<'_>) -> Result;
 
     /// Stops the hardware. When this returns, no job that has run accesses memory any more, no call
-    /// to the [`Completer`] is running, and none follows for these jobs. The hardware takes jobs
-    /// again, unless the queue is being dropped.
+    /// to the [`Completer`] is running, and no later call completes one of these jobs. The hardware
+    /// takes jobs again, unless the queue is being dropped.
     ///
-    /// Context: process; may sleep; a signalling section.
+    /// The hardware may have done a job whose interrupt is not handled yet. So this may call the
+    /// [`Completer`] itself, and the job completes with its own result. An interrupt handler that
+    /// runs later, and reads the same number from the hardware, then finds nothing to complete.
+    ///
+    /// A runner is `'static`, so it cannot own a
+    /// [`ThreadedRegistration`](kernel::irq::ThreadedRegistration), whose `synchronize()` waits for
+    /// the handler. Instead, the handler holds a mutex of the driver while it completes jobs, and
+    /// this takes the mutex, as in the [example](JobRunner#examples).
+    ///
+    /// Context: process; may sleep; a signalling section. It may be called by the body of a
+    /// [`Work`], and so must not cancel or flush another one. Lockdep reports that only if the body
+    /// of the other one is running.
     fn stop(&self, section: &SignallingSection<'_>);
 }
 
@@ -454,7 +530,8 @@ pub struct JobQueue<R: JobRunner> {
 impl<R: JobRunner> JobQueue<R> {
     /// Creates a queue. Both names are those of its fences: see [`FenceContext::new`].
     ///
-    /// `runner` makes what the jobs run on. It gets a [`Completer`] for the interrupt handler.
+    /// `runner` makes what the jobs run on. It gets a [`Completer`] for the interrupt handler. The
+    /// driver may keep a clone of it for a handler that is registered later.
     ///
     /// Fails with `ENOMEM`, or as `runner` does.
     ///

@@ -88,6 +88,8 @@ pub trait ThreadedDelegate: Sync {
 /// }
 /// # Ok::<(), Error>(())
 /// ```
+///
+/// [`JobRunner`](crate::job_queue::JobRunner#examples) has a handler for the jobs of a queue.
 #[pin_data]
 pub struct ThreadedInterrupt<T: ThreadedDelegate> {
     /// The driver's handler.

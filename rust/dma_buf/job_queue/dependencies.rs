@@ -30,6 +30,11 @@ use kernel::{
 ///
 /// They may be of any kind and driver. A job waits for all of them by one callback.
 ///
+/// The fence of an earlier job of the same queue counts, too: the hardware gets the later job when
+/// that fence has signalled, also if the hardware does its jobs in order. So if each job depends on
+/// the one before, the hardware has one job at a time, whatever
+/// [`in_flight`](super::JobQueueOptions::in_flight) is.
+///
 /// # Examples
 ///
 /// ```
