@@ -108,7 +108,7 @@ impl Drop for Annotation {
     #[inline]
     fn drop(&mut self) {
         // SAFETY: `cookie` is from `dma_fence_begin_signalling()` on this thread, which is not left
-        // as an annotation is not `Send`. It says whether this annotation took the lock, which
+        // as an annotation is not `Send`. The cookie tells if this annotation took the lock, which
         // nothing else releases.
         #[cfg(CONFIG_LOCKDEP)]
         unsafe {

@@ -132,7 +132,7 @@ fn with_a_mutex() -> Result {
     interrupt(First::Mutex(mutex!()?))
 }
 
-/// Nobody holds it, so it does not sleep.
+/// The lock is free, so taking it does not sleep.
 fn with_a_resv() -> Result {
     interrupt(First::Resv(resv()?))
 }

@@ -19,7 +19,7 @@ fn data_of(ring: FenceContext<Ring>) -> u32 {
     data.number
 }
 
-/// A context's data is shared with operations, so nobody changes it without a lock.
+/// A context's data is shared with operations, so it cannot be changed without a lock.
 fn data_shared(ring: &mut FenceContext<Ring>) -> u32 {
     #[cfg(fault = "context_data_mutable")]
     {

@@ -58,17 +58,17 @@ impl Delegate for Item {
 }
 
 fn shared(irq_work: &mut IrqWork<Item>, timer: &mut Timer<Item>, work: &mut Work<Item>) -> u32 {
-    // The item of an IrqWork is shared with its body, so nobody changes it without a lock.
+    // The item of an IrqWork is shared with its body, so it cannot be changed without a lock.
     #[cfg(fault = "irq_work_item_mutable")]
     {
         irq_work.count = 1; //~ E0594 cannot assign to data in dereference of
     }
-    // The item of a Timer is shared with its body, so nobody changes it without a lock.
+    // The item of a Timer is shared with its body, so it cannot be changed without a lock.
     #[cfg(fault = "timer_item_mutable")]
     {
         timer.count = 1; //~ E0594 cannot assign to data in dereference of
     }
-    // The item of a Work is shared with its body, so nobody changes it without a lock.
+    // The item of a Work is shared with its body, so it cannot be changed without a lock.
     #[cfg(fault = "work_item_mutable")]
     {
         work.count = 1; //~ E0594 cannot assign to data in dereference of

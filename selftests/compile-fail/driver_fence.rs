@@ -99,7 +99,7 @@ fn data(job: DriverFence<Ring>) -> u32 {
     data.number
 }
 
-/// A published fence's data is shared, so nobody changes it without a lock.
+/// A published fence's data is shared, so it cannot be changed without a lock.
 fn data_shared(job: &mut DriverFence<Ring>) -> u32 {
     #[cfg(fault = "data_mutable")]
     {

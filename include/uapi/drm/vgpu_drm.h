@@ -143,7 +143,7 @@ struct drm_vgpu_gem_wait {
  * @ring: VGPU_RING_*
  * @pad: 0
  *
- * The jobs that the ring has taken fail with -EIO. Those that wait run after that. A job that takes
+ * The jobs that the ring has taken fail with -EIO. Jobs that wait run after that. A job that takes
  * longer than the parameter timeout_ms of the module resets its ring as well: it fails with
  * -ETIME, and the others that the ring has taken with -ECANCELED.
  */

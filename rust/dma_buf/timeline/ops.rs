@@ -44,8 +44,8 @@ pub(crate) struct TimelineOps {
     /// timeline that was not closed when they signalled.
     pub(crate) expired: Option<unsafe fn(NonNull<Timeline>, u64, usize)>,
     /// `type_id` and `anchor` together identify the type that the operations are for. The id of a
-    /// type is unique among crates of different names, as those that a module is linked from
-    /// have. The anchor is a function instantiated for the type, so its address lies in the module
+    /// type is unique among crates of different names, and the crates of one module have different
+    /// names. The anchor is a function instantiated for the type, so its address lies in the module
     /// that uses the type. Neither is enough alone: another module may have a crate of the same
     /// name, and the linker may merge functions of the same code.
     pub(crate) type_id: fn() -> TypeId,

@@ -54,7 +54,7 @@ mod tests {
         assert_eq!(guard.reserve(MOST).map(|_| ()), Err(E2BIG));
         assert_eq!(guard.reserve(MOST - 1)?.len(), MOST - 1);
 
-        // Those that have signalled do not count.
+        // Signalled fences do not count.
         f.signal(0);
         assert_eq!(guard.reserve(MOST)?.len(), MOST);
         Ok(())

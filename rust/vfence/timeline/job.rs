@@ -54,7 +54,7 @@ pub(crate) struct Job {
     plan: Plan,
     is_running: bool,
     pub(super) due: Option<Due>,
-    /// Its place among those that are due, while it is not.
+    /// Its place among the jobs that are due, while it is not due.
     pub(super) place: Option<RBTreeNodeReservation<(Due, u64), ()>>,
     fence: DriverFence<ContextData>,
     in_fences: Option<InFences>,

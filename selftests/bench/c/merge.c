@@ -95,7 +95,7 @@ struct dma_fence *bench_array(struct dma_fence **fences, u32 count)
 	return NULL;
 }
 
-/* Those that are signalled are every @step-th; none, if that is 0. */
+/* Every @step-th fence is signalled; none, if that is 0. */
 static void *prepare(u32 leaves, u32 step, bool in_arrays)
 {
 	struct state *state = alloc_leaves(leaves);
