@@ -225,8 +225,9 @@ pub trait JobRunner: Send + Sync + Sized + 'static {
     /// no lock held. It must not own its queue.
     type Job: Send + Sync + 'static;
 
-    /// Gives a job to the hardware. The driver calls [`Completer::complete`] when the job is done,
-    /// perhaps before this returns. If this fails, the job completes with the error.
+    /// Gives a job to the hardware, which must not begin it before the earlier jobs are done: they
+    /// may be among its [`Dependencies`]. The driver calls [`Completer::complete`] when the job is
+    /// done, perhaps before this returns. If this fails, the job completes with the error.
     ///
     /// Context: process; may sleep; a signalling section. It runs on one CPU at a time, and not
     /// beside [`Self::stop`].
@@ -530,8 +531,7 @@ pub struct JobQueue<R: JobRunner> {
 impl<R: JobRunner> JobQueue<R> {
     /// Creates a queue. Both names are those of its fences: see [`FenceContext::new`].
     ///
-    /// `runner` makes what the jobs run on. It gets a [`Completer`] for the interrupt handler. The
-    /// driver may keep a clone of it for a handler that is registered later.
+    /// `runner` makes what the jobs run on. It gets a [`Completer`] for the interrupt handler.
     ///
     /// Fails with `ENOMEM`, or as `runner` does.
     ///
@@ -563,7 +563,7 @@ impl<R: JobRunner> JobQueue<R> {
         })?;
         // From here on, its drop ends what has begun.
         let this = Self { worker };
-        let runner = runner(Completer(this.shared().clone()))?;
+        let runner = runner(this.completer())?;
 
         this.shared().set_runner(Arc::new(runner, GFP_KERNEL)?);
         Ok(this)
@@ -571,6 +571,13 @@ impl<R: JobRunner> JobQueue<R> {
 
     fn shared(&self) -> &Arc<Shared<R>> {
         &self.worker.shared
+    }
+
+    /// Returns a [`Completer`], for an interrupt handler that is registered after the queue is made.
+    ///
+    /// Context: any.
+    pub fn completer(&self) -> Completer<R> {
+        Completer(self.shared().clone())
     }
 
     /// Allocates all that a job needs.
@@ -582,10 +589,11 @@ impl<R: JobRunner> JobQueue<R> {
     pub fn prepare(&self, job: R::Job, dependencies: Dependencies) -> Result<PreparedJob<R>> {
         let shared = self.shared();
         let place = Place::take(&shared.taken, shared.options.max_jobs)?;
+        let dependencies = dependencies.into_merged(shared.context.context())?;
 
         Ok(PreparedJob {
             memory: shared.context.new_fence_allocation(())?,
-            entry: Entry::new(job, dependencies.into_merged()?, place)?,
+            entry: Entry::new(job, dependencies, place)?,
         })
     }
 
@@ -623,12 +631,13 @@ impl<R: JobRunner> JobQueue<R> {
         }
     }
 
-    /// Stops the hardware, and completes the running jobs with `error`. Jobs that are waiting run
-    /// after that.
+    /// Stops the hardware, and completes the running jobs with `error`. A job that was pushed before
+    /// and could run counts as running. Jobs that are waiting run after that.
     ///
     /// Context: process; may sleep. Neither a signalling section, nor [`JobRunner::run`] or
     /// [`JobRunner::stop`].
     pub fn reset(&self, error: Error) {
+        self.worker.flush();
         self.shared().request_reset(error);
         self.worker.queue();
         self.worker.flush();

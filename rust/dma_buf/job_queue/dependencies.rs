@@ -30,10 +30,8 @@ use kernel::{
 ///
 /// They may be of any kind and driver. A job waits for all of them by one callback.
 ///
-/// The fence of an earlier job of the same queue counts, too: the hardware gets the later job when
-/// that fence has signalled, also if the hardware does its jobs in order. So if each job depends on
-/// the one before, the hardware has one job at a time, whatever
-/// [`in_flight`](super::JobQueueOptions::in_flight) is.
+/// An earlier job of the same queue is not waited for, as in `drm_sched`: the hardware has got that
+/// one before, and does its jobs in order. It is if errors are passed on.
 ///
 /// # Examples
 ///
@@ -136,10 +134,14 @@ impl Dependencies {
         push_leaf(&mut self.leaves, leaf)
     }
 
-    /// Merges the fences, and keeps what is needed to know of their errors.
-    pub(super) fn into_merged(self) -> Result<Merged> {
+    /// Merges the fences, for a job of the queue whose fences are of the context `own`, and keeps
+    /// what is needed to know of their errors.
+    pub(super) fn into_merged(self, own: u64) -> Result<Merged> {
         let mut leaves = self.leaves;
 
+        if !self.passes_errors {
+            leaves.retain(|leaf| leaf.context() != own);
+        }
         if leaves.is_empty() {
             return Ok(Merged {
                 fence: None,

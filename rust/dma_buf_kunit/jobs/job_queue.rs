@@ -92,16 +92,15 @@ mod tests {
             }),
             GFP_KERNEL,
         )?;
-        let mut other = None;
         let queue = JobQueue::new(c"mock", c"queue", options, |completer| {
-            other = Some(completer.clone());
             Ok(Ring {
                 completer,
                 log: log.clone(),
             })
         })?;
+        let completer = queue.completer();
 
-        Ok((queue, other.ok_or(EINVAL)?, log))
+        Ok((queue, completer, log))
     }
 
     fn queue(in_flight: usize) -> Result<Queue> {
@@ -318,6 +317,26 @@ mod tests {
     }
 
     #[test]
+    fn job_of_the_same_queue_is_not_waited_for() -> Result {
+        let (queue, completer, log) = queue(4)?;
+        let first = push(&queue, Job::default())?;
+        let second = push_after(&queue, &first)?;
+
+        assert!(eventually(|| log.has_run(&[1, 2])));
+        // But for its error.
+        let mut dependencies = Dependencies::passing_errors();
+        dependencies.add(&second)?;
+        let third = push_with(&queue, Job::default(), dependencies)?;
+        settle();
+        assert!(log.has_run(&[1, 2]));
+        assert!(completer.complete(1, Ok(())));
+        assert!(completer.complete(2, Err(EIO)));
+        assert!(failed(&third, EIO));
+        assert!(log.has_run(&[1, 2]));
+        Ok(())
+    }
+
+    #[test]
     fn order_is_that_of_publication() -> Result {
         let (queue, completer, log) = queue(4)?;
         let prepare = || queue.prepare(Job::default(), Dependencies::new());
@@ -405,7 +424,7 @@ mod tests {
         for _ in 0..3 {
             fences.push(push(&queue, Job::default())?, GFP_KERNEL)?;
         }
-        assert!(eventually(|| log.has_run(&[1, 2])));
+        // Also if the worker has yet to begin.
         queue.reset(EIO);
         assert_eq!(log.stops.load(Relaxed), 2);
         assert_eq!(fences[0].status(), FenceStatus::Error(EIO));
