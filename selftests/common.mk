@@ -16,7 +16,7 @@ OUTPUT ?= $(ROOT)/build/selftests/$(notdir $(CURDIR))
 CFLAGS += -O2 -g -Wall -pthread -I$(ROOT)/include/uapi \
 	$(addprefix -I$(ROOT)/selftests/,include resv vfence) $(KHDR_INCLUDES)
 LDFLAGS += -static -pthread
-LOCAL_HDRS += $(wildcard $(ROOT)/selftests/*/*.h)
+LOCAL_HDRS += $(wildcard $(ROOT)/selftests/*/*.h $(ROOT)/include/uapi/*/*.h)
 
 include $(KSRC_DIR)/tools/testing/selftests/lib.mk
 

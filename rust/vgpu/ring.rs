@@ -100,6 +100,7 @@ impl Ring {
         let timeout = *crate::module_parameters::timeout_ms.value_ref();
         let options = JobQueueOptions::new()
             .in_flight(depth)
+            .max_jobs(512)
             .timeout(Delta::from_millis(timeout.into()))?;
 
         JobQueue::new(c"vgpu", name, options, |completer| {

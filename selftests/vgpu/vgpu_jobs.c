@@ -323,7 +323,7 @@ TEST_F(jobs, arguments_that_are_only_read)
 }
 
 /* The most jobs that a ring has, in whatever state. */
-#define MOST 4096
+#define MOST 512
 
 TEST_F(jobs, too_many_jobs)
 {

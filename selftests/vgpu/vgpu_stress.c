@@ -105,8 +105,14 @@ static void *same_client(void *arg)
 {
 	struct worker *w = arg;
 
-	for (int n = 0; n < JOBS; n++)
-		OR_BAD(gpu(w->vf, .ring = n % 2, .delay_ns = n % 7 * 1000) == 0);
+	for (int n = 0; n < JOBS; n++) {
+		int ret;
+
+		/* A ring that is full has room again when a job is done. */
+		while ((ret = gpu(w->vf, .ring = n % 2, .delay_ns = n % 7 * 1000)) == -ENOSPC)
+			usleep(1000);
+		OR_BAD(ret == 0);
+	}
 	return NULL;
 }
 

@@ -105,8 +105,11 @@ struct drm_vgpu_sync {
  *
  * Fails with ENOENT if there is no such buffer or syncobj, EINVAL if an in-sync has no fence, ETIME
  * if it has none after five seconds, E2BIG if a count is above its bound, and ENOSPC if the ring
- * has 4096 jobs that are not cleaned up yet, which happens soon after they are done. No job is
+ * has 512 jobs that are not cleaned up yet, which happens soon after they are done. No job is
  * submitted then, and the argument does not change.
+ *
+ * The error of a job that failed is the status of its fence, which SYNC_IOC_FILE_INFO tells of a
+ * sync_file made of an out-sync.
  */
 struct drm_vgpu_submit {
 	__u64 bos;

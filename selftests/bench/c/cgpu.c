@@ -31,7 +31,7 @@
 #define MAX_COUNT	1024
 #define MAX_DELAY_NS	(60 * NSEC_PER_SEC)
 /* On a ring, from their allocation until they are freed. */
-#define MAX_JOBS	4096
+#define MAX_JOBS	512
 
 static unsigned int timeout_ms = 10000;
 module_param(timeout_ms, uint, 0444);
@@ -436,6 +436,7 @@ static int cgpu_reset(struct drm_device *dev, void *data, struct drm_file *file)
 struct submit {
 	struct drm_vgpu_submit *args;
 	struct drm_file *file;
+	struct cgpu_ring *ring;
 	struct drm_vgpu_bo *bos;
 	struct drm_vgpu_sync *in, *out;
 	struct output {
@@ -474,8 +475,9 @@ static int add_dep(struct submit *s, struct dma_fence *fence)
 	struct dma_fence *leaf;
 	int ret = 0;
 
+	/* The ring has got its earlier jobs before, and does them in order. */
 	if (!(s->args->flags & VGPU_SUBMIT_PASS_ERRORS))
-		return push_dep(s, fence);
+		return fence->context == s->ring->context ? 0 : push_dep(s, fence);
 	/* A link of a chain does not have the error of its fence. */
 	dma_fence_unwrap_for_each(leaf, &cursor, fence) {
 		ret = push_dep(s, leaf);
@@ -753,7 +755,8 @@ static int cgpu_submit(struct drm_device *dev, void *data, struct drm_file *file
 	ret = read_arrays(&s);
 	if (ret)
 		goto out;
-	job = alloc_job(&client->rings[args->ring], args);
+	s.ring = &client->rings[args->ring];
+	job = alloc_job(s.ring, args);
 	if (IS_ERR(job)) {
 		ret = PTR_ERR(job);
 		goto out;
