@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! What a long chain costs: links visited, drivers asked, references held. Chains
-//! of 100 000 links are tried by the suite `long`.
+//! of 20 000 links are tried by the suite `long`.
 
 use crate::prelude::*;
 
