@@ -573,7 +573,7 @@ impl<R: JobRunner> JobQueue<R> {
         &self.worker.shared
     }
 
-    /// Returns a [`Completer`], for an interrupt handler that is registered after the queue is made.
+    /// Returns a [`Completer`], for a handler that is registered when the queue is there.
     ///
     /// Context: any.
     pub fn completer(&self) -> Completer<R> {
@@ -631,8 +631,9 @@ impl<R: JobRunner> JobQueue<R> {
         }
     }
 
-    /// Stops the hardware, and completes the running jobs with `error`. A job that was pushed before
-    /// and could run counts as running. Jobs that are waiting run after that.
+    /// Stops the hardware, and completes the running jobs with `error`. The worker runs before
+    /// that, so that up to 256 jobs that were pushed, and can run, are among them. Jobs that are
+    /// waiting run after that.
     ///
     /// Context: process; may sleep. Neither a signalling section, nor [`JobRunner::run`] or
     /// [`JobRunner::stop`].

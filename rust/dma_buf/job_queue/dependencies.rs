@@ -30,8 +30,9 @@ use kernel::{
 ///
 /// They may be of any kind and driver. A job waits for all of them by one callback.
 ///
-/// An earlier job of the same queue is not waited for, as in `drm_sched`: the hardware has got that
-/// one before, and does its jobs in order. It is if errors are passed on.
+/// An earlier job of the same queue is not waited for, as in `drm_sched`: the hardware gets that
+/// one first, and does its jobs in order. If errors are passed on, it is waited for, as its error
+/// is not known before.
 ///
 /// # Examples
 ///
