@@ -456,6 +456,9 @@ static int push_dep(struct submit *s, struct dma_fence *fence)
 			s->dep_error = min(dma_fence_get_status(fence), 0);
 		return 0;
 	}
+	/* The ring gets its earlier jobs first, and does them in order. */
+	if (fence->context == s->ring->context && !(s->args->flags & VGPU_SUBMIT_PASS_ERRORS))
+		return 0;
 	if (s->dep_count == s->dep_room) {
 		u32 room = s->dep_room ? 2 * s->dep_room : 8;
 		struct dma_fence **deps = kvrealloc(s->deps, room * sizeof(*deps), GFP_KERNEL);
@@ -475,9 +478,8 @@ static int add_dep(struct submit *s, struct dma_fence *fence)
 	struct dma_fence *leaf;
 	int ret = 0;
 
-	/* The ring has got its earlier jobs before, and does them in order. */
 	if (!(s->args->flags & VGPU_SUBMIT_PASS_ERRORS))
-		return fence->context == s->ring->context ? 0 : push_dep(s, fence);
+		return push_dep(s, fence);
 	/* A link of a chain does not have the error of its fence. */
 	dma_fence_unwrap_for_each(leaf, &cursor, fence) {
 		ret = push_dep(s, leaf);
