@@ -12,6 +12,8 @@ find_kernel() {
 	fi
 	BZIMAGE=$KERNEL_TREE/arch/x86/boot/bzImage
 	[[ -r $BZIMAGE ]] || quit 69 "there is no kernel image $BZIMAGE"
+	[[ ! $LEAKS ]] || grep -sqx CONFIG_DEBUG_KMEMLEAK=y "$KERNEL_TREE/.config" ||
+		quit 69 "--leaks takes a kernel with CONFIG_DEBUG_KMEMLEAK=y, such as debug"
 	SLOW=$(grep -sx CONFIG_KASAN=y "$KERNEL_TREE/.config" || :)
 	: "${MEM:=${SLOW:+2G}}" "${MEM:=1G}"
 }
@@ -35,10 +37,10 @@ machine() {
 
 	shift 2
 	cmdline="console=ttyS0 loglevel=5 log_buf_len=4M panic=-1 printk.devkmsg=on"
-	# The allocator's per-CPU arrays keep pointers to objects they have given
-	# out, and kmemleak takes those for references. A cache under debugging
-	# has none.
-	! grep -qsx CONFIG_DEBUG_KMEMLEAK=y "$KERNEL_TREE/.config" || cmdline+=" slab_debug=F"
+	# The allocator leaves pointers to objects that it has given out, which kmemleak takes for
+	# references. They are in its per-CPU arrays, which a cache under debugging does not have,
+	# and in new objects, which are cleared here, but on no other kernel.
+	[[ ! $LEAKS ]] || cmdline+=" kmemleak=on slab_debug=F init_on_alloc=1 vm_leaks=1"
 	MACHINE=("${LAUNCH[@]}" "$QEMU_BIN" -nodefaults -no-user-config -M q35 "$@"
 		-m "$MEM" -smp "$SMP" -display none -no-reboot
 		-kernel "$BZIMAGE" -initrd "$initramfs"
@@ -77,7 +79,7 @@ choose_accel() {
 		fi
 		unlock
 	fi
-	[[ ! -e $cached || $(<"$cached") != y ]] || ACCEL=(-accel kvm -cpu host)
+	[[ ! -e $cached || $(<"$cached") != y ]] || ACCEL=(-accel kvm -cpu host,la57=off)
 }
 
 # Does a guest say hello?
@@ -87,7 +89,7 @@ probe_kvm() {
 	mkdir -p "$TMP/probe/root/vm"
 	: >"$TMP/probe/root/vm/probe"
 	{ cat "$BASE" && archive "$TMP/probe/root"; } >"$TMP/probe/initramfs"
-	machine "$TMP/probe" "$TMP/probe/initramfs" -accel kvm -cpu host
+	machine "$TMP/probe" "$TMP/probe/initramfs" -accel kvm -cpu host,la57=off
 	"${MACHINE[@]}" </dev/null >/dev/null 2>&1 &
 	QEMU=$!
 	# The shell tells stderr of a job that a signal has ended, whenever it finds out.
@@ -108,7 +110,7 @@ probe_kvm() {
 # host are slow; these only have to tell a hang from that.
 limits() {
 	BOOT_LIMIT=90 BEAT_LIMIT=45 CLOSE_LIMIT=120
-	if [[ $SLOW || $ICOUNT ]]; then
+	if [[ $SLOW || $ICOUNT || $LEAKS ]]; then
 		BOOT_LIMIT=400 BEAT_LIMIT=180 CLOSE_LIMIT=400
 	fi
 }

@@ -144,7 +144,7 @@ build_dir() {
 
 # flavours: those of the kernel, a line each
 flavours() {
-	(cd "$ROOT/qemu/kernel" && printf '%s\n' *.config | sed 's/\.config$//' | grep -vxE 'base|debug-info')
+	(cd "$ROOT/qemu/kernel" && printf '%s\n' *.config | sed 's/\.config$//' | grep -vxE 'base|debug-info|kmemleak')
 }
 
 # check_flavour FLAVOUR: ends the script if there is none of that name

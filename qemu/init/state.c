@@ -113,7 +113,7 @@ static bool keep_report(const char *mode)
  */
 int find_leaks(void)
 {
-	if (access(KMEMLEAK, W_OK)) {
+	if (!getenv("vm_leaks")) {
 		unload_modules();
 		return 0;
 	}

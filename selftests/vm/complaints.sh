@@ -11,13 +11,8 @@ complaints_any() {
 
 complaints_memory() {
 	crashes READ_AFTER_FREE "BUG: KASAN: slab-use-after-free in lkdtm_READ_AFTER_FREE"
-	complains leak "kmemleak: unreferenced object"
-	check "not: a page allocation that is made to fail" 0 '' --file "$ko" -- sh -c '
-		cd /sys/kernel/debug/fail_page_alloc
-		echo 10 > min-order; echo 100 > probability; echo -1 > times
-		insmod /vm_complain.ko what=pages && dmesg | grep "forcing a failure"'
-	check "notices: a leak of a module that was loaded beforehand" 126 " leak (" \
-		--module "$ko what=leak" -- true
+	check "--leaks on a kernel without kmemleak" 69 "takes a kernel with CONFIG_DEBUG_KMEMLEAK" \
+		--leaks -- true
 }
 
 complaints_expected() {
@@ -36,10 +31,10 @@ complaints_expected() {
 		"BUG: x"
 		dmesg | grep "BUG: x.*: segfault at"'
 
-	crashes WARNING_MESSAGE "WARNING: drivers/misc/lkdtm/bugs.c:"
-	crashes BUG "kernel BUG at drivers/misc/lkdtm/bugs.c:"
-	crashes EXCEPTION "BUG: kernel NULL pointer dereference"
-	crashes PANIC "Kernel panic - not syncing: dumptest"
+	crashes WARNING_MESSAGE "WARNING: drivers/misc/lkdtm/bugs.c:" --raw
+	crashes BUG "kernel BUG at drivers/misc/lkdtm/bugs.c:" --raw
+	crashes EXCEPTION "BUG: kernel NULL pointer dereference" --raw
+	crashes PANIC "Kernel panic - not syncing: dumptest" --raw
 	complains pages "insmod: page allocation failure: order:"
 	is "... with all of its report, and no more" ends_in "pages reserved"
 	check "not: a page allocation that was to fail without a word" 0 '' \
@@ -64,6 +59,8 @@ complaints_expected() {
 }
 
 complaints_debug() {
+	check "a kernel that hangs" 125 "no sign of life" --smp 1 \
+		--file "$lkdtm" -- insmod /lkdtm.ko cpoint_name=DIRECT cpoint_type=HARDLOCKUP
 	complains circular "WARNING: possible circular locking dependency detected"
 	complains recursive "WARNING: possible recursive locking detected"
 	complains balance "WARNING: bad unlock balance detected!"
@@ -71,10 +68,19 @@ complaints_debug() {
 	complains sleep "BUG: sleeping function called from invalid context"
 	complains atomic "BUG: scheduling while atomic"
 	complains odebug "ODEBUG: free active"
-	crashes CORRUPT_LIST_DEL "list_del corruption"
-	crashes REFCOUNT_INC_ZERO "refcount_t: addition on 0"
+	crashes CORRUPT_LIST_DEL "list_del corruption" --raw
+	crashes REFCOUNT_INC_ZERO "refcount_t: addition on 0" --raw
 	complains hung "INFO: task insmod:" 'echo 3 > /proc/sys/kernel/hung_task_timeout_secs'
 	complains softlockup "watchdog: BUG: soft lockup" 'echo 2 > /proc/sys/kernel/watchdog_thresh'
+	check "notices: leak" 126 "vm: the kernel complained: kmemleak: unreferenced object" \
+		--leaks --file "$ko" -- insmod /vm_complain.ko what=leak
+	check "notices: a leak of a module that was loaded beforehand" 126 " leak (" \
+		--leaks --module "$ko what=leak" -- true
+	check "not: a leak, without --leaks" 0 '' --file "$ko" -- insmod /vm_complain.ko what=leak
+	check "not: a page allocation that is made to fail" 0 '' --file "$ko" -- sh -c '
+		cd /sys/kernel/debug/fail_page_alloc
+		echo 10 > min-order; echo 100 > probability; echo -1 > times
+		insmod /vm_complain.ko what=pages && dmesg | grep "forcing a failure"'
 	complains stall "rcu: INFO: rcu_preempt" \
 		'echo 3 > /sys/module/rcupdate/parameters/rcu_cpu_stall_timeout'
 }

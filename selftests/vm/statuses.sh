@@ -55,8 +55,6 @@ statuses() {
 
 	check "a command that reboots the guest" 125 "went down without a result" -- reboot -f
 	check "a command that powers it off" 125 "went down without a result" -- poweroff -f
-	check "a kernel that hangs" 125 "no sign of life" --smp 1 \
-		--file "$lkdtm" -- insmod /lkdtm.ko cpoint_name=DIRECT cpoint_type=HARDLOCKUP
 	check "a guest that does not come up is tried three times" 125 "went down" \
 		--append "rdinit=/bin/reboot -- -f" -- true
 	is "... and says so" retries 2
