@@ -9,7 +9,7 @@ UPDATE :=
 export KDIR KSRC EXTRA KERNEL TEST JOBS DRY_RUN SOAK DEBUG_INFO V
 
 # SUITE=, say, would go unnoticed, and everything be run.
-KNOWN := KERNEL= SUITES= TEST= JOBS= KDIR= KSRC= EXTRA= SOAK= DEBUG_INFO= DRY_RUN= UPDATE= V= \
+KNOWN := KERNEL= SUITES= TEST= JOBS= KDIR= KSRC= EXTRA= SOAK= DEBUG_INFO= DRY_RUN= UPDATE= V= M= \
 	KSRC_SHA256= KSRC_UNVERIFIED= DEBIAN_MIRROR= DMA_BUF_RS_CACHE= XDG_CACHE_HOME= TMPDIR=
 $(foreach v,$(filter-out $(patsubst %=,%,$(KNOWN)),$(.VARIABLES)),$(if \
 	$(filter command,$(firstword $(origin $(v)))),\
@@ -19,14 +19,15 @@ $(foreach v,$(filter-out $(patsubst %=,%,$(KNOWN)),$(.VARIABLES)),$(if \
 only-for = $(if $(filter command,$(origin $(1))),$(if $(filter-out $(2),$(MAKECMDGOALS)),\
 	$(error $(1)= is for: make $(2))))
 $(call only-for,DRY_RUN,setup)
-$(call only-for,KERNEL,run kernel modules rustdoc shell test)
+$(call only-for,KERNEL,run kernel modules rustdoc rust-analyzer shell test)
 $(call only-for,EXTRA,run kernel modules rustdoc shell test)
 $(call only-for,TEST,test)
 $(call only-for,JOBS,test)
 $(call only-for,UPDATE,bench)
+$(call only-for,M,rust-analyzer)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup kernel modules rustdoc run test list-suites style bench shell clean
+.PHONY: help setup kernel modules rustdoc rust-analyzer run test list-suites style bench shell clean
 
 help:
 	@sed -n 's/^#H //p' $(firstword $(MAKEFILE_LIST))
@@ -66,6 +67,10 @@ kernel:
 #H make modules [KERNEL=debug] build the modules against it
 modules:
 	@scripts/modules $(or $(KERNEL),debug)
+
+#H make rust-analyzer [M=~/mygpu]  rust-project.json, for this tree or for a driver's
+rust-analyzer:
+	@scripts/rust-analyzer $(or $(KERNEL),debug) $(if $(filter command,$(origin M)),$(M))
 
 #H make rustdoc              the pages of the library's docs, to open in a browser; prints
 #H                           the file of the front page

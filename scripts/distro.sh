@@ -26,6 +26,7 @@ COMMON_PACKAGES=(
 	libssl-dev
 	make
 	perl
+	python3
 	xz-utils
 
 	busybox-static
