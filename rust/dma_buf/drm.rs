@@ -55,7 +55,7 @@
 //!     B: drm::gem::IntoGEMObject + AlwaysRefCounted + Send + Sync + 'static,
 //!     R: JobRunner<Job = Option<ResvSet<ARef<B>>>>,
 //! {
-//!     let mut set = ResvSet::new()?;
+//!     let mut set = ResvSet::new();
 //!     let mut dependencies = Dependencies::new();
 //!
 //!     set.push(buffer)?;

@@ -241,7 +241,7 @@ mod tests {
         in_turn("get_fences", || resv.get_fences(ResvUsage::Bookkeep))?;
         in_turn("get_singleton", || resv.get_singleton(ResvUsage::Bookkeep))?;
         in_turn("ResvSet", || {
-            let mut set = ResvSet::new()?;
+            let mut set = ResvSet::new();
 
             set.push(resv.clone())?;
             set.push(other.clone())?;

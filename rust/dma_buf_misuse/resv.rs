@@ -35,7 +35,7 @@ fn two_without_a_set() -> Result {
 }
 
 fn lock_set(members: [&Arc<Resv>; 2]) -> Result {
-    let mut set = ResvSet::new()?;
+    let mut set = ResvSet::new();
 
     for member in members {
         set.push(member.clone())?;

@@ -81,7 +81,7 @@ fn locking_a_resv_in_a_cleanup() -> Result {
 }
 
 fn locking_a_set() -> Result {
-    let mut set = ResvSet::new()?;
+    let mut set = ResvSet::new();
 
     set.push(resv()?)?;
     signalling(|_| drop(set.lock()));

@@ -233,7 +233,7 @@ struct LockAll(Option<ResvSet<Arc<Buffer>>>);
 
 impl Operation for LockAll {
     fn prepare(_n: u32, _fences: u32) -> Result<Self> {
-        let mut set = ResvSet::new()?;
+        let mut set = ResvSet::new();
 
         for _ in 0..SET {
             set.push(Buffer::new()?)?;

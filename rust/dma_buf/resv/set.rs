@@ -72,6 +72,28 @@ struct Inner<H> {
     found: Option<H>,
 }
 
+impl<H> Inner<H> {
+    const fn new() -> Self {
+        Self {
+            members: KVec::new(),
+            context: Opaque::uninit(),
+            task: None,
+            locked: 0,
+            is_shared: false,
+            contended: None,
+            found: None,
+        }
+    }
+
+    /// Begins to lock members.
+    #[inline]
+    fn begin(&mut self) {
+        // SAFETY: The memory is valid. Nothing has been locked yet, so nothing uses it.
+        unsafe { bindings::dma_buf_rs_ww_acquire_init(self.context.get()) };
+        self.task = Some(ARef::from(&**kernel::current!()));
+    }
+}
+
 /// Appends a member.
 fn push<H: ResvHandle>(members: &mut KVec<Member<H>>, handle: H) -> Result<&mut Member<H>> {
     let index = members.len();
@@ -157,7 +179,7 @@ unsafe fn unlock(resv: NonNull<Resv>) {
 /// # let source = Arc::pin_init(source, GFP_KERNEL)?;
 /// # let target = Arc::pin_init(target, GFP_KERNEL)?;
 ///
-/// let mut set = ResvSet::new()?;
+/// let mut set = ResvSet::new();
 /// set.push((source.clone(), ResvUsage::Read))?;
 /// set.push((target.clone(), ResvUsage::Write))?;
 /// let memory = engine.new_fence_allocation(())?;
@@ -192,7 +214,8 @@ unsafe fn unlock(resv: NonNull<Resv>) {
 ///
 /// Unless the set is in a [`ResvSetGuard`], nothing is locked.
 pub struct ResvSet<H: ResvHandle> {
-    inner: KBox<Inner<H>>,
+    /// `None` as long as nothing needs it.
+    inner: Option<KBox<Inner<H>>>,
 }
 
 // SAFETY: The objects may be used on any CPU, and so may the handles. No task uses the context.
@@ -203,33 +226,39 @@ unsafe impl<H: ResvHandle + Sync> Sync for ResvSet<H> {}
 impl<H: ResvHandle> ResvSet<H> {
     /// Creates an empty set. It can be locked as any other.
     ///
-    /// Context: process; may sleep.
-    ///
-    /// Fails with `ENOMEM`.
-    pub fn new() -> Result<Self> {
-        Self::with_capacity(0)
+    /// Context: any.
+    pub const fn new() -> Self {
+        // INVARIANT: There is nothing to be locked.
+        Self { inner: None }
     }
 
-    /// Like [`Self::new`], with room for this number of members. Fails with `E2BIG` for more than
-    /// 2046, too.
+    /// Like [`Self::new`], with room for this number of members.
+    ///
+    /// Context: process; may sleep.
+    ///
+    /// Fails with `ENOMEM`, and with `E2BIG` for more than 2046.
     pub fn with_capacity(members: usize) -> Result<Self> {
+        let mut this = Self::new();
+
         if members > MAX_MEMBERS {
             return Err(E2BIG);
         }
-        let inner = Inner {
-            members: KVec::with_capacity(members, GFP_KERNEL)?,
-            context: Opaque::uninit(),
-            task: None,
-            locked: 0,
-            is_shared: false,
-            contended: None,
-            found: None,
-        };
+        if members > 0 {
+            this.inner()?.members.reserve(members, GFP_KERNEL)?;
+        }
+        Ok(this)
+    }
 
-        // INVARIANT: There is nothing to be locked.
-        Ok(Self {
-            inner: KBox::new(inner, GFP_KERNEL)?,
-        })
+    /// Returns what is on the heap, which it allocates the first time.
+    fn inner(&mut self) -> Result<&mut Inner<H>> {
+        match &mut self.inner {
+            Some(inner) => Ok(inner),
+            none => Ok(none.insert(KBox::new(Inner::new(), GFP_KERNEL)?)),
+        }
+    }
+
+    fn members(&self) -> &[Member<H>] {
+        self.inner.as_ref().map_or(&[], |inner| &inner.members)
     }
 
     /// Adds a member.
@@ -239,15 +268,17 @@ impl<H: ResvHandle> ResvSet<H> {
     /// Fails with `ENOMEM`, and with `E2BIG` for more than 2046 members. The handle is dropped
     /// then.
     pub fn push(&mut self, handle: H) -> Result {
-        push(&mut self.inner.members, handle).map(|_| ())
+        push(&mut self.inner()?.members, handle).map(|_| ())
     }
 
     /// Removes all members. Their memory is kept for new ones.
     ///
     /// Context: that of dropping the handles.
     pub fn clear(&mut self) {
-        self.inner.members.clear();
-        self.inner.found = None;
+        if let Some(inner) = &mut self.inner {
+            inner.members.clear();
+            inner.found = None;
+        }
     }
 
     /// Locks all members.
@@ -258,7 +289,7 @@ impl<H: ResvHandle> ResvSet<H> {
     /// C functions: `ww_acquire_init()`, `dma_resv_lock()`, `ww_acquire_done()`
     #[inline]
     pub fn lock(self) -> ResvSetGuard<H> {
-        let known = self.inner.members.len();
+        let known = self.members().len();
         let mut guard = ResvSetGuard::new(self);
 
         while let Err(failed) = guard.lock_members::<false>() {
@@ -322,7 +353,7 @@ impl<H: ResvHandle> ResvSet<H> {
     /// let inner = buffer(None)?;
     /// let outer = buffer(Some(inner.clone()))?;
     ///
-    /// let mut set = ResvSet::new()?;
+    /// let mut set = ResvSet::new();
     /// set.push(outer)?;
     /// let locked = set.lock_with(|locking| {
     ///     let mut index = 0;
@@ -344,7 +375,7 @@ impl<H: ResvHandle> ResvSet<H> {
         self,
         mut find: impl FnMut(&mut ResvSetLocking<'_, H>) -> Result,
     ) -> Result<ResvSetGuard<H>> {
-        let known = self.inner.members.len();
+        let known = self.members().len();
         let mut guard = ResvSetGuard::new(self);
 
         loop {
@@ -402,20 +433,10 @@ impl<H: ResvHandle> ResvSetLocking<'_, H> {
         if let Some(failed) = &self.failed {
             return Err(failed.error);
         }
-        let inner = &mut *self.guard.set.inner;
-        let index = inner.members.len();
-        let (context, is_shared) = (inner.context.get(), &mut inner.is_shared);
-        let (error, found) = match push(&mut inner.members, handle) {
-            Err(error) => (error, None),
-            // SAFETY: The others are locked, as nothing has failed so far.
-            Ok(member) => match unsafe { member.lock::<true>(context, is_shared) } {
-                Ok(()) => {
-                    inner.locked += 1;
-                    return Ok(());
-                }
-                // It is dropped when nothing is locked any more.
-                Err(error) => (error, inner.members.pop()),
-            },
+        let index = self.guard.set.members().len();
+        let (error, found) = match self.guard.push_locked(handle) {
+            Ok(()) => return Ok(()),
+            Err(failed) => failed,
         };
 
         self.failed = Some(Failed {
@@ -442,9 +463,9 @@ impl<H: ResvHandle> Deref for ResvSetLocking<'_, H> {
 ///
 /// # Invariants
 ///
-/// `inner.task` is the current task. It has initialised `inner.context` and locked with it the
-/// objects of the first `inner.locked` members, and that of `inner.contended`, each once; and it
-/// has the right to unlock them. Outside of this file, these are all members.
+/// If there is an `inner`, `inner.task` is the current task. It has initialised `inner.context` and
+/// locked with it the objects of the first `inner.locked` members, and that of `inner.contended`,
+/// each once; and it has the right to unlock them. Outside of this file, these are all members.
 #[must_use = "the objects are unlocked when the guard is dropped"]
 pub struct ResvSetGuard<H: ResvHandle> {
     set: ResvSet<H>,
@@ -473,7 +494,7 @@ impl<H: ResvHandle> Member<H> {
     }
 }
 
-impl<H: ResvHandle> ResvSet<H> {
+impl<H: ResvHandle> Inner<H> {
     /// Unlocks everything.
     ///
     /// # Safety
@@ -481,10 +502,9 @@ impl<H: ResvHandle> ResvSet<H> {
     /// The set is in a guard.
     #[inline]
     unsafe fn unlock(&mut self) {
-        let inner = &mut *self.inner;
-        let members = &mut inner.members[..replace(&mut inner.locked, 0)];
+        let members = &mut self.members[..replace(&mut self.locked, 0)];
 
-        if replace(&mut inner.is_shared, false) {
+        if replace(&mut self.is_shared, false) {
             for member in members {
                 if replace(&mut member.is_owner, true) {
                     // SAFETY: By the type invariants of the guard and the member.
@@ -497,7 +517,7 @@ impl<H: ResvHandle> ResvSet<H> {
                 unsafe { unlock(member.resv) };
             }
         }
-        if let Some(resv) = inner.contended.take() {
+        if let Some(resv) = self.contended.take() {
             // SAFETY: By the type invariant of the guard.
             unsafe { unlock(resv) };
         }
@@ -508,9 +528,9 @@ impl<H: ResvHandle> ResvSetGuard<H> {
     /// Begins to lock a set.
     #[inline]
     fn new(mut set: ResvSet<H>) -> Self {
-        // SAFETY: The memory is valid. By the type invariant of the set nothing uses it.
-        unsafe { bindings::dma_buf_rs_ww_acquire_init(set.inner.context.get()) };
-        set.inner.task = Some(ARef::from(&**kernel::current!()));
+        if let Some(inner) = &mut set.inner {
+            inner.begin();
+        }
         // INVARIANT: As just initialised. Nothing is locked yet.
         Self {
             set,
@@ -518,16 +538,41 @@ impl<H: ResvHandle> ResvSetGuard<H> {
         }
     }
 
+    /// Locks an object, and appends it as a member. If that fails, also returns the member that
+    /// could not be locked: it is to be dropped when nothing is locked any more.
+    fn push_locked(&mut self, handle: H) -> Result<(), (Error, Option<Member<H>>)> {
+        let is_first = self.set.inner.is_none();
+        let inner = self.set.inner().map_err(|error| (error, None))?;
+
+        if is_first {
+            inner.begin();
+        }
+        let (context, is_shared) = (inner.context.get(), &mut inner.is_shared);
+        let member = push(&mut inner.members, handle).map_err(|error| (error, None))?;
+
+        // SAFETY: The others are locked, as nothing has failed so far.
+        match unsafe { member.lock::<true>(context, is_shared) } {
+            Ok(()) => {
+                inner.locked += 1;
+                Ok(())
+            }
+            Err(error) => Err((error, inner.members.pop())),
+        }
+    }
+
     /// Locks the members, none of which is locked.
     #[inline]
     fn lock_members<const INTERRUPTIBLE: bool>(&mut self) -> Result<(), Failed<H>> {
+        let Some(inner) = &mut self.set.inner else {
+            return Ok(());
+        };
         let Inner {
             members,
             context,
             locked,
             is_shared,
             ..
-        } = &mut *self.set.inner;
+        } = &mut **inner;
 
         for (index, member) in members.iter_mut().enumerate() {
             // SAFETY: By the type invariant; the members are locked in order.
@@ -548,20 +593,22 @@ impl<H: ResvHandle> ResvSetGuard<H> {
     /// object.
     #[cold]
     fn back_off<const INTERRUPTIBLE: bool>(&mut self, failed: Failed<H>, known: usize) -> Result {
-        let set = &mut self.set;
+        let Some(inner) = &mut self.set.inner else {
+            return Err(failed.error);
+        };
 
         // SAFETY: It is in this guard.
-        unsafe { set.unlock() };
-        set.inner.members.truncate(known);
+        unsafe { inner.unlock() };
+        inner.members.truncate(known);
         if failed.error != EDEADLK {
             return Err(failed.error);
         }
         let resv = match failed.found {
             Some(member) => {
-                set.inner.found = Some(member.handle);
+                inner.found = Some(member.handle);
                 member.resv
             }
-            None => set.inner.members.get(failed.index).ok_or(EDEADLK)?.resv,
+            None => inner.members.get(failed.index).ok_or(EDEADLK)?.resv,
         };
 
         loop {
@@ -570,11 +617,11 @@ impl<H: ResvHandle> ResvSetGuard<H> {
             //
             // SAFETY: A member or `found` keeps the object. It is the one that has failed, and
             // nothing is locked.
-            match unsafe { lock::<INTERRUPTIBLE>(resv, set.inner.context.get()) } {
+            match unsafe { lock::<INTERRUPTIBLE>(resv, inner.context.get()) } {
                 Err(error) if error == EDEADLK => {}
                 result => {
                     result?;
-                    set.inner.contended = Some(resv);
+                    inner.contended = Some(resv);
                     return Ok(());
                 }
             }
@@ -584,8 +631,10 @@ impl<H: ResvHandle> ResvSetGuard<H> {
     /// Ends the locking.
     #[inline]
     fn done(self) -> Self {
-        // SAFETY: By the type invariant.
-        unsafe { bindings::dma_buf_rs_ww_acquire_done(self.set.inner.context.get()) };
+        if let Some(inner) = &self.set.inner {
+            // SAFETY: By the type invariant.
+            unsafe { bindings::dma_buf_rs_ww_acquire_done(inner.context.get()) };
+        }
         self
     }
 
@@ -594,7 +643,7 @@ impl<H: ResvHandle> ResvSetGuard<H> {
     /// Context: any.
     #[inline]
     pub fn get(&self, index: usize) -> Option<(&H, &LockedResv)> {
-        let member = self.set.inner.members.get(index)?;
+        let member = self.set.members().get(index)?;
 
         // SAFETY: By the type invariants the object is valid and locked as long as the guard is
         // borrowed. There are no mutable borrows meanwhile.
@@ -608,7 +657,7 @@ impl<H: ResvHandle> ResvSetGuard<H> {
     /// Context: any.
     #[inline]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&H, &LockedResv)> + '_ {
-        let members = self.set.inner.members.iter();
+        let members = self.set.members().iter();
 
         members.map(|member| {
             // SAFETY: As in `get`.
@@ -625,7 +674,7 @@ impl<H: ResvHandle> ResvSetGuard<H> {
     /// Context: any.
     #[inline]
     pub fn get_mut(&mut self, index: usize) -> Option<&mut LockedResv> {
-        let member = self.set.inner.members.get(index)?;
+        let member = self.set.members().get(index)?;
 
         // SAFETY: By the type invariants the object is valid and locked as long as the guard is
         // borrowed. There are no other borrows meanwhile.
@@ -643,9 +692,9 @@ impl<H: ResvHandle> ResvSetGuard<H> {
     ///
     /// C function: `dma_resv_reserve_fences()`
     pub fn reserve(self) -> Result<ResvSetSlots<H>> {
-        let members = &self.set.inner.members;
+        let members = self.set.members();
 
-        if !self.set.inner.is_shared {
+        if !self.set.inner.as_ref().is_some_and(|inner| inner.is_shared) {
             for member in members {
                 // SAFETY: By the type invariants the object is valid and locked. As `self` is not
                 // borrowed, there are no other borrows.
@@ -687,12 +736,16 @@ impl<H: ResvHandle> ResvSetGuard<H> {
     /// Unlocks all objects and gives up the context. Called once, before the guard goes.
     #[inline]
     fn end(&mut self) {
+        let Some(inner) = &mut self.set.inner else {
+            return;
+        };
+
         // SAFETY: By the type invariant. Nothing is locked with the context when that is given up.
         unsafe {
-            self.set.unlock();
-            bindings::dma_buf_rs_ww_acquire_fini(self.set.inner.context.get());
+            inner.unlock();
+            bindings::dma_buf_rs_ww_acquire_fini(inner.context.get());
         }
-        self.set.inner.task = None;
+        inner.task = None;
     }
 }
 
@@ -729,7 +782,7 @@ impl<H: ResvHandle> ResvSetSlots<H> {
     /// Context: process, also in a signalling section.
     #[inline]
     pub fn drain(&mut self) -> impl ExactSizeIterator<Item = (&H, ResvSlot<'_>)> + '_ {
-        let members = &self.guard.set.inner.members;
+        let members = self.guard.set.members();
         let used = replace(&mut self.used, members.len());
 
         members.iter().skip(used).map(|member| {

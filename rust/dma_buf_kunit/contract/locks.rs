@@ -53,7 +53,7 @@ impl Locks {
 
     fn with_a_set(side: Side) -> Result {
         let jobs = [side.job()?, side.job()?, side.job()?];
-        let mut set = ResvSet::new()?;
+        let mut set = ResvSet::new();
 
         for job in &jobs {
             set.push(job.resv().clone())?;

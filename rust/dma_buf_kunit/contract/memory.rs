@@ -49,7 +49,7 @@ impl Memory {
                 Shrinking::press(shrinking)
             }
             Locked::Several => {
-                let mut set = ResvSet::new()?;
+                let mut set = ResvSet::new();
 
                 for _ in 0..4 {
                     set.push(Arc::pin_init(Resv::new(), GFP_KERNEL)?)?;

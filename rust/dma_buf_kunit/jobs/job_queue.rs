@@ -197,7 +197,7 @@ mod tests {
         assert!(eventually(|| log.has_run(&[1, 2])));
         settle();
         assert!(log.has_run(&[1, 2]));
-        // Out of order: there is room, but the fence has its turn.
+        // Reported out of order: there is room, but the fence has its turn.
         assert!(completer.complete(2, Ok(())));
         assert_eq!(fences[1].status(), FenceStatus::Pending);
         assert!(eventually(|| log.has_run(&[1, 2, 3])));
@@ -565,7 +565,7 @@ mod tests {
     fn job_keeps_its_buffers_until_it_is_done() -> Result {
         let (queue, completer, _) = queue(1)?;
         let buffer = Arc::pin_init(Resv::new(), GFP_KERNEL)?;
-        let mut set = ResvSet::new()?;
+        let mut set = ResvSet::new();
 
         set.push(buffer.clone())?;
         let locked = set.lock();

@@ -47,7 +47,7 @@ mod tests {
     fn with_a_locked_set() -> Result {
         let waits = Waits::new()?;
         let jobs = [Job::new()?, Job::new()?, Job::new()?, Job::new()?];
-        let mut set = ResvSet::new()?;
+        let mut set = ResvSet::new();
 
         for job in &jobs {
             set.push(job.resv().clone())?;
@@ -93,7 +93,7 @@ mod tests {
     #[test]
     fn in_a_shrinker_with_a_locked_set() -> Result {
         let shrinking = Shrinking::new(Waits::new()?, Waits::new()?)?;
-        let mut set = ResvSet::new()?;
+        let mut set = ResvSet::new();
 
         let object = Arc::pin_init(Resv::new(), GFP_KERNEL)?;
         set.push(object.clone())?;

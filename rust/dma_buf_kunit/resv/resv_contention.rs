@@ -21,7 +21,7 @@ mod tests {
 
     /// A thread that has locked a set, before any set that is locked from now on.
     fn older(resv: &Arc<Resv>) -> Result<Holder> {
-        let mut theirs = ResvSet::new()?;
+        let mut theirs = ResvSet::new();
 
         theirs.push(resv.clone())?;
         Holder::new(move |hold| {

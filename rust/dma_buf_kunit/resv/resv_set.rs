@@ -53,7 +53,7 @@ mod tests {
 
     #[test]
     fn set_of_nothing_is_locked_as_others() -> Result {
-        let locked = ResvSet::<Arc<Resv>>::new()?.lock();
+        let locked = ResvSet::<Arc<Resv>>::new().lock();
 
         assert!(locked.iter().next().is_none() && locked.get(0).is_none());
         let mut slots = locked.reserve()?;
@@ -133,7 +133,7 @@ mod tests {
     #[test]
     fn handle_has_data_beside_it() -> Result {
         let (one, two) = (object()?, object()?);
-        let mut set = ResvSet::new()?;
+        let mut set = ResvSet::new();
 
         set.push((one.clone(), 1))?;
         set.push((two.clone(), 2))?;
@@ -242,7 +242,7 @@ mod tests {
         assert!(!resvs.iter().any(|resv| resv.is_locked()));
 
         // All the same object.
-        let mut set = ResvSet::new()?;
+        let mut set = ResvSet::new();
         for _ in 0..MOST {
             set.push(resvs[0].clone())?;
         }
@@ -254,7 +254,7 @@ mod tests {
     #[test]
     fn each_member_is_the_object_that_its_handle_gave_first() -> Result {
         let fickle = Fickle::new()?;
-        let mut set = ResvSet::new()?;
+        let mut set = ResvSet::new();
 
         for _ in 0..3 {
             // The one, the other, and the one again.

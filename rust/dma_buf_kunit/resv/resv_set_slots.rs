@@ -68,7 +68,7 @@ mod tests {
 
         let f = Fences::new(2 * TIMES)?;
         let (one, two) = (object()?, object()?);
-        let mut set = ResvSet::new()?;
+        let mut set = ResvSet::new();
 
         set.push(two.clone())?;
         for _ in 0..TIMES {
