@@ -39,6 +39,9 @@
 //! fence, where `drm_sched` has two. Its place is that of the job queue that is being discussed
 //! for DRM's Rust drivers, and the states of a job are the same.
 //!
+//! As with `drm_sched`, the hardware does the jobs of a queue in order: a job may use what an
+//! earlier one of the same queue has written, and does not wait for its fence.
+//!
 //! # Examples
 //!
 //! A ring whose hardware does every job at once:
@@ -69,7 +72,7 @@
 //! }
 //!
 //! fn submit(queue: &JobQueue<Ring>, buffer: Arc<Resv>) -> Result {
-//!     let mut set = ResvSet::new()?;
+//!     let mut set = ResvSet::new();
 //!     let mut dependencies = Dependencies::new();
 //!
 //!     set.push(buffer)?;
@@ -303,9 +306,10 @@ impl JobQueueOptions {
         self
     }
 
-    /// Resets the hardware if a job is not done this long after it has become the first one that is
-    /// running: [`JobRunner::stop`] is called, the job completes with `ETIME`, and the others that
-    /// are running with `ECANCELED`. Jobs that are waiting run after that.
+    /// Resets the hardware if a job is not done this long, in whole jiffies, after it has become
+    /// the first one that is running: [`JobRunner::stop`] is called, the job completes with
+    /// `ETIME`, and the others that are running with `ECANCELED`. Jobs that are waiting run after
+    /// that.
     ///
     /// Fails with `EINVAL` if `timeout` is not positive.
     pub fn timeout(mut self, timeout: Delta) -> Result<Self> {
@@ -464,16 +468,14 @@ const BATCH: usize = 256;
 struct Worker<R: JobRunner> {
     shared: Arc<Shared<R>>,
     /// Queues the worker when the first running job may have timed out.
-    timer: Timer<Alarm>,
+    timer: Timer<Alarm<R>>,
 }
 
-struct Alarm(WeakRef<WorkRef>);
+struct Alarm<R: JobRunner>(Arc<Shared<R>>);
 
-impl Delegate for Alarm {
+impl<R: JobRunner> Delegate for Alarm<R> {
     fn run(&self, _section: &SignallingSection<'_>) {
-        if let Some(worker) = self.0.upgrade() {
-            worker.queue();
-        }
+        self.0.end_alarm();
     }
 }
 
@@ -547,7 +549,6 @@ impl<R: JobRunner> JobQueue<R> {
         let taken = Arc::new(Atomic::new(0), GFP_KERNEL)?;
         let worker = Work::new_cyclic(|worker: WeakRef<WorkRef>| {
             try_init!(Worker {
-                timer: Timer::new(Alarm(worker.clone()))?,
                 shared: Arc::pin_init(
                     pin_init!(Shared {
                         context,
@@ -555,10 +556,12 @@ impl<R: JobRunner> JobQueue<R> {
                         taken,
                         worker,
                         cleanup,
+                        begun: Atomic::new(0),
                         state <- new_irq_lock!(State::new(), c"dma_buf_rs::JobQueue"),
                     }),
                     GFP_KERNEL,
                 )?,
+                timer: Timer::new(Alarm(shared.clone()))?,
             }? Error)
         })?;
         // From here on, its drop ends what has begun.
@@ -573,7 +576,7 @@ impl<R: JobRunner> JobQueue<R> {
         &self.worker.shared
     }
 
-    /// Returns a [`Completer`], for a handler that is registered when the queue is there.
+    /// Returns a [`Completer`], for a handler that is registered after the queue is made.
     ///
     /// Context: any.
     pub fn completer(&self) -> Completer<R> {
@@ -632,7 +635,7 @@ impl<R: JobRunner> JobQueue<R> {
     }
 
     /// Stops the hardware, and completes the running jobs with `error`. The worker runs before
-    /// that, so that up to 256 jobs that were pushed, and can run, are among them. Jobs that are
+    /// that, so jobs that have just been pushed, and can run, are usually among them. Jobs that are
     /// waiting run after that.
     ///
     /// Context: process; may sleep. Neither a signalling section, nor [`JobRunner::run`] or

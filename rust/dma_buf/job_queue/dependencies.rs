@@ -32,7 +32,8 @@ use kernel::{
 ///
 /// An earlier job of the same queue is not waited for, as in `drm_sched`: the hardware gets that
 /// one first, and does its jobs in order. If errors are passed on, it is waited for, as its error
-/// is not known before.
+/// is not known before. Jobs that depend on each other then run one at a time, even if the hardware
+/// has room for more.
 ///
 /// # Examples
 ///
@@ -103,7 +104,15 @@ impl Dependencies {
     /// only the latest fence of each context counts.
     ///
     /// Context: process; may sleep. No fence lock held.
+    #[inline]
     pub fn add(&mut self, fence: &Fence) -> Result {
+        if fence.test_signaled_flag() && !self.passes_errors {
+            return Ok(());
+        }
+        self.add_leaves(fence)
+    }
+
+    fn add_leaves(&mut self, fence: &Fence) -> Result {
         let mut leaves = fence.leaves();
 
         while let Some(leaf) = leaves.next()? {
@@ -121,6 +130,7 @@ impl Dependencies {
     /// Fails as [`Self::add`] does.
     ///
     /// Context: process; may sleep.
+    #[inline]
     pub fn add_resv(&mut self, resv: &LockedResv, usage: ResvUsage) -> Result {
         for (fence, _) in resv.fences(usage) {
             self.add(fence)?;
@@ -176,6 +186,7 @@ pub(super) struct Merged {
 
 impl Merged {
     /// Returns `true` if all are known to have signalled.
+    #[inline]
     pub(super) fn have_signaled(&self) -> bool {
         self.fence
             .as_ref()
@@ -183,6 +194,7 @@ impl Merged {
     }
 
     /// Returns the error to be passed on, after the fence has signalled.
+    #[inline]
     pub(super) fn error(&self) -> Option<Error> {
         self.error
             .or_else(|| self.leaves.iter().find_map(|leaf| leaf.error()))

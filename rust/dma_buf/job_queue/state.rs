@@ -21,6 +21,10 @@ use crate::{
         WeakRef,
         WorkRef, //
     },
+    fence::{
+        to_delta,
+        to_jiffies, //
+    },
     lock::{
         lock,
         new_irq_lock,
@@ -30,8 +34,7 @@ use crate::{
 };
 use core::{
     convert::Infallible,
-    mem::take,
-    ops::RangeInclusive, //
+    mem::take, //
 };
 use kernel::{
     list::{
@@ -51,7 +54,10 @@ use kernel::{
         SpinLockIrq,
         UniqueArc, //
     },
-    time::Delta, //
+    time::{
+        Delta,
+        Jiffies, //
+    }, //
 };
 
 /// A place in a queue, for a job that is prepared. Dropping it returns the place.
@@ -180,25 +186,23 @@ pub(super) enum Step<R: JobRunner> {
 
 /// The state of a queue.
 ///
-/// Both lists are in the order of the sequence numbers, and those of `running` are lower than
-/// `next`, which is not higher than those of `waiting`.
+/// Both lists are in the order of the sequence numbers. Those of `running` are up to
+/// [`Shared::begun`], and those of `waiting` are higher.
 pub(super) struct State<R: JobRunner> {
     /// `None` before there is one, and when the queue is being dropped.
     runner: Option<Arc<R>>,
     waiting: List<Entry<R::Job>>,
     running: List<Entry<R::Job>>,
-    /// The sequence number of the job that is to run next, which may not be pushed yet.
-    next: u64,
     /// The number of jobs in `running` that are not done.
     in_flight: usize,
     /// The sequence number of the job that [`JobRunner::run`] has. It stays in `running` until
     /// [`Shared::next_step`].
     lent: Option<u64>,
     reset: Option<Error>,
-    /// When the first job in `running` became that, and when the worker's timer expires, in ns of
-    /// CLOCK_MONOTONIC. Only used with a timeout.
-    first_since: i64,
-    timer_until: i64,
+    /// When the first job in `running` became that. Only used with a timeout.
+    first_since: Jiffies,
+    /// The timer that queues the worker is started, and has not expired.
+    has_alarm: bool,
 }
 
 impl<R: JobRunner> State<R> {
@@ -207,12 +211,11 @@ impl<R: JobRunner> State<R> {
             runner: None,
             waiting: List::new(),
             running: List::new(),
-            next: 1,
             in_flight: 0,
             lent: None,
             reset: None,
             first_since: 0,
-            timer_until: 0,
+            has_alarm: false,
         }
     }
 
@@ -233,82 +236,73 @@ impl<R: JobRunner> State<R> {
         done
     }
 
-    /// Returns the sequence numbers of the running jobs that are not done, up to `last`, in order.
-    fn running_up_to(&self, last: u64) -> impl Iterator<Item = u64> + '_ {
-        self.running
-            .iter()
-            .filter(|entry| !entry.is_done.load(Relaxed))
-            .map(|entry| entry.seqno)
-            .take_while(move |seqno| *seqno <= last)
-    }
-
     /// Returns what is to be done next. After running a job, [`Shared::next_step`] is called again.
-    fn next_step(&mut self, options: &JobQueueOptions) -> Step<R> {
-        let Some(runner) = self.runner.clone() else {
+    fn next_step(&mut self, begun: &Atomic<u64>, options: &JobQueueOptions) -> Step<R> {
+        let Some(runner) = &self.runner else {
             return Step::Nothing;
         };
 
         if let Some(error) = self.reset.take() {
-            return Step::Reset(runner, Failure::All(error));
+            return Step::Reset(runner.clone(), Failure::All(error));
         }
-        if self.in_flight < options.in_flight {
-            let mut cursor = self.waiting.cursor_front();
+        if self.has_work(begun, options) {
+            if let Some(entry) = self.waiting.pop_front() {
+                let runner = runner.clone();
+                let job = entry.clone_arc();
 
-            if let Some(entry) = cursor.peek_next() {
-                // The callback has enabled signalling, so the flag will be set, and the worker be
-                // queued.
-                if entry.seqno == self.next && entry.dependencies.have_signaled() {
-                    let entry = entry.remove();
-                    let job = entry.clone_arc();
-
-                    if self.running.is_empty() && options.timeout.is_some() {
-                        self.first_since = now();
-                    }
-                    self.running.push_back(entry);
-                    self.in_flight += 1;
-                    self.next += 1;
-                    self.lent = Some(job.seqno);
-                    return Step::Run(runner, job);
+                if self.running.is_empty() && options.timeout.is_some() {
+                    self.first_since = now();
                 }
+                self.running.push_back(entry);
+                self.in_flight += 1;
+                begun.store(job.seqno, Relaxed);
+                self.lent = Some(job.seqno);
+                return Step::Run(runner, job);
             }
         }
         match options.timeout {
-            Some(timeout) if self.in_flight > 0 => self.look_at_clock(runner, timeout),
+            Some(timeout) if self.in_flight > 0 && !self.has_alarm => {
+                let runner = runner.clone();
+
+                self.look_at_clock(runner, timeout)
+            }
             _ => Step::Nothing,
         }
     }
 
     /// Returns what is to be done about the timeout of the first running job.
     fn look_at_clock(&mut self, runner: Arc<R>, timeout: Delta) -> Step<R> {
-        let now = now();
-        let until = self.first_since.saturating_add(timeout.as_nanos());
+        // One more, as the job may have begun late in that jiffy.
+        let until = self.first_since.wrapping_add(to_jiffies(timeout) + 1);
+        let left = until.wrapping_sub(now());
 
-        if until <= now {
-            let late = self.running_up_to(u64::MAX).next();
+        if left as isize > 0 {
+            self.has_alarm = true;
+            return Step::Sleep(to_delta(left));
+        }
+        let mut running = self.running.iter();
+        let late = running.find(|job| !job.is_done.load(Relaxed));
 
-            return Step::Reset(runner, Failure::Timeout(late.unwrap_or(0)));
-        }
-        if self.timer_until > now {
-            return Step::Nothing;
-        }
-        self.timer_until = until;
-        Step::Sleep(Delta::from_nanos(until - now))
+        Step::Reset(runner, Failure::Timeout(late.map_or(0, |job| job.seqno)))
     }
 
     /// Returns `true` if a job can run. If its dependencies signal later than this looks, their
-    /// callback queues the worker.
-    fn has_work(&self, options: &JobQueueOptions) -> bool {
+    /// callback, which has enabled signalling, queues the worker.
+    fn has_work(&self, begun: &Atomic<u64>, options: &JobQueueOptions) -> bool {
         let first = self.waiting.iter().next();
 
+        // The next one may not be pushed yet.
         self.in_flight < options.in_flight
-            && first.is_some_and(|job| job.seqno == self.next && job.dependencies.have_signaled())
+            && first.is_some_and(|job| {
+                job.seqno == begun.load(Relaxed) + 1 && job.dependencies.have_signaled()
+            })
     }
 }
 
-/// Returns the time in ns of CLOCK_MONOTONIC.
-fn now() -> i64 {
-    // SAFETY: The function may be called in any context.
-    unsafe { bindings::ktime_get() }
+/// Returns the time in jiffies. It may wrap around.
+fn now() -> Jiffies {
+    // SAFETY: The kernel changes it meanwhile, and it may be read at any time.
+    unsafe { (&raw const bindings::jiffies).read_volatile() }
 }
 
 /// What the queue, its worker and its completers share.
@@ -320,6 +314,8 @@ pub(super) struct Shared<R: JobRunner> {
     pub(super) taken: Arc<Atomic<i64>>,
     pub(super) worker: WeakRef<WorkRef>,
     pub(super) cleanup: CleanupWork<Finished<R::Job>>,
+    /// The sequence number of the last job that was to run. Changed with the state locked.
+    pub(super) begun: Atomic<u64>,
     #[pin]
     pub(super) state: SpinLockIrq<State<R>>,
 }
@@ -351,7 +347,7 @@ impl<R: JobRunner> Shared<R> {
             cursor.move_prev();
         }
         cursor.insert(entry);
-        state.has_work(&self.options)
+        state.has_work(&self.begun, &self.options)
     }
 
     pub(super) fn request_reset(&self, error: Error) {
@@ -365,7 +361,7 @@ impl<R: JobRunner> Shared<R> {
 
         state.lent = None;
         let done = state.take_done(self.options.timeout);
-        let step = state.next_step(&self.options);
+        let step = state.next_step(&self.begun, &self.options);
 
         drop(state);
         drop(irqs);
@@ -375,44 +371,34 @@ impl<R: JobRunner> Shared<R> {
 
     /// See [`Completer::complete`](super::Completer::complete).
     pub(super) fn complete(&self, seqno: u64, result: Result) -> bool {
-        if self.last_running(seqno) != Some(seqno) {
+        // Jobs that are waiting have fences, too.
+        if seqno > self.begun.load(Relaxed) {
             return false;
         }
         // Another CPU may be completing the job, too: the context decides which result it has.
         let is_completed = self.context.signal_seqno(seqno, result);
 
-        self.mark_done(seqno..=seqno);
+        self.mark_done(seqno, seqno);
         is_completed
     }
 
     /// See [`Completer::complete_up_to`](super::Completer::complete_up_to).
     pub(super) fn complete_up_to(&self, seqno: u64) -> usize {
-        // Jobs that are waiting have fences, too.
-        let Some(last) = self.last_running(seqno) else {
-            return 0;
-        };
+        let last = seqno.min(self.begun.load(Relaxed));
 
         self.context.signal_up_to(last);
-        self.mark_done(0..=last)
+        self.mark_done(0, last)
     }
 
-    /// Returns the last running job up to `seqno` that is not done.
-    fn last_running(&self, seqno: u64) -> Option<u64> {
-        let irqs = IrqsOff::begin();
-
-        let last = self.lock(&irqs).running_up_to(seqno).last();
-        last
-    }
-
-    /// Notes that running jobs are done, after they have completed. Returns the number of those
-    /// of which that was not known.
-    fn mark_done(&self, seqnos: RangeInclusive<u64>) -> usize {
+    /// Notes that the running jobs from `first` to `last` are done, after they have completed.
+    /// Returns how many of them were not known to be.
+    fn mark_done(&self, first: u64, last: u64) -> usize {
         let irqs = IrqsOff::begin();
         let mut state = self.lock(&irqs);
         let mut count = 0;
 
         for entry in &state.running {
-            if seqnos.contains(&entry.seqno) && !entry.is_done.load(Relaxed) {
+            if first <= entry.seqno && entry.seqno <= last && !entry.is_done.load(Relaxed) {
                 entry.is_done.store(true, Relaxed);
                 count += 1;
             }
@@ -422,7 +408,7 @@ impl<R: JobRunner> Shared<R> {
         }
         state.in_flight -= count;
         let done = state.take_done(self.options.timeout);
-        let has_work = state.has_work(&self.options);
+        let has_work = state.has_work(&self.begun, &self.options);
 
         drop(state);
         drop(irqs);
@@ -468,6 +454,12 @@ impl<R: JobRunner> Shared<R> {
         self.retire(jobs);
     }
 
+    /// The worker's timer has expired.
+    pub(super) fn end_alarm(&self) {
+        self.lock(&IrqsOff::begin()).has_alarm = false;
+        self.queue_worker();
+    }
+
     pub(super) fn queue_worker(&self) {
         if let Some(worker) = self.worker.upgrade() {
             worker.queue();
@@ -475,10 +467,16 @@ impl<R: JobRunner> Shared<R> {
     }
 
     /// Has jobs dropped where that may sleep.
-    fn retire(&self, mut jobs: List<Entry<R::Job>>) {
+    #[inline]
+    fn retire(&self, jobs: List<Entry<R::Job>>) {
         if !jobs.is_empty() {
-            lock(&self.cleanup.jobs, &IrqsOff::begin()).push_all_back(&mut jobs);
-            self.cleanup.queue();
+            self.retire_some(jobs);
         }
+    }
+
+    #[inline(never)]
+    fn retire_some(&self, mut jobs: List<Entry<R::Job>>) {
+        lock(&self.cleanup.jobs, &IrqsOff::begin()).push_all_back(&mut jobs);
+        self.cleanup.queue();
     }
 }
