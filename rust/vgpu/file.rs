@@ -65,23 +65,23 @@ const MAX_COUNT: u32 = 1024;
 const MAX_DELAY_NS: u64 = 60_000_000_000;
 
 /// Reads an array of the client's.
-fn read_array<T: Clone + FromBytes + IntoBytes>(address: u64, count: u32) -> Result<KVec<T>> {
+fn array<T: FromBytes + IntoBytes>(at: u64, count: u32) -> Result<impl Iterator<Item = Result<T>>> {
     if count > MAX_COUNT {
         return Err(E2BIG);
     }
-    let mut array = KVec::from_elem(T::new_zeroed(), count as usize, GFP_KERNEL)?;
-    let bytes = array.as_mut_slice().as_mut_bytes();
-    let address = UserPtr::from_addr(address.try_into()?);
+    let at = UserPtr::from_addr(at.try_into()?);
+    let mut reader = UserSlice::new(at, count as usize * size_of::<T>()).reader();
 
-    UserSlice::new(address, bytes.len())
-        .reader()
-        .read_slice(bytes)?;
-    Ok(array)
+    Ok((0..count).map(move |_| {
+        let mut value = T::new_zeroed();
+
+        reader.read_slice(value.as_mut_bytes()).map(|()| value)
+    }))
 }
 
 /// A point of a syncobj of a job.
 #[repr(C)]
-#[derive(Clone, FromBytes, IntoBytes)]
+#[derive(FromBytes, IntoBytes)]
 struct Point {
     point: u64,
     handle: u32,
@@ -137,16 +137,21 @@ impl Submit {
         } else {
             Dependencies::new()
         };
-        let syncs = read_array::<Point>(self.in_syncs, self.in_count)?;
+        let mut waits = KVec::new();
 
-        for sync in &syncs {
+        for sync in array::<Point>(self.in_syncs, self.in_count)? {
+            let sync = sync?;
+
             match sync.flags {
                 0 => dependencies.add_syncobj(file, sync.handle, sync.point)?,
-                WAIT_FOR_SUBMIT => drop(SyncObj::lookup_handle(file, sync.handle)?),
+                WAIT_FOR_SUBMIT => {
+                    SyncObj::lookup_handle(file, sync.handle)?;
+                    waits.push(sync, GFP_KERNEL)?;
+                }
                 _ => return Err(EINVAL),
             }
         }
-        for sync in syncs.iter().filter(|sync| sync.flags == WAIT_FOR_SUBMIT) {
+        for sync in &waits {
             dependencies.add_syncobj_wait(file, sync.handle, sync.point)?;
         }
         Ok(dependencies)
@@ -156,7 +161,9 @@ impl Submit {
     fn outputs(&self, file: &drm::File<File>) -> Result<KVec<SyncObjSlot>> {
         let mut outputs = KVec::new();
 
-        for sync in &read_array::<Point>(self.out_syncs, self.out_count)? {
+        for sync in array::<Point>(self.out_syncs, self.out_count)? {
+            let sync = sync?;
+
             if sync.flags != 0 {
                 return Err(EINVAL);
             }
@@ -169,7 +176,9 @@ impl Submit {
     fn buffers(&self, file: &drm::File<File>) -> Result<Buffers> {
         let mut buffers = Buffers::with_capacity(self.bo_count as usize)?;
 
-        for bo in &read_array::<Bo>(self.bos, self.bo_count)? {
+        for bo in array::<Bo>(self.bos, self.bo_count)? {
+            let bo = bo?;
+
             buffers.push((bo.object(file)?, bo.usages()?))?;
         }
         Ok(buffers)

@@ -59,7 +59,7 @@ const EXPLICIT: u32 = 1 << 1;
 
 /// A buffer of a job, and how the job uses it.
 #[repr(C)]
-#[derive(Clone, FromBytes, IntoBytes)]
+#[derive(FromBytes, IntoBytes)]
 pub(crate) struct Bo {
     handle: u32,
     flags: u32,
@@ -73,12 +73,10 @@ impl Bo {
 
     /// Returns the usage that the job waits for, and that with which its fence is added.
     pub(crate) fn usages(&self) -> Result<(ResvUsage, ResvUsage)> {
-        let write = self.flags & WRITE != 0;
-
-        match self.flags & !WRITE {
-            0 if write => Ok((ResvUsage::for_access(true), ResvUsage::Write)),
-            0 => Ok((ResvUsage::for_access(false), ResvUsage::Read)),
-            EXPLICIT => Ok((ResvUsage::Kernel, ResvUsage::Bookkeep)),
+        match (self.flags & !WRITE, self.flags & WRITE) {
+            (0, WRITE) => Ok((ResvUsage::for_access(true), ResvUsage::Write)),
+            (0, _) => Ok((ResvUsage::for_access(false), ResvUsage::Read)),
+            (EXPLICIT, _) => Ok((ResvUsage::Kernel, ResvUsage::Bookkeep)),
             _ => Err(EINVAL),
         }
     }

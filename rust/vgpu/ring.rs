@@ -60,15 +60,6 @@ struct Engine {
     completer: Completer<Ring>,
 }
 
-impl Engine {
-    /// Begins a command.
-    fn begin(&self, command: &Command) {
-        if let (Some(delay), Some(timer)) = (command.delay, self.timer.upgrade()) {
-            timer.start(delay);
-        }
-    }
-}
-
 impl Delegate for Engine {
     fn run(&self, _section: &SignallingSection<'_>) {
         let mut commands = self.commands.lock();
@@ -76,8 +67,10 @@ impl Delegate for Engine {
             return;
         };
 
-        if let Some((_, next)) = commands.first() {
-            self.begin(next);
+        if let Some(delay) = commands.first().and_then(|(_, next)| next.delay) {
+            if let Some(timer) = self.timer.upgrade() {
+                timer.start(delay);
+            }
         }
         drop(commands);
         match command.result {
@@ -124,17 +117,17 @@ impl JobRunner for Ring {
     type Job = Job;
 
     fn run(&self, job: &Job, seqno: u64, _section: &SignallingSection<'_>) -> Result {
+        let slower = |delay: Delta| Delta::from_nanos(delay.as_nanos() * self.slowness);
         let mut command = job.command;
-        command.delay = command
-            .delay
-            .map(|delay| Delta::from_nanos(delay.as_nanos() * self.slowness));
+
+        command.delay = command.delay.map(slower);
         let mut commands = self.engine.commands.lock();
 
         commands
             .push_within_capacity((seqno, command))
             .map_err(|_| EBUSY)?;
-        if commands.len() == 1 {
-            self.engine.begin(&command);
+        if let (1, Some(delay)) = (commands.len(), command.delay) {
+            self.engine.start(delay);
         }
         Ok(())
     }

@@ -16,7 +16,6 @@ mod file;
 mod gem;
 mod ring;
 
-use core::ptr;
 use kernel::{
     device,
     drm,
@@ -79,7 +78,7 @@ impl kernel::Module for Module {
 
         // SAFETY: The device stays until `faux` is dropped, which is after `drm`.
         let parent: &'static device::Device<device::Bound> =
-            unsafe { &*ptr::from_ref(parent.as_ref()) };
+            unsafe { &*core::ptr::from_ref(parent.as_ref()) };
         // SAFETY: The registration is in the module, which is dropped.
         let drm = unsafe { drm::Registration::new(parent, device, (), 0)? };
 

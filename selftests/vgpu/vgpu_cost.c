@@ -5,7 +5,7 @@
  */
 #include "vgpu_test.h"
 
-#define ROUNDS 1000
+#define ROUNDS 4000
 #define MANY 8
 
 /* Of vfence, and how many jobs each of them has had. */

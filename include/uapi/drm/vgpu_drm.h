@@ -146,9 +146,9 @@ struct drm_vgpu_gem_wait {
  * @ring: VGPU_RING_*
  * @pad: 0
  *
- * The jobs that the ring has taken fail with -EIO. Jobs that wait run after that. A job that takes
- * longer than the parameter timeout_ms of the module resets its ring as well: it fails with
- * -ETIME, and the others that the ring has taken with -ECANCELED.
+ * The jobs that the ring has taken, or has room for, fail with -EIO. Jobs that wait run after that.
+ * A job that takes longer than the parameter timeout_ms of the module resets its ring as well: it
+ * fails with -ETIME, and the others that the ring has taken with -ECANCELED.
  */
 struct drm_vgpu_reset {
 	__u32 ring;

@@ -418,6 +418,7 @@ static int cgpu_reset(struct drm_device *dev, void *data, struct drm_file *file)
 	if (args->pad || args->ring >= ARRAY_SIZE(client->rings))
 		return -EINVAL;
 	ring = &client->rings[args->ring];
+	flush_work(&ring->run);
 	cookie = dma_fence_begin_signalling();
 	spin_lock_irq(&ring->lock);
 	/* If the timer's function runs already, it waits for the lock. */
@@ -478,9 +479,9 @@ static int add_dep(struct submit *s, struct dma_fence *fence)
 	struct dma_fence *leaf;
 	int ret = 0;
 
-	if (!(s->args->flags & VGPU_SUBMIT_PASS_ERRORS))
-		return push_dep(s, fence);
-	/* A link of a chain does not have the error of its fence. */
+	if (dma_fence_test_signaled_flag(fence) && !(s->args->flags & VGPU_SUBMIT_PASS_ERRORS))
+		return 0;
+	/* A link of a chain has neither the context nor the error of its fence. */
 	dma_fence_unwrap_for_each(leaf, &cursor, fence) {
 		ret = push_dep(s, leaf);
 		if (ret) {
