@@ -223,6 +223,12 @@ unsafe impl<H: ResvHandle + Send> Send for ResvSet<H> {}
 // SAFETY: A shared borrow of the set gives access to nothing.
 unsafe impl<H: ResvHandle + Sync> Sync for ResvSet<H> {}
 
+impl<H: ResvHandle> Default for ResvSet<H> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl<H: ResvHandle> ResvSet<H> {
     /// Creates an empty set. It can be locked as any other.
     ///
