@@ -86,9 +86,13 @@ impl<H> Inner<H> {
     }
 
     /// Begins to lock members.
+    ///
+    /// # Safety
+    ///
+    /// Nothing is locked with the context, and the set goes into a guard.
     #[inline]
-    fn begin(&mut self) {
-        // SAFETY: The memory is valid. Nothing has been locked yet, so nothing uses it.
+    unsafe fn begin(&mut self) {
+        // SAFETY: The memory is valid. By the function's contract nothing uses it.
         unsafe { bindings::dma_buf_rs_ww_acquire_init(self.context.get()) };
         self.task = Some(ARef::from(&**kernel::current!()));
     }
@@ -535,7 +539,8 @@ impl<H: ResvHandle> ResvSetGuard<H> {
     #[inline]
     fn new(mut set: ResvSet<H>) -> Self {
         if let Some(inner) = &mut set.inner {
-            inner.begin();
+            // SAFETY: By the type invariant of the set. It goes into the guard below.
+            unsafe { inner.begin() };
         }
         // INVARIANT: As just initialised. Nothing is locked yet.
         Self {
@@ -551,7 +556,8 @@ impl<H: ResvHandle> ResvSetGuard<H> {
         let inner = self.set.inner().map_err(|error| (error, None))?;
 
         if is_first {
-            inner.begin();
+            // SAFETY: The context has just been made, and the set is in this guard.
+            unsafe { inner.begin() };
         }
         let (context, is_shared) = (inner.context.get(), &mut inner.is_shared);
         let member = push(&mut inner.members, handle).map_err(|error| (error, None))?;
