@@ -50,6 +50,10 @@ use kernel::{
             Atomic,
             Relaxed, //
         },
+        barrier::{
+            smp_mb,
+            Read, //
+        },
         Arc,
         SpinLockIrq,
         UniqueArc, //
@@ -369,10 +373,18 @@ impl<R: JobRunner> Shared<R> {
         step
     }
 
+    /// Returns the sequence number of the last job that has begun, for a caller that has seen what
+    /// such a job has done.
+    fn last_begun(&self) -> u64 {
+        // Pairs with the unlock after the store, before the job runs.
+        smp_mb(Read);
+        self.begun.load(Relaxed)
+    }
+
     /// See [`Completer::complete`](super::Completer::complete).
     pub(super) fn complete(&self, seqno: u64, result: Result) -> bool {
         // Jobs that are waiting have fences, too.
-        if seqno > self.begun.load(Relaxed) {
+        if seqno > self.last_begun() {
             return false;
         }
         // Another CPU may be completing the job, too: the context decides which result it has.
@@ -384,7 +396,7 @@ impl<R: JobRunner> Shared<R> {
 
     /// See [`Completer::complete_up_to`](super::Completer::complete_up_to).
     pub(super) fn complete_up_to(&self, seqno: u64) -> usize {
-        let last = seqno.min(self.begun.load(Relaxed));
+        let last = seqno.min(self.last_begun());
 
         self.context.signal_up_to(last);
         self.mark_done(0, last)
