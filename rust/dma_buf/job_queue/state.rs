@@ -52,7 +52,8 @@ use kernel::{
         },
         barrier::{
             smp_mb,
-            Read, //
+            Read,
+            Write, //
         },
         Arc,
         SpinLockIrq,
@@ -260,6 +261,8 @@ impl<R: JobRunner> State<R> {
                 self.running.push_back(entry);
                 self.in_flight += 1;
                 begun.store(job.seqno, Relaxed);
+                // An unlock does not order this store before those of `JobRunner::run`.
+                smp_mb(Write);
                 self.lent = Some(job.seqno);
                 return Step::Run(runner, job);
             }
@@ -374,9 +377,9 @@ impl<R: JobRunner> Shared<R> {
     }
 
     /// Returns the sequence number of the last job that has begun, for a caller that has seen what
-    /// such a job has done.
+    /// such a job has done. Modelled in `begun.litmus`.
     fn last_begun(&self) -> u64 {
-        // Pairs with the unlock after the store, before the job runs.
+        // Pairs with the barrier after the store.
         smp_mb(Read);
         self.begun.load(Relaxed)
     }
