@@ -49,7 +49,11 @@ static int armed = -1;
 static int inject_faults(void)
 {
 	armed = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
-	return armed < 0 ||
+	/*
+	 * A page of the caller's that is not there, or that the fork has left shared, is allocated
+	 * when the kernel writes to it, and is then what fails: with EFAULT.
+	 */
+	return armed < 0 || mlockall(MCL_CURRENT) ||
 	       write_text("/sys/kernel/debug/failslab/ignore-gfp-wait", "N") ||
 	       write_text("/sys/kernel/debug/failslab/verbose", "0") ||
 	       write_text("/sys/kernel/debug/fail_page_alloc/ignore-gfp-wait", "N") ||
