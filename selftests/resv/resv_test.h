@@ -10,8 +10,8 @@
 #include <sys/mman.h>
 
 #include <linux/dma-buf.h>
-#include <linux/udmabuf.h>
 
+#include "buffer.h"
 #include "vfence_test.h"
 
 #define USAGES 4
@@ -24,30 +24,6 @@ static inline int manual_at(int dev, uint64_t *seqno)
 
 	*seqno = s.seqno;
 	return fence;
-}
-
-/* A dma-buf of one page, or -errno. */
-static inline int buffer(void)
-{
-	struct udmabuf_create c = { .flags = UDMABUF_FLAGS_CLOEXEC, .size = 4096 };
-	int device, memory, ret;
-
-	device = open("/dev/udmabuf", O_RDWR | O_CLOEXEC);
-	if (device < 0)
-		return -errno;
-	memory = memfd_create("buffer", MFD_ALLOW_SEALING | MFD_CLOEXEC);
-	c.memfd = memory;
-	if (memory < 0 || ftruncate(memory, c.size) ||
-	    fcntl(memory, F_ADD_SEALS, F_SEAL_SHRINK))
-		ret = -errno;
-	else
-		ret = ioctl(device, UDMABUF_CREATE, &c);
-	if (ret == -1)
-		ret = -errno;
-	if (memory >= 0)
-		close(memory);
-	close(device);
-	return ret;
 }
 
 static inline int attach(int device, int buf, int fence, uint32_t usage)

@@ -14,8 +14,8 @@
 #include <time.h>
 
 #include <linux/dma-buf.h>
-#include <linux/udmabuf.h>
 
+#include "buffer.h"
 #include "driver.h"
 #include "kselftest_harness.h"
 
@@ -51,21 +51,6 @@ static uint32_t number_from(const char *name, uint32_t otherwise)
 	const char *value = getenv(name);
 
 	return value && *value ? strtoul(value, NULL, 0) : otherwise;
-}
-
-/* A buffer of udmabuf's, or -1. */
-static int new_buffer(void)
-{
-	struct udmabuf_create create = { .flags = UDMABUF_FLAGS_CLOEXEC, .size = 4096 };
-	int device = open("/dev/udmabuf", O_RDWR | O_CLOEXEC), buffer = -1;
-
-	create.memfd = memfd_create("unload", MFD_ALLOW_SEALING);
-	if (device >= 0 && !ftruncate(create.memfd, 4096) &&
-	    !fcntl(create.memfd, F_ADD_SEALS, F_SEAL_SHRINK))
-		buffer = ioctl(device, UDMABUF_CREATE, &create);
-	close(create.memfd);
-	close(device);
-	return buffer;
 }
 
 /* Does something with a fence. What comes of it depends on when that is. */
@@ -117,7 +102,7 @@ FIXTURE_SETUP(rounds)
 	self->timeline = open("/dev/vfence", O_RDWR | O_CLOEXEC);
 	if (self->timeline < 0)
 		SKIP(return, "there is no /dev/vfence");
-	self->buffer = new_buffer();
+	self->buffer = buffer();
 	if (self->buffer < 0)
 		SKIP(return, "there is no /dev/udmabuf");
 	for (int i = 0; i < HELD; i++)

@@ -7,10 +7,10 @@
  * The kernel must inject faults (CONFIG_FAILSLAB, CONFIG_FAIL_PAGE_ALLOC); userfaultfd is for the
  * pages.
  */
+#include "buffer.h"
 #include "vfence_test.h"
 
 #include <linux/dma-buf.h>
-#include <linux/udmabuf.h>
 #include <linux/userfaultfd.h>
 #include <pthread.h>
 #include <signal.h>
@@ -60,19 +60,6 @@ static int inject_faults(void)
 	       write_text("/sys/kernel/debug/fail_page_alloc/ignore-gfp-highmem", "N") ||
 	       write_text("/sys/kernel/debug/fail_page_alloc/min-order", "0") ||
 	       write_text("/sys/kernel/debug/fail_page_alloc/verbose", "0");
-}
-
-static int buffer(void)
-{
-	struct udmabuf_create c = { .flags = UDMABUF_FLAGS_CLOEXEC, .size = 4096 };
-	int device = open("/dev/udmabuf", O_RDWR | O_CLOEXEC), ret = -1;
-
-	c.memfd = memfd_create("buffer", MFD_ALLOW_SEALING | MFD_CLOEXEC);
-	if (!ftruncate(c.memfd, c.size) && !fcntl(c.memfd, F_ADD_SEALS, F_SEAL_SHRINK))
-		ret = ioctl(device, UDMABUF_CREATE, &c);
-	close(c.memfd);
-	close(device);
-	return ret;
 }
 
 /* From here on, the n-th allocation of this thread fails. */
@@ -468,8 +455,7 @@ TEST_F(fault, descriptors_run_out)
  */
 struct late_page {
 	int uffd;
-	char *page;
-	char content[4096];
+	char *page, *content;
 	void (*meanwhile)(void *arg);
 	void *arg;
 	bool never;
@@ -481,7 +467,7 @@ static void *fill(void *arg)
 	struct late_page *p = arg;
 	struct uffd_msg msg;
 	struct uffdio_copy copy = {
-		.dst = (uintptr_t)p->page, .src = (uintptr_t)p->content, .len = 4096,
+		.dst = (uintptr_t)p->page, .src = (uintptr_t)p->content, .len = page_size(),
 	};
 
 	if (read(p->uffd, &msg, sizeof(msg)) != sizeof(msg))
@@ -502,21 +488,23 @@ static void *late_page(struct late_page *p, const void *content, size_t size)
 	p->uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
 	if (p->uffd < 0 || ioctl(p->uffd, UFFDIO_API, &api))
 		return NULL;
-	p->page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	p->content = calloc(1, page_size());
+	p->page = mmap(NULL, page_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	reg.range.start = (uintptr_t)p->page;
-	reg.range.len = 4096;
-	if (p->page == MAP_FAILED || ioctl(p->uffd, UFFDIO_REGISTER, &reg))
+	reg.range.len = page_size();
+	if (!p->content || p->page == MAP_FAILED || ioctl(p->uffd, UFFDIO_REGISTER, &reg))
 		return NULL;
-	memcpy(p->content + 4096 - size, content, size);
+	memcpy(p->content + page_size() - size, content, size);
 	if (pthread_create(&p->thread, NULL, fill, p))
 		return NULL;
-	return p->page + 4096 - size;
+	return p->page + page_size() - size;
 }
 
 static void end_page(struct late_page *p)
 {
 	pthread_join(p->thread, NULL);
-	munmap(p->page, 4096);
+	munmap(p->page, page_size());
+	free(p->content);
 	close(p->uffd);
 }
 

@@ -17,7 +17,7 @@
 
 #include "../vfence/vfence_test.h"
 
-#define PAGE 4096
+#define PAGE	((size_t)sysconf(_SC_PAGESIZE))
 
 /* A node of a driver: prefix is "card" or "renderD". Returns a descriptor, or -ENOENT. */
 static inline int drm_node(const char *driver, const char *prefix)
