@@ -30,7 +30,6 @@ use core::{
 use kernel::{
     error::to_result,
     ffi::c_void,
-    page::PAGE_SIZE,
     prelude::*,
     seq_file::SeqFile,
     sync::aref::ARef,
@@ -159,9 +158,9 @@ impl LockedResv {
         // SAFETY: By the type invariant the lock is held, so the pointer does not change.
         let list = unsafe { (*self.as_raw()).fences };
 
-        // The size of a long list is a power of two, to which `kmalloc()` aligns it. Few others
-        // start at a page.
-        if list.addr() % PAGE_SIZE == 0 {
+        // The size of a long list is a power of two, to which `kmalloc()` aligns it. Few shorter
+        // ones start at a multiple of that.
+        if list.addr() % LONG_LIST == 0 {
             self.check_length(list.cast(), count)?;
         }
         // SAFETY: By the type invariant the lock is held. `count` is neither 0 nor so large that
