@@ -6,14 +6,14 @@
 KERNEL ?=
 SUITES ?=
 UPDATE :=
-export KDIR KSRC EXTRA KERNEL TEST JOBS DRY_RUN SOAK DEBUG_INFO V
+export ARCH KDIR KSRC EXTRA KERNEL TEST JOBS DRY_RUN SOAK DEBUG_INFO V
 
 # SUITE=, say, would go unnoticed, and everything be run.
-KNOWN := KERNEL= SUITES= TEST= JOBS= KDIR= KSRC= EXTRA= SOAK= DEBUG_INFO= DRY_RUN= UPDATE= V= M= \
-	KSRC_SHA256= KSRC_UNVERIFIED= DEBIAN_MIRROR= DMA_BUF_RS_CACHE= XDG_CACHE_HOME= TMPDIR=
+KNOWN := KERNEL= SUITES= TEST= JOBS= ARCH= KDIR= KSRC= EXTRA= SOAK= DEBUG_INFO= DRY_RUN= UPDATE= V= \
+	M= KSRC_SHA256= KSRC_UNVERIFIED= DEBIAN_MIRROR= DMA_BUF_RS_CACHE= XDG_CACHE_HOME= TMPDIR=
 $(foreach v,$(filter-out $(patsubst %=,%,$(KNOWN)),$(.VARIABLES)),$(if \
 	$(filter command,$(firstword $(origin $(v)))),\
-	$(error There is no $(v)=, but $(wordlist 1,8,$(KNOWN)) (make help explains))))
+	$(error There is no $(v)=, but $(wordlist 1,9,$(KNOWN)) (make help explains))))
 
 # Nor would these, where they say nothing.
 only-for = $(if $(filter command,$(origin $(1))),$(if $(filter-out $(2),$(MAKECMDGOALS)),\
@@ -53,6 +53,9 @@ test:
 list-suites:
 	@scripts/test --list
 
+#H make test ARCH=arm64        for guests of arm64 on a host of x86_64, or the other way about:
+#H                           cross-built, and emulated. So do all others but style, and
+#H                           build/arm64 takes the place of build
 #H make setup [DRY_RUN=1]    install the tools, or say which
 setup:
 	@scripts/setup

@@ -44,7 +44,8 @@ function is_allocation_failure(t,    at) {
 function is_crash(t) {
 	return t ~ /^(kernel BUG at |Oops: |Oops\[|general protection fault|Kernel panic - not syncing)/ ||
 	       t ~ /^(invalid opcode|divide error|stack segment|double fault): / ||
-	       t ~ /^traps: PANIC: /
+	       t ~ /^traps: PANIC: / ||
+	       t ~ /^(Unable to handle kernel |Internal error: )/	# arm64
 }
 
 # Reports whose last part is one stack trace of a task.
@@ -68,10 +69,14 @@ function begin(c, headline) {
 	open[c] = 1
 	head[c] = headline
 	lines[c] = 0
+	in_trace[c] = 0
 }
 
 function take(c, usec, t,    rule) {
 	if ((c in open) && (usec - seen[c] > 2000000 || lines[c] >= 400))
+		emit(c)
+	# On arm64 no line ends a trace.
+	if ((c in open) && in_trace[c] && t !~ /^ /)
 		emit(c)
 	seen[c] = usec
 	rule = t ~ /^=+$/
@@ -90,6 +95,7 @@ function take(c, usec, t,    rule) {
 		return
 	}
 	text[c, ++lines[c]] = t
+	in_trace[c] = in_trace[c] || t ~ /^Call trace:/ && ends_with_trace(head[c])
 	if (t ~ /^---\[ end trace/ ||
 	    t ~ /^[0-9]+ pages reserved$/ && is_allocation_failure(head[c]) ||
 	    t ~ /^ *<\/TASK>/ && ends_with_trace(head[c]))

@@ -26,7 +26,8 @@ base_archive() {
 	local dir=$BUILD/qemu src=$ROOT/qemu/init busybox stage applet newest
 
 	BASE=$dir/base.cpio
-	busybox=$(command -v busybox) || quit 69 "there is no busybox (package busybox-static); make setup"
+	busybox=$BUSYBOX
+	[[ -x $busybox ]] || quit 69 "there is no busybox (package busybox-static); make setup"
 	if [[ -e $BASE && $BASE -nt $busybox && $BASE -nt ${BASH_SOURCE[0]} ]]; then
 		newest=$(find "$src" -newer "$BASE" -print -quit)
 		[[ $newest ]] || return 0
@@ -38,13 +39,15 @@ base_archive() {
 	fi
 	stage=$TMP/base
 	mkdir -p "$stage"/{bin,dev,proc,sys,tmp,run,root,etc,lib/modules,vm}
-	cc -std=gnu11 -D_GNU_SOURCE -static -O2 -s -Wall -Wextra -o "$stage/init" "$src"/*.c 2>"$TMP/cc" ||
+	"${CROSS}gcc" -std=gnu11 -D_GNU_SOURCE -DCONSOLE="\"/dev/$CONSOLE\"" -static -O2 -s -Wall -Wextra \
+		-o "$stage/init" "$src"/*.c 2>"$TMP/cc" ||
 		quit 69 "qemu/init does not compile: $(head -n 3 "$TMP/cc")"
 	cp "$busybox" "$stage/bin/busybox"
 	(cd "$stage" && find . -print0 | cpio -o -0 -H newc -R 0:0 --quiet) >"$TMP/base.cpio"
-	# The applets are links, and only to be followed in the guest.
+	# The applets are links, and only to be followed in the guest. Those of the host's busybox
+	# are the same, and it can be run here.
 	mkdir -p "$TMP/applets/bin"
-	for applet in $("$busybox" --list); do
+	for applet in $(busybox --list); do
 		[[ $applet == busybox ]] || ln -s busybox "$TMP/applets/bin/$applet"
 	done
 	(cd "$TMP/applets" && find . -type l -print0 | cpio -o -0 -H newc -R 0:0 --quiet) >>"$TMP/base.cpio"

@@ -10,8 +10,7 @@ find_kernel() {
 	else
 		KERNEL_TREE=$("$ROOT/scripts/kernel" "$FLAVOUR") || quit 69 "there is no $FLAVOUR kernel (see above)"
 	fi
-	BZIMAGE=$KERNEL_TREE/arch/x86/boot/bzImage
-	[[ -r $BZIMAGE ]] || quit 69 "there is no kernel image $BZIMAGE"
+	[[ -r $KERNEL_TREE/$IMAGE ]] || quit 69 "there is no kernel image $KERNEL_TREE/$IMAGE"
 	[[ ! $LEAKS ]] || grep -sqx CONFIG_DEBUG_KMEMLEAK=y "$KERNEL_TREE/.config" ||
 		quit 69 "--leaks takes a kernel with CONFIG_DEBUG_KMEMLEAK=y, such as debug"
 	SLOW=$(grep -sx CONFIG_KASAN=y "$KERNEL_TREE/.config" || :)
@@ -19,7 +18,7 @@ find_kernel() {
 }
 
 find_qemu() {
-	QEMU_BIN=$(command -v qemu-system-x86_64) || quit 69 "there is no qemu-system-x86_64; make setup"
+	QEMU_BIN=$(command -v "$QEMU_SYSTEM") || quit 69 "there is no $QEMU_SYSTEM; make setup"
 	# However this script dies, QEMU dies with it.
 	LAUNCH=()
 	! have setpriv || LAUNCH=(setpriv --pdeathsig KILL)
@@ -36,14 +35,14 @@ machine() {
 	local dir=$1 initramfs=$2 port cmdline
 
 	shift 2
-	cmdline="console=ttyS0 loglevel=5 log_buf_len=4M panic=-1 printk.devkmsg=on"
+	cmdline="console=$CONSOLE loglevel=5 log_buf_len=4M panic=-1 printk.devkmsg=on"
 	# The allocator leaves pointers to objects that it has given out, which kmemleak takes for
 	# references. They are in its per-CPU arrays, which a cache under debugging does not have,
 	# and in new objects, which are cleared here, but on no other kernel.
 	[[ ! $LEAKS ]] || cmdline+=" kmemleak=on slab_debug=F init_on_alloc=1 vm_leaks=1"
-	MACHINE=("${LAUNCH[@]}" "$QEMU_BIN" -nodefaults -no-user-config -M q35 "$@"
+	MACHINE=("${LAUNCH[@]}" "$QEMU_BIN" -nodefaults -no-user-config -M "$QEMU_MACHINE" "$@"
 		-m "$MEM" -smp "$SMP" -display none -no-reboot
-		-kernel "$BZIMAGE" -initrd "$initramfs"
+		-kernel "$KERNEL_TREE/$IMAGE" -initrd "$initramfs"
 		-append "$cmdline${LAST_ATTEMPT:+ vm_last_try=1}$APPEND"
 		-device virtio-serial-pci)
 	for port in ctl log out err file; do
@@ -58,14 +57,12 @@ machine() {
 choose_accel() {
 	local key cached version
 
-	# identify_boot_cpu() sets the features of the CPU anew with interrupts on. In between,
-	# KASAN takes four levels of page tables for granted, and reports what interrupts do.
 	if [[ $ICOUNT ]]; then
-		ACCEL=(-accel tcg,thread=single -cpu max,la57=off -icount shift=0)
+		ACCEL=(-accel tcg,thread=single -cpu "$CPU_MAX" -icount shift=0)
 		return
 	fi
-	ACCEL=(-accel tcg,thread=multi -cpu max,la57=off)
-	[[ -r /dev/kvm && -w /dev/kvm ]] || return 0
+	ACCEL=(-accel tcg,thread=multi -cpu "$CPU_MAX")
+	[[ ! $CROSS && -r /dev/kvm && -w /dev/kvm ]] || return 0
 	version=$("$QEMU_BIN" --version | head -n 1)
 	key=$(printf '%s %s' "$(</proc/sys/kernel/random/boot_id)" "$version" | sha256sum)
 	cached=$CACHE/qemu/kvm-${key%% *}
@@ -79,7 +76,7 @@ choose_accel() {
 		fi
 		unlock
 	fi
-	[[ ! -e $cached || $(<"$cached") != y ]] || ACCEL=(-accel kvm -cpu host,la57=off)
+	[[ ! -e $cached || $(<"$cached") != y ]] || ACCEL=(-accel kvm -cpu "$CPU_HOST")
 }
 
 # Does a guest say hello?
@@ -89,7 +86,7 @@ probe_kvm() {
 	mkdir -p "$TMP/probe/root/vm"
 	: >"$TMP/probe/root/vm/probe"
 	{ cat "$BASE" && archive "$TMP/probe/root"; } >"$TMP/probe/initramfs"
-	machine "$TMP/probe" "$TMP/probe/initramfs" -accel kvm -cpu host,la57=off
+	machine "$TMP/probe" "$TMP/probe/initramfs" -accel kvm -cpu "$CPU_HOST"
 	"${MACHINE[@]}" </dev/null >/dev/null 2>&1 &
 	QEMU=$!
 	# The shell tells stderr of a job that a signal has ended, whenever it finds out.

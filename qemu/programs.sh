@@ -2,8 +2,8 @@
 # shellcheck shell=bash
 # Programs of the host's in a guest; sourced by qemu/vm.
 
-# Where any dynamic linker of x86-64 looks, told by nobody.
-LIBRARY_DIRS='?(/usr)/lib?(64)?(/x86_64-linux-gnu)'
+# Where any dynamic linker looks, told by nobody.
+LIBRARY_DIRS="?(/usr)/lib?(64)?(/$TRIPLE)"
 
 # check_program FILE: is it one that this guest can run?
 check_program() {
@@ -14,8 +14,8 @@ check_program() {
 	header=$(readelf -h "$1" 2>/dev/null) || usage "'$1' is not in ELF; a script is put in by --file"
 	class=$(sed -nE 's/^ *Class: +//p' <<<"$header")
 	machine=$(sed -nE 's/^ *Machine: +//p' <<<"$header")
-	[[ $class == ELF64 && $machine == *X86-64 ]] ||
-		usage "'$1' is for another architecture ($class, $machine); the guest is x86-64"
+	[[ $class == ELF64 && $machine == "$ELF_MACHINE" ]] ||
+		usage "'$1' is for another architecture ($class, $machine); the guest is $GUEST_ARCH"
 }
 
 # libraries_of PROGRAM: prints "name path" of what it is linked with, and of its

@@ -30,7 +30,8 @@ COMMON_PACKAGES=(
 	xz-utils
 
 	busybox-static
-	qemu-system-x86
+	"$QEMU_PACKAGE"
+	"${CROSS_PACKAGES[@]}"
 
 	shellcheck
 )

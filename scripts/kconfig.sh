@@ -10,6 +10,7 @@ kernel_fragments() {
 	[[ $1 != kasan && $1 != rt ]] || files+=("$ROOT/qemu/kernel/debug.config")
 	files+=("$ROOT/qemu/kernel/$1.config")
 	[[ $1 != debug ]] || files+=("$ROOT/qemu/kernel/kmemleak.config")
+	[[ $GUEST_ARCH == x86_64 ]] || files+=("$ROOT/qemu/kernel/$GUEST_ARCH.config")
 	[[ ! ${DEBUG_INFO:-} ]] || files+=("$ROOT/qemu/kernel/debug-info.config")
 	[[ ! ${EXTRA:-} ]] || files+=("$EXTRA")
 	sed -E 's/^# (CONFIG_\w+) is not set$/\1=n/; /^#/d' "${files[@]}"

@@ -3,7 +3,7 @@
 # What every script here stands on; sourced, never run. It sets
 #
 #   ROOT    the checkout
-#   BUILD   $ROOT/build, for what belongs to this checkout
+#   BUILD   $ROOT/build, for what belongs to this checkout; build/arm64 with ARCH=arm64
 #   CACHE   what outlives it: tools, kernel source, kernels
 #
 # and the functions below. Progress and complaints go to stderr: stdout is left
@@ -42,7 +42,7 @@ umask 022
 # build: make hands its command line on through MAKEFLAGS, and Kbuild takes the
 # others from the environment.
 unset MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL MAKEFILES CDPATH
-unset ARCH SUBARCH CROSS_COMPILE LLVM LLVM_IAS O M MO W C CC LD LOCALVERSION
+unset SUBARCH CROSS_COMPILE LLVM LLVM_IAS O M MO W C CC LD LOCALVERSION
 unset CFLAGS KCFLAGS KCPPFLAGS KAFLAGS KRUSTFLAGS RUSTFLAGS CLIPPY_CONF_DIR
 unset RUSTUP_TOOLCHAIN RUSTC RUSTC_WRAPPER RUSTC_BOOTSTRAP CARGO BINDGEN
 unset "${!KBUILD_@}" "${!KCONFIG_@}" "${!BINDGEN_EXTRA_@}"
@@ -107,6 +107,9 @@ for dir in "$ROOT" "$CACHE"; do
 done
 unset dir
 
+# shellcheck source=scripts/arch.sh
+. "$ROOT/scripts/arch.sh"
+
 # kernel_version SOURCE: 7.3.4, say, or nothing if this is no kernel with Rust
 kernel_version() {
 	local v
@@ -144,7 +147,7 @@ build_dir() {
 
 # flavours: those of the kernel, a line each
 flavours() {
-	(cd "$ROOT/qemu/kernel" && printf '%s\n' *.config | sed 's/\.config$//' | grep -vxE 'base|debug-info|kmemleak')
+	(cd "$ROOT/qemu/kernel" && printf '%s\n' *.config | sed 's/\.config$//' | grep -vxE 'arm64|base|debug-info|kmemleak')
 }
 
 # check_flavour FLAVOUR: ends the script if there is none of that name
@@ -272,7 +275,7 @@ binutil() {
 	case ${TOOLCHAIN[0]} in
 	LLVM=/*) echo "${TOOLCHAIN[0]#LLVM=}llvm-$1" ;;
 	LLVM=*) echo "llvm-$1" ;;
-	*) echo "$1" ;;
+	*) echo "$CROSS$1" ;;
 	esac
 }
 

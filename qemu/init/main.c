@@ -141,7 +141,7 @@ static int run_shell(void)
 
 	setsid();
 	stdio_from("/dev/console");
-	stdio_from("/dev/ttyS0");
+	stdio_from(CONSOLE);
 	ioctl(0, TIOCSCTTY, 1);
 	pid = fork();
 	if (!pid) {

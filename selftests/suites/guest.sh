@@ -47,7 +47,8 @@ _make() {
 		run_logged "$BUILD/$FLAVOUR/selftests/$1.log" "making the kernel's headers" \
 			kmake "$KERNEL_TREE" headers
 	run_logged "$BUILD/$FLAVOUR/selftests/$1.log" "building the selftests" \
-		make KSRC_DIR="$KERNEL_SOURCE" KHDR_INCLUDES="-isystem $KERNEL_TREE/usr/include" "${@:2}"
+		make CROSS_COMPILE="$CROSS" KSRC_DIR="$KERNEL_SOURCE" \
+		KHDR_INCLUDES="-isystem $KERNEL_TREE/usr/include" "${@:2}"
 	unlock
 }
 
