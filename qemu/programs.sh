@@ -18,11 +18,26 @@ check_program() {
 		usage "'$1' is for another architecture ($class, $machine); the guest is $GUEST_ARCH"
 }
 
+# cross_libraries_of PROGRAM: as libraries_of, where ldd does not run the program: the
+# libraries are the cross-compiler's
+cross_libraries_of() {
+	local name path
+
+	while read -r name; do
+		path=/usr/$TRIPLE/lib/${name##*/}
+		[[ -e $path ]] || quit 69 "$1 is linked with $name, and there is no $path"
+		printf '%s %s\n' "$name" "$path"
+		cross_libraries_of "$path"
+	done < <(readelf -ldW "$1" |
+		sed -nE 's/.*(program interpreter: |\(NEEDED\).*\[)(.*)\]$/\2/p')
+}
+
 # libraries_of PROGRAM: prints "name path" of what it is linked with, and of its
 # interpreter
 libraries_of() {
 	local name arrow path _ said
 
+	[[ ! $CROSS ]] || { cross_libraries_of "$1" && return; }
 	said=$(env -u LD_PRELOAD ldd "$1" 2>&1) ||
 		quit 69 "ldd cannot tell what $1 is linked with: ${said%%$'\n'*}"
 	while read -r name arrow path _; do
