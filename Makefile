@@ -9,8 +9,9 @@ UPDATE :=
 export ARCH KDIR KSRC EXTRA KERNEL TEST JOBS DRY_RUN SOAK DEBUG_INFO V
 
 # SUITE=, say, would go unnoticed, and everything be run.
-KNOWN := KERNEL= SUITES= TEST= JOBS= ARCH= KDIR= KSRC= EXTRA= SOAK= DEBUG_INFO= DRY_RUN= UPDATE= V= \
-	M= KSRC_SHA256= KSRC_UNVERIFIED= DEBIAN_MIRROR= DMA_BUF_RS_CACHE= XDG_CACHE_HOME= TMPDIR=
+KNOWN := KERNEL= SUITES= TEST= JOBS= ARCH= KDIR= KSRC= EXTRA= SOAK= DEBUG_INFO= \
+	DRY_RUN= UPDATE= V= M= DIR= TEMPLATE= DESTDIR= KSRC_SHA256= KSRC_UNVERIFIED= \
+	DEBIAN_MIRROR= DMA_BUF_RS_CACHE= XDG_CACHE_HOME= TMPDIR=
 $(foreach v,$(filter-out $(patsubst %=,%,$(KNOWN)),$(.VARIABLES)),$(if \
 	$(filter command,$(firstword $(origin $(v)))),\
 	$(error There is no $(v)=, but $(wordlist 1,9,$(KNOWN)) (make help explains))))
@@ -19,15 +20,21 @@ $(foreach v,$(filter-out $(patsubst %=,%,$(KNOWN)),$(.VARIABLES)),$(if \
 only-for = $(if $(filter command,$(origin $(1))),$(if $(filter-out $(2),$(MAKECMDGOALS)),\
 	$(error $(1)= is for: make $(2))))
 $(call only-for,DRY_RUN,setup)
-$(call only-for,KERNEL,run kernel modules rustdoc rust-analyzer shell test)
-$(call only-for,EXTRA,run kernel modules rustdoc shell test)
+$(call only-for,KERNEL,run driver-run kernel modules install rustdoc rust-analyzer shell test)
+$(call only-for,EXTRA,run driver-run kernel modules install rustdoc shell test)
 $(call only-for,TEST,test)
 $(call only-for,JOBS,test)
 $(call only-for,UPDATE,bench)
 $(call only-for,M,rust-analyzer)
+$(call only-for,DIR,driver driver-run)
+$(call only-for,TEMPLATE,driver driver-run)
+$(call only-for,DESTDIR,install)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup kernel modules rustdoc rust-analyzer run test list-suites style bench shell clean
+.PHONY: help setup kernel modules install driver driver-run rustdoc rust-analyzer run test \
+	list-suites style bench shell clean
+# make driver driver-run
+.NOTPARALLEL:
 
 help:
 	@sed -n 's/^#H //p' $(firstword $(MAKEFILE_LIST))
@@ -35,6 +42,16 @@ help:
 #H make run                  from nothing to a signalled fence in a guest
 run:
 	@scripts/run
+
+#H make driver DIR=~/mygpu [TEMPLATE=drm]  begin a driver there: one ring and a job, or a DRM
+#H                           render driver with buffers and syncobjs
+driver:
+	@scripts/driver $(or $(DIR),"") $(TEMPLATE)
+
+#H make driver-run DIR=~/mygpu [KERNEL=debug]  build it, load it in a guest, and print
+#H                           what it logs
+driver-run:
+	@scripts/driver --run $(or $(DIR),"") $(or $(KERNEL),debug)
 
 #H make test [JOBS=1]        build what is missing, run every test; two suites at a time.
 #H                           Results, as KTAP, stay in build/test/SUITE-KERNEL.ktap
@@ -70,6 +87,12 @@ kernel:
 #H make modules [KERNEL=debug] build the modules against it
 modules:
 	@scripts/modules $(or $(KERNEL),debug)
+
+#H make install DESTDIR=/tmp/root  the modules, and what a driver needs to be built without
+#H                           this checkout, below DESTDIR; without it, on this machine:
+#H make install KDIR=/lib/modules/$(uname -r)/build
+install:
+	@scripts/install $(or $(KERNEL),debug) $(DESTDIR)
 
 #H make rust-analyzer [M=~/mygpu]  rust-project.json, for this tree or for a driver's
 rust-analyzer:

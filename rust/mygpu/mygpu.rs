@@ -22,11 +22,17 @@ struct MyGpu {
 impl kernel::Module for MyGpu {
     fn init(_module: &'static ThisModule) -> Result<Self> {
         let ring = FenceContext::new(c"mygpu", c"ring 0", Ring)?;
-        let memory = ring.new_fence_allocation(())?; // may fail, so it comes first
-        let job = ring.new_fence(memory); // cannot fail
-        let fence = job.fence(); // for all others: to wait and to ask, not to signal
 
-        job.signal(Ok(())); // in the interrupt handler, say
+        // To submit a job, first do everything that may fail.
+        let memory = ring.new_fence_allocation(())?;
+        let job = ring.new_fence(memory); // cannot fail
+        let fence = job.fence(); // shared: others can wait on it, but not signal it
+
+        // When the hardware is done, e.g. in the interrupt handler:
+        job.signal(Ok(()));
+
+        // Before another driver uses what the job has made:
+        fence.wait()?;
         pr_info!("job {}: {:?}\n", fence.seqno(), fence.status());
         Ok(MyGpu { _ring: ring })
     }
