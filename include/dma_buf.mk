@@ -3,11 +3,12 @@
 # For the Kbuild of a driver that uses the dma_buf crate from out of tree:
 #
 #	obj-m := mygpu.o
-#	include $(or $(DMA_BUF_RS),$(error DMA_BUF_RS is not set))/source/include/dma_buf.mk
+#	DMA_BUF_RS ?= /usr/src/dma-buf-rs/$(KERNELRELEASE)
+#	include $(DMA_BUF_RS)/source/include/dma_buf.mk
 #
-# DMA_BUF_RS is where the crate's modules were built for the same kernel: what
-# scripts/modules prints, with or without --library. Every Rust file of the directory
-# can then `use dma_buf`, and the driver is rebuilt when the crate is.
+# DMA_BUF_RS is where the crate was installed for this kernel (make install) or, if make is
+# given that, where it was built: what scripts/modules prints, with or without --library. Every
+# Rust file of the directory can then `use dma_buf`, and the driver is rebuilt when the crate is.
 #
 # A module of several objects has a name that none of these has. One is Rust, with its
 # `mod`s in other files; the others are C. In
@@ -21,7 +22,7 @@
 # `--allowlist-function mygpu_.*`. rust/dma_buf_misuse does the same.
 
 ifeq ($(wildcard $(DMA_BUF_RS)/rust/dma_buf/libdma_buf.rmeta),)
-$(error DMA_BUF_RS=$(DMA_BUF_RS) has no built dma_buf crate. Give what scripts/modules prints)
+$(error DMA_BUF_RS=$(DMA_BUF_RS) has no dma_buf crate. Give make what scripts/modules prints, or install it there)
 endif
 
 # Kbuild only warns of another C compiler, and does not look at rustc. (There is no
@@ -32,7 +33,7 @@ dma-buf-compilers := $(shell $(RUSTC) --version) and \
 	$(shell LC_ALL=C $(CC) --version | head -n 1)
 ifneq ($(dma-buf-compilers),$(dma-buf-built-with))
 $(error The kernel and dma_buf were built with $(dma-buf-built-with), but this make \
-uses $(dma-buf-compilers). Add to its arguments what scripts/toolchain prints)
+uses $(dma-buf-compilers). Give it those, such as by LLVM=1; scripts/toolchain prints all that it takes)
 endif
 endif
 
