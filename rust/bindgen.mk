@@ -16,7 +16,8 @@ rust-bindgen-c-flags = $(filter-out -fconserve-stack -mrecord-mcount \
 	-fzero-call-used-regs=% -fmin-function-alignment=% --param=% \
 	-fzero-init-padding-bits=% -fsanitize=bounds-strict \
 	-fstrict-flex-arrays=% -fdiagnostics-show-context% \
-	-fno-partial-inlining -fno-ipa-cp-clone -fno-ipa-sra, $(c_flags))
+	-fno-partial-inlining -fno-ipa-cp-clone -fno-ipa-sra \
+	-femit-struct-debug-baseonly, $(c_flags))
 
 quiet_cmd_rust_crate_bindgen = BINDGEN $@
       cmd_rust_crate_bindgen = \
