@@ -10,7 +10,8 @@ find_kernel() {
 	else
 		KERNEL_TREE=$("$ROOT/scripts/kernel" "$FLAVOUR") || quit 69 "there is no $FLAVOUR kernel (see above)"
 	fi
-	[[ -r $KERNEL_TREE/$IMAGE ]] || quit 69 "there is no kernel image $KERNEL_TREE/$IMAGE"
+	[[ -r $KERNEL_TREE/$IMAGE ]] ||
+		quit 69 "there is no kernel image $KERNEL_TREE/$IMAGE; without it modules can be built, but no guest booted"
 	[[ ! $LEAKS ]] || grep -sqx CONFIG_DEBUG_KMEMLEAK=y "$KERNEL_TREE/.config" ||
 		quit 69 "--leaks takes a kernel with CONFIG_DEBUG_KMEMLEAK=y, such as debug"
 	SLOW=$(grep -sx CONFIG_KASAN=y "$KERNEL_TREE/.config" || :)
