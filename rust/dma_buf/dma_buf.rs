@@ -59,7 +59,8 @@
 //! - [`job_queue`] takes a ring's jobs from their submission, over their dependencies and the
 //!   hardware, to their cleanup.
 //!
-//! What each C function has become is in a table: [`coverage`]. Prose says *signalled* and
+//! What each C function has become is in a table: [`coverage`]. What each version has changed is
+//! in [`changes`]. Prose says *signalled* and
 //! *signalling*, as the kernel's documentation does. Names of items are spelt as in C:
 //! `is_signaled`, `enable_signaling`, `begin_signalling`.
 //!
@@ -363,6 +364,15 @@ pub use sync_file::{
 };
 pub use timeline::ContextOptions;
 pub use unwrap::UnwrappedFence;
+
+#[cfg(doc)]
+pub mod changes {
+    //! A page of the docs, not a module: what each version has changed for drivers.
+    #![doc = include_str!("changes.md")]
+
+    #[allow(unused_imports, reason = "for the links in the page")]
+    use crate::*;
+}
 
 #[cfg(doc)]
 pub mod coverage {

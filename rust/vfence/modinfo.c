@@ -4,4 +4,4 @@
 
 #include <linux/module.h>
 
-MODULE_VERSION("0.1.0");
+MODULE_VERSION("0.2.0");
