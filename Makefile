@@ -20,19 +20,19 @@ $(foreach v,$(filter-out $(patsubst %=,%,$(KNOWN)),$(.VARIABLES)),$(if \
 only-for = $(if $(filter command,$(origin $(1))),$(if $(filter-out $(2),$(MAKECMDGOALS)),\
 	$(error $(1)= is for: make $(2))))
 $(call only-for,DRY_RUN,setup)
-$(call only-for,KERNEL,run driver-run kernel modules install rustdoc rust-analyzer shell test)
-$(call only-for,EXTRA,run driver-run kernel modules install rustdoc shell test)
+$(call only-for,KERNEL,run driver driver-run kernel modules install rustdoc rust-analyzer shell test)
+$(call only-for,EXTRA,run driver driver-run kernel modules install rustdoc shell test)
 $(call only-for,TEST,test)
 $(call only-for,JOBS,test)
 $(call only-for,UPDATE,bench)
 $(call only-for,M,rust-analyzer)
 $(call only-for,DIR,driver driver-run)
 $(call only-for,TEMPLATE,driver driver-run)
-$(call only-for,DESTDIR,install)
+$(call only-for,DESTDIR,install dkms)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup kernel modules install driver driver-run rustdoc rust-analyzer run test \
-	list-suites style bench shell clean
+.PHONY: help setup kernel modules install dkms driver driver-run rustdoc rust-analyzer \
+	run test list-suites style bench shell clean
 # make driver driver-run
 .NOTPARALLEL:
 
@@ -93,6 +93,11 @@ modules:
 #H make install KDIR=/lib/modules/$(uname -r)/build
 install:
 	@scripts/install $(or $(KERNEL),debug) $(DESTDIR)
+
+#H make dkms [DESTDIR=]      give DKMS the source of the modules, for every kernel of this
+#H                           machine that can take Rust modules
+dkms:
+	@scripts/dkms $(DESTDIR)
 
 #H make rust-analyzer [M=~/mygpu]  rust-project.json, for this tree or for a driver's
 rust-analyzer:
