@@ -11,6 +11,21 @@
     reason = "a suite may be called as its subject"
 )]
 
+mod account {
+    mod account;
+    pub(crate) mod attacher;
+    pub(crate) mod board;
+    pub(crate) mod books;
+    pub(crate) mod callback;
+    pub(crate) mod closer;
+    pub(crate) mod consumer;
+    pub(crate) mod hardware;
+    pub(crate) mod job;
+    pub(crate) mod line;
+    pub(crate) mod merger;
+    pub(crate) mod producer;
+    pub(crate) mod shared;
+}
 mod containers {
     mod array;
     mod chain;
@@ -110,6 +125,10 @@ module! {
         milliseconds: u32 {
             default: 300,
             description: "How long each race between two CPUs is run",
+        },
+        fences: u32 {
+            default: 2000,
+            description: "How many fences the suite rust_dma_buf_account makes",
         },
     },
 }

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Callbacks that are counted: when they are made, called, and dropped.
+
+use super::books::{
+    Token,
+    CALLBACKS,
+    CALLS,
+    CANCELLED,
+    CANCELLED_BUT_CALLED,
+    REFUSED,
+    TWICE, //
+};
+use crate::prelude::*;
+
+/// What a callback does when its fence signals.
+pub(crate) trait See: Send + Sync + 'static {
+    /// Called as [`FenceCallback::called`], whose rules it keeps.
+    fn see(&self, fence: &Fence);
+}
+
+/// Does nothing.
+impl See for () {
+    fn see(&self, _fence: &Fence) {}
+}
+
+/// A counted callback.
+pub(crate) struct Counted<T> {
+    pub(crate) inner: T,
+    calls: Atomic<u32>,
+    _token: Token,
+}
+
+impl<T> Counted<T> {
+    pub(crate) fn new(inner: T) -> Self {
+        Self {
+            inner,
+            calls: Atomic::new(0),
+            _token: Token::new(&CALLBACKS),
+        }
+    }
+
+    pub(crate) fn calls(&self) -> u32 {
+        self.calls.load(Relaxed)
+    }
+}
+
+// SAFETY: It adds to numbers, and keeps the rules by the contract of `See`. All registrations are
+// dropped before the test ends.
+unsafe impl<T: See> FenceCallback for Counted<T> {
+    fn called(&self, fence: &Fence) {
+        self.calls.add(1, Relaxed);
+        CALLS.make();
+        self.inner.see(fence);
+    }
+}
+
+impl<T> Drop for Counted<T> {
+    fn drop(&mut self) {
+        for _ in 0..self.calls() {
+            CALLS.take_back();
+        }
+        if self.calls() > 1 {
+            TWICE.add();
+        }
+    }
+}
+
+/// A registration of such a callback, which is used again and again.
+pub(crate) struct Registration<T: See>(Pin<KBox<FenceCallbackRegistration<Counted<T>>>>);
+
+impl<T: See> Registration<T> {
+    pub(crate) fn new() -> Result<Self> {
+        registration().map(Self)
+    }
+
+    /// Registers a callback, after the last one was taken back. Returns it if the fence has
+    /// signalled.
+    pub(crate) fn register(&mut self, fence: &Fence, inner: T) -> Result<Option<Counted<T>>> {
+        self.take_back();
+        match self.0.as_mut().register(fence, Counted::new(inner)) {
+            Ok(()) => Ok(None),
+            Err(CallbackError::AlreadySignaled(callback)) => {
+                REFUSED.add();
+                Ok(Some(callback))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Takes the callback back, called or not.
+    pub(crate) fn take_back(&mut self) -> Option<Counted<T>> {
+        let (callback, expected) = match self.0.as_mut().cancel()? {
+            Cancelled::Cancelled(callback) => {
+                CANCELLED.add();
+                (callback, 0)
+            }
+            Cancelled::Called(callback) => (callback, 1),
+        };
+
+        if callback.calls() != expected {
+            CANCELLED_BUT_CALLED.add();
+        }
+        Some(callback)
+    }
+
+    pub(crate) fn is_called(&self) -> bool {
+        self.0.is_called()
+    }
+}
