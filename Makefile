@@ -6,10 +6,10 @@
 KERNEL ?=
 SUITES ?=
 UPDATE :=
-export ARCH KDIR KSRC EXTRA KERNEL TEST JOBS DRY_RUN SOAK DEBUG_INFO V
+export ARCH KDIR KSRC EXTRA KERNEL TEST JOBS DRY_RUN SOAK ACCOUNT DEBUG_INFO V
 
 # SUITE=, say, would go unnoticed, and everything be run.
-KNOWN := KERNEL= SUITES= TEST= JOBS= ARCH= KDIR= KSRC= EXTRA= SOAK= DEBUG_INFO= \
+KNOWN := KERNEL= SUITES= TEST= JOBS= ARCH= KDIR= KSRC= EXTRA= SOAK= ACCOUNT= DEBUG_INFO= \
 	DRY_RUN= UPDATE= V= M= DIR= TEMPLATE= DESTDIR= KSRC_SHA256= KSRC_UNVERIFIED= \
 	DEBIAN_MIRROR= DMA_BUF_RS_CACHE= XDG_CACHE_HOME= TMPDIR=
 $(foreach v,$(filter-out $(patsubst %=,%,$(KNOWN)),$(.VARIABLES)),$(if \
@@ -60,6 +60,8 @@ test:
 	@scripts/test $(SUITES)
 
 #H make test SUITES=soak SOAK=600   races between CPUs, for 600 s in all (60)
+#H make test SUITES=account ACCOUNT=10000000   an account of so many fences (20 000, on
+#H                           release 200 000), callbacks and references on all CPUs
 #H make test SUITES=vfence TEST='jobs.close*' [KERNEL=debug]
 #H                           only the tests of one suite whose names, as they are in its
 #H                           results, this shell pattern matches. In KUnit a name is

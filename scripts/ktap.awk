@@ -2,6 +2,7 @@
 #
 # Reads KTAP, prints a line per top-level test and, for each failed test at any
 # depth, what it printed; writes "PASSED FAILED SKIPPED" to the file `counts`.
+# A line "# | TEXT" is printed whatever comes of the test.
 # Tests without subtests are counted.
 #
 # What is missing fails: no plan, another number of tests than planned, a number
@@ -205,6 +206,11 @@ s ~ /^# .*: pass:[0-9]+ fail:[0-9]+ skip:[0-9]+ total:[0-9]+$/ {
 
 s ~ /^Bail out!/ {
 	fail(s)
+	next
+}
+
+s ~ /^# \| / {
+	print "        | " substr(s, 5)
 	next
 }
 
