@@ -55,26 +55,33 @@ module! {
     },
 }
 
-/// A context whose operations are this module's text.
+/// A context whose operations are this module's text. They take long enough for the module to go
+/// meanwhile.
 pub(crate) struct Ring;
+
+fn take_time() {
+    for _ in 0..1000 {
+        core::hint::spin_loop();
+    }
+}
 
 #[vtable]
 impl FenceContextOps for Ring {
     type FenceData = u64;
 
     fn enable_signaling(&self, _data: &u64, _seqno: u64) -> Option<Result> {
+        take_time();
         None
     }
 
     fn signaled(&self, data: &u64, _seqno: u64) -> Option<Result> {
-        // Long enough for the module to go meanwhile.
-        for _ in 0..1000 {
-            core::hint::spin_loop();
-        }
+        take_time();
         (*data == 0).then_some(Ok(()))
     }
 
-    fn set_deadline(&self, _data: &u64, _seqno: u64, _deadline: Instant<Monotonic>) {}
+    fn set_deadline(&self, _data: &u64, _seqno: u64, _deadline: Instant<Monotonic>) {
+        take_time();
+    }
 }
 
 /// A context of [`Ring`].

@@ -7,14 +7,20 @@ use crate::{
     foreign,
     hand_out,
     ring,
-    ring_with, //
+    ring_with,
+    Ring, //
 };
 use dma_buf::{
+    array::{
+        FenceArray,
+        FenceArrayAllocation, //
+    },
     callback::{
         FenceCallbackRegistration,
         QueueIrqWork,
         QueueWork, //
     },
+    chain::FenceChainAllocation,
     delegate::{
         Cleanup,
         CleanupWork,
@@ -35,9 +41,18 @@ use dma_buf::{
         JobRunner, //
     },
     lockdep::LockClass,
+    resv::{
+        Resv,
+        ResvSet,
+        ResvUsage, //
+    },
+    ContextNumbers,
     ContextOptions,
     Fence,
-    SignallingSection, //
+    RcuFence,
+    SignallingSection,
+    SyncFile,
+    SyncFileAllocation, //
 };
 use kernel::{
     prelude::*,
@@ -46,7 +61,8 @@ use kernel::{
         atomic::{
             Atomic,
             Relaxed, //
-        }, //
+        },
+        Arc, //
     },
     time::{
         delay::fsleep,
@@ -84,6 +100,9 @@ pub(crate) fn leave(what: u32) -> Result<Left> {
         8 => contexts()?,
         9 => left.cleanup = Some(cleanup()?),
         10 => job_queue()?,
+        11 => allocations()?,
+        12 => containers()?,
+        13 => job()?,
         _ => return Err(EINVAL),
     }
     Ok(left)
@@ -273,15 +292,75 @@ impl JobRunner for Hangs {
     }
 }
 
-/// A queue with a job that is running, and would time out, and two that are waiting, of which the
-/// last waits for the fence that the parameter names.
-fn job_queue() -> Result {
+/// The memory of all that is allocated before it is needed.
+fn allocations() -> Result {
+    let ring = ring()?;
+    let fence = ring.new_fence(ring.new_fence_allocation(1)?);
+    let mut array = FenceArrayAllocation::new(2)?;
+
+    hand_out(fence.as_fence())?;
+    array.push(fence.leaf()).map_err(|_| EINVAL)?;
+    forget((
+        ring.new_fence_allocation(1)?,
+        array,
+        FenceChainAllocation::new()?,
+        FenceProxyAllocation::<Ring>::new()?,
+        SyncFileAllocation::new()?,
+        KBox::pin_init(FenceCallbackRegistration::<QueueIrqWork>::new(), GFP_KERNEL)?,
+    ))?;
+    forget((ContextNumbers::<Ring>::new(4)?, fence, ring))
+}
+
+/// What holds references to fences: of these, one is pending until the module goes.
+fn containers() -> Result {
+    let (ring, other) = (ring()?, ring()?);
+    let first = ring.new_fence(ring.new_fence_allocation(1)?);
+    let second = other.new_fence(other.new_fence_allocation(1)?);
+    let mut leaves = KVec::with_capacity(2, GFP_KERNEL)?;
+
+    hand_out(first.as_fence())?;
+    hand_out(second.as_fence())?;
+    leaves.push(first.leaf(), GFP_KERNEL)?;
+    leaves.push(second.leaf(), GFP_KERNEL)?;
+    let array = FenceArray::create(leaves)?;
+    let link = FenceChainAllocation::new()?.append(Some(first.fence()), array.clone(), 1);
+    let resv = Arc::pin_init(Resv::new(), GFP_KERNEL)?;
+    let mut set = ResvSet::new();
+
+    link.enable_signaling();
+    resv.with_lock(|resv| resv.add_leaves(&array, ResvUsage::Write))?;
+    set.push(resv.clone())?;
+    forget((
+        RcuFence::new(Some(first.fence())),
+        link.leaves(),
+        SyncFile::new(&link)?,
+        (array, link, resv, set),
+    ))?;
+    forget((first, second, ring, other))
+}
+
+/// A queue, and a job that it does not have yet. Published, it would keep the thread in a section.
+fn job() -> Result {
+    let queue = new_queue()?;
+
+    forget((queue.prepare((), Dependencies::new())?, queue))
+}
+
+/// A queue whose jobs time out after a second.
+fn new_queue() -> Result<JobQueue<Hangs>> {
     let options = JobQueueOptions::new().timeout(Delta::from_millis(1000))?;
-    let queue = JobQueue::new(c"unload", c"queue", options, |completer| {
+
+    JobQueue::new(c"unload", c"queue", options, |completer| {
         Ok(Hangs {
             _completer: completer,
         })
-    })?;
+    })
+}
+
+/// A queue with a job that is running, and would time out, and two that are waiting, of which the
+/// last waits for the fence that the parameter names.
+fn job_queue() -> Result {
+    let queue = new_queue()?;
 
     for job in 1..=3 {
         let mut dependencies = Dependencies::new();

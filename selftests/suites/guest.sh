@@ -66,7 +66,7 @@ build_programs() {
 	mapfile -t LIST < <(sed "s,:,/," "$installed/kselftest-list.txt")
 	LIMIT=$(sed -n 's/^timeout=//p' "$PROGRAMS/settings")
 	# Emulated, and with leaks or KASAN looked for, all takes longer.
-	LIMIT=$((LIMIT * 4))
+	LIMIT=$((LIMIT * 4 + ${ROUNDS:-0} * 10))
 	lacks "$ROOT/selftests/$1/config" | sed "s,^,# selftests/$1/config asks for ,"
 }
 

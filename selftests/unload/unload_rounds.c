@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The whole life of a driver's module, over and over, at times that chance picks: it is
- * loaded, its fences are used by other processes, it is unloaded while they are, and the
- * fences are held on to.
+ * loaded, its fences are used by other processes and have callbacks of a driver in C, it is
+ * unloaded while they are, and the fences are held on to.
  *
  * $ROUNDS says how many rounds, and $SEED which ones: a run prints its own.
  *
@@ -20,7 +20,7 @@
 #include "kselftest_harness.h"
 
 /* What the module leaves behind: see leave() in rust/dma_buf_unload/leave.rs. */
-enum { LEAVE_PROXY = 3, LEAVE_WORKS = 4, LEAVE_CLEANUP = 9, LEAVES = 11 };
+enum { LEAVE_PROXY = 3, LEAVE_WORKS = 4, LEAVE_CLEANUP = 9, LEAVES = 14 };
 
 /* Descriptors from this one on are for fences that are held on to. */
 #define HELD_FROM 100
@@ -33,7 +33,8 @@ enum { LEAVE_PROXY = 3, LEAVE_WORKS = 4, LEAVE_CLEANUP = 9, LEAVES = 11 };
 #define USERS 2
 
 #define ROUNDS 60
-#define PATIENCE 3600
+/* In seconds: a bound on a hang, for a thousand rounds, too. */
+#define PATIENCE 86400
 
 static uint32_t state;
 
@@ -90,10 +91,37 @@ static void use(int fence, int other, int buffer)
 	}
 }
 
+/* Has the driver in C add a callback to a fence; -ENOENT if that has signalled. */
+static int watch(int fence)
+{
+	int file = open("/sys/module/dma_buf_stranger/parameters/watch", O_WRONLY | O_CLOEXEC);
+	int ret = 0;
+
+	if (file < 0)
+		return -errno;
+	if (dprintf(file, "%d", fence) < 0)
+		ret = -errno;
+	close(file);
+	return ret;
+}
+
+/* How many callbacks that driver has added, how many were called, and how many wrongly. */
+static int watched(unsigned int count[3])
+{
+	FILE *file = fopen("/sys/module/dma_buf_stranger/parameters/watch", "re");
+	int found = file ? fscanf(file, "%u %u %u", &count[0], &count[1], &count[2]) : 0;
+
+	if (file)
+		fclose(file);
+	return found == 3 ? 0 : -EIO;
+}
+
 FIXTURE(rounds) {
 	int timeline;
 	int buffer;
 	int held[HELD];
+	/* What became of the fences that are held on to. */
+	int result[HELD];
 	volatile int *is_over;
 };
 
@@ -105,6 +133,7 @@ FIXTURE_SETUP(rounds)
 	self->buffer = buffer();
 	if (self->buffer < 0)
 		SKIP(return, "there is no /dev/udmabuf");
+	ASSERT_EQ(0, load_module("dma_buf_stranger", ""));
 	for (int i = 0; i < HELD; i++)
 		self->held[i] = -1;
 	self->is_over = mmap(NULL, sizeof(*self->is_over), PROT_READ | PROT_WRITE,
@@ -119,6 +148,30 @@ FIXTURE_TEARDOWN(rounds)
 	munmap((void *)self->is_over, sizeof(*self->is_over));
 	close(self->buffer);
 	close(self->timeline);
+	unload_module("dma_buf_stranger");
+}
+
+/* Holds on to a fence that has signalled, for some rounds. */
+static void hold(FIXTURE_DATA(rounds) *self, int fence)
+{
+	int place = chance(HELD);
+
+	close(self->held[place]);
+	self->held[place] = fcntl(fence, F_DUPFD_CLOEXEC, HELD_FROM);
+	self->result[place] = status(fence, NULL);
+	close(fence);
+}
+
+/* What is held on to has the same result as ever, and nobody's name. */
+static int is_as_it_was(FIXTURE_DATA(rounds) *self)
+{
+	char driver[32] = "";
+
+	for (int i = 0; i < HELD; i++)
+		if (self->held[i] >= 0 && (status(self->held[i], driver) != self->result[i] ||
+					   strcmp(driver, "detached-driver")))
+			return 0;
+	return 1;
 }
 
 /* In a child: uses what the module has handed out, and the foreign fence. */
@@ -136,7 +189,7 @@ static void use_until_over(FIXTURE_DATA(rounds) *self, const int *fences, int co
 static void a_round(struct __test_metadata *_metadata, FIXTURE_DATA(rounds) *self)
 {
 	int first = next_fd() + 1, fences[HANDED_OUT], count = 0, foreign, when = chance(3), place;
-	unsigned int leave = chance(LEAVES);
+	unsigned int leave = chance(LEAVES), callbacks[3];
 	pid_t users[USERS];
 	uint64_t seqno;
 	char driver[32];
@@ -151,6 +204,13 @@ static void a_round(struct __test_metadata *_metadata, FIXTURE_DATA(rounds) *sel
 		fences[count] = first + count;
 		count++;
 	}
+	/* Those of a context that has gone have signalled. */
+	for (int i = 0; i < count; i++) {
+		place = watch(fences[i]);
+		ASSERT_TRUE(!place || place == -ENOENT);
+	}
+	if (chance(2))
+		ASSERT_EQ(0, watch(foreign));
 
 	*self->is_over = 0;
 	for (int i = 0; i < USERS; i++) {
@@ -162,6 +222,11 @@ static void a_round(struct __test_metadata *_metadata, FIXTURE_DATA(rounds) *sel
 			state = seed;
 			use_until_over(self, fences, count, foreign);
 		}
+	}
+	/* The driver in C may go first, and its callbacks with it. */
+	if (!chance(8)) {
+		ASSERT_EQ(0, unload_module("dma_buf_stranger"));
+		ASSERT_EQ(0, load_module("dma_buf_stranger", ""));
 	}
 	if (when == 0)
 		ASSERT_EQ(0, signal_foreign(self->timeline, seqno, foreign));
@@ -197,17 +262,14 @@ static void a_round(struct __test_metadata *_metadata, FIXTURE_DATA(rounds) *sel
 	for (int i = 0; i < USERS; i++)
 		ASSERT_EQ(users[i], waitpid(users[i], NULL, 0));
 
-	/* Held on to for some rounds. */
-	for (int i = 0; i < count; i++) {
-		place = chance(HELD);
-		close(self->held[place]);
-		self->held[place] = fcntl(fences[i], F_DUPFD_CLOEXEC, HELD_FROM);
-		close(fences[i]);
-	}
-	place = chance(HELD);
-	close(self->held[place]);
-	self->held[place] = fcntl(foreign, F_DUPFD_CLOEXEC, HELD_FROM);
-	close(foreign);
+	/* All have signalled, so all callbacks of the driver in C have been called. */
+	ASSERT_EQ(0, watched(callbacks));
+	EXPECT_EQ(callbacks[0], callbacks[1]);
+	EXPECT_EQ(0, callbacks[2]);
+	for (int i = 0; i < count; i++)
+		hold(self, fences[i]);
+	hold(self, foreign);
+	EXPECT_TRUE(is_as_it_was(self));
 	ASSERT_TRUE(is_well());
 }
 
