@@ -6,15 +6,15 @@
 KERNEL ?=
 SUITES ?=
 UPDATE :=
-export ARCH KDIR KSRC EXTRA KERNEL TEST JOBS DRY_RUN SOAK ACCOUNT ROUNDS DEBUG_INFO V
+export ARCH KDIR KSRC EXTRA KERNEL TEST JOBS DRY_RUN SOAK ACCOUNT FUZZ ROUNDS DEBUG_INFO V
 
 # SUITE=, say, would go unnoticed, and everything be run.
-KNOWN := KERNEL= SUITES= TEST= JOBS= ARCH= KDIR= KSRC= EXTRA= SOAK= ACCOUNT= ROUNDS= DEBUG_INFO= \
-	DRY_RUN= UPDATE= V= M= DIR= TEMPLATE= DESTDIR= KSRC_SHA256= KSRC_UNVERIFIED= \
+KNOWN := KERNEL= SUITES= TEST= JOBS= ARCH= KDIR= KSRC= EXTRA= SOAK= ACCOUNT= FUZZ= ROUNDS= \
+	DEBUG_INFO= DRY_RUN= UPDATE= V= M= DIR= TEMPLATE= DESTDIR= KSRC_SHA256= KSRC_UNVERIFIED= \
 	DEBIAN_MIRROR= DMA_BUF_RS_CACHE= XDG_CACHE_HOME= TMPDIR=
 $(foreach v,$(filter-out $(patsubst %=,%,$(KNOWN)),$(.VARIABLES)),$(if \
 	$(filter command,$(firstword $(origin $(v)))),\
-	$(error There is no $(v)=, but $(wordlist 1,10,$(KNOWN)) (make help explains))))
+	$(error There is no $(v)=, but $(wordlist 1,12,$(KNOWN)) (make help explains))))
 
 # Nor would these, where they say nothing.
 only-for = $(if $(filter command,$(origin $(1))),$(if $(filter-out $(2),$(MAKECMDGOALS)),\
@@ -63,6 +63,9 @@ test:
 #H make test SUITES=account ACCOUNT=10000000   an account of so many fences (20 000, on
 #H                           release 200 000), callbacks and references on all CPUs
 #H make test SUITES=unload ROUNDS=1000   so many random rounds of a module's life
+#H make test SUITES=fuzz FUZZ=600   calls at random, for 600 s (60). FUZZ=600:SEED is what an
+#H                           earlier run has printed, to do it again; with :1 at the end by one
+#H                           thread, which then does exactly the same
 #H make test SUITES=vfence TEST='jobs.close*' [KERNEL=debug]
 #H                           only the tests of one suite whose names, as they are in its
 #H                           results, this shell pattern matches. In KUnit a name is

@@ -94,7 +94,7 @@ in_guest() {
 	done
 	VM+=(--file "$KERNEL_SOURCE/tools/testing/selftests/kselftest/ktap_helpers.sh:/kselftest/ktap_helpers.sh")
 	exec "$ROOT/qemu/vm" "${VM[@]}" -- env TEST="${TEST:-}" ROUNDS="${ROUNDS:-}" \
-		MODULE="${DRIVER:-vfence}" sh "/$1" "${@:2}"
+		FUZZ="${FUZZ:-}" FUZZ_COVERAGE="${FUZZ_COVERAGE:-}" MODULE="${DRIVER:-vfence}" sh "/$1" "${@:2}"
 }
 
 # kselftests DIRECTORY [PROGRAM [PARAMETER=VALUE]...]...: runs the programs that its
