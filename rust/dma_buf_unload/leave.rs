@@ -346,9 +346,9 @@ fn job() -> Result {
     forget((queue.prepare((), Dependencies::new())?, queue))
 }
 
-/// A queue whose jobs time out after a second.
+/// A queue whose jobs time out after three seconds.
 fn new_queue() -> Result<JobQueue<Hangs>> {
-    let options = JobQueueOptions::new().timeout(Delta::from_millis(1000))?;
+    let options = JobQueueOptions::new().timeout(Delta::from_secs(3))?;
 
     JobQueue::new(c"unload", c"queue", options, |completer| {
         Ok(Hangs {

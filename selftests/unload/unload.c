@@ -173,7 +173,7 @@ TEST_F(unload, leaked_queue_cancels_its_jobs)
 		EXPECT_EQ(-ECANCELED, status(first + i, NULL));
 	/* Neither a job that can run by now nor the timeout reaches the module. */
 	ASSERT_EQ(0, signal_foreign(self->timeline, self->seqno, self->foreign));
-	usleep(1200000);
+	usleep(3200000);
 	EXPECT_TRUE(stays_well());
 	EXPECT_EQ(1, said(late, " runs"));
 	EXPECT_EQ(0, said(log, "the hardware is stopped"));
