@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The same calls on vfence and on sw_sync, at random: both must answer alike, and then their
+ * The same calls on vfence and on sw_sync, at random: both must answer alike, and their
  * fences must be in the same state. Where they differ on purpose is in a list, with the reason.
  * It goes on for a quarter of what $FUZZ says.
  *
@@ -398,8 +398,10 @@ static bool one_round(void)
 		open_timeline(i);
 	for (current = 0; good && current < STEPS; current++) {
 		one_step();
-		good = answers_alike() && all_are_alike();
+		/* To look at all fences takes longer than most calls. */
+		good = answers_alike() && (chance(5) || all_are_alike());
 	}
+	good = good && all_are_alike();
 	if (!good)
 		for (int i = current > SHOWN ? current - SHOWN : 0; i < current; i++)
 			printf("# step %d: %s\n", i, steps[i].text);
