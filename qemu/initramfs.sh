@@ -23,26 +23,25 @@ archive() {
 
 # Sets BASE. Newer sources than the archive make it anew.
 base_archive() {
-	local dir=$BUILD/qemu src=$ROOT/qemu/init busybox stage applet newest
+	local dir=$BUILD/qemu src=$ROOT/qemu/init stage applet newest
 
 	BASE=$dir/base.cpio
-	busybox=$BUSYBOX
-	[[ -x $busybox ]] || quit 69 "there is no busybox (package busybox-static); make setup"
-	if [[ -e $BASE && $BASE -nt $busybox && $BASE -nt ${BASH_SOURCE[0]} ]]; then
+	[[ -x $BUSYBOX ]] || quit 69 "there is no busybox (package busybox-static); make setup"
+	if [[ -e $BASE && $BASE -nt $BUSYBOX && $BASE -nt ${BASH_SOURCE[0]} ]]; then
 		newest=$(find "$src" -newer "$BASE" -print -quit)
 		[[ $newest ]] || return 0
 	fi
-	! ldd "$busybox" >/dev/null 2>&1 ||
-		quit 69 "$busybox is linked dynamically; the guest wants the package busybox-static"
+	! ldd "$BUSYBOX" >/dev/null 2>&1 ||
+		quit 69 "$BUSYBOX is linked dynamically; the guest wants the package busybox-static"
 	if ! mkdir -p "$dir" 2>/dev/null || [[ ! -w $dir ]]; then
 		quit 69 "cannot write to $dir, where a part of the guest is kept"
 	fi
 	stage=$TMP/base
 	mkdir -p "$stage"/{bin,dev,proc,sys,tmp,run,root,etc,lib/modules,vm}
-	"${CROSS}gcc" -std=gnu11 -D_GNU_SOURCE -DCONSOLE="\"/dev/$CONSOLE\"" -static -O2 -s -Wall -Wextra \
+	"${CROSS}gcc" -std=gnu11 -D_GNU_SOURCE -DCONSOLE="\"/dev/$SERIAL\"" -static -O2 -s -Wall -Wextra \
 		-o "$stage/init" "$src"/*.c 2>"$TMP/cc" ||
 		quit 69 "qemu/init does not compile: $(head -n 3 "$TMP/cc")"
-	cp "$busybox" "$stage/bin/busybox"
+	cp "$BUSYBOX" "$stage/bin/busybox"
 	(cd "$stage" && find . -print0 | cpio -o -0 -H newc -R 0:0 --quiet) >"$TMP/base.cpio"
 	# The applets are links, and only to be followed in the guest. Those of the host's busybox
 	# are the same, and it can be run here.

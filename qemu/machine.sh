@@ -36,7 +36,7 @@ machine() {
 	local dir=$1 initramfs=$2 port cmdline
 
 	shift 2
-	cmdline="console=$CONSOLE loglevel=5 log_buf_len=4M panic=-1 printk.devkmsg=on"
+	cmdline="console=$SERIAL loglevel=5 log_buf_len=4M panic=-1 printk.devkmsg=on"
 	# The allocator leaves pointers to objects that it has given out, which kmemleak takes for
 	# references. They are in its per-CPU arrays, which a cache under debugging does not have,
 	# and in new objects, which are cleared here, but on no other kernel.

@@ -32,7 +32,7 @@ x86_64)
 	# KASAN takes four levels of page tables for granted, and reports what interrupts do.
 	CPU_MAX=max,la57=off
 	CPU_HOST=host,la57=off
-	CONSOLE=ttyS0
+	SERIAL=ttyS0
 	;;
 arm64)
 	DEBIAN_ARCH=arm64
@@ -46,7 +46,7 @@ arm64)
 	# frequency is such that with --icount a tick is one instruction.
 	CPU_MAX=max,pauth-impdef=on,cntfrq=1000000000
 	CPU_HOST=host
-	CONSOLE=ttyAMA0
+	SERIAL=ttyAMA0
 	;;
 *)
 	die "ARCH=$GUEST_ARCH: kernels are built and booted for arm64 and x86_64 only."

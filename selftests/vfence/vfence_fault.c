@@ -489,7 +489,8 @@ static void *late_page(struct late_page *p, const void *content, size_t size)
 	if (p->uffd < 0 || ioctl(p->uffd, UFFDIO_API, &api))
 		return NULL;
 	p->content = calloc(1, page_size());
-	p->page = mmap(NULL, page_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	p->page = mmap(NULL, page_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		       -1, 0);
 	reg.range.start = (uintptr_t)p->page;
 	reg.range.len = page_size();
 	if (!p->content || p->page == MAP_FAILED || ioctl(p->uffd, UFFDIO_REGISTER, &reg))
