@@ -12,7 +12,6 @@ use super::{
         WAITS, //
     },
     shared::{
-        Left,
         Role,
         Shared, //
     }, //
@@ -103,13 +102,6 @@ impl Role for Attacher {
             }
         }
         Ok(true)
-    }
-
-    fn finish(self) -> Result<Left> {
-        Ok(Left {
-            jobs: KVec::new(),
-            watches: KVec::new(),
-        })
     }
 }
 

@@ -14,13 +14,16 @@ use super::books::{
 use crate::prelude::*;
 
 /// What a callback does when its fence signals.
-pub(crate) trait See: Send + Sync + 'static {
-    /// Called as [`FenceCallback::called`], whose rules it keeps.
+///
+/// # Safety
+///
+/// [`Self::see`] is called by [`FenceCallback::called`], and keeps that trait's rules.
+pub(crate) unsafe trait See: Send + Sync + 'static {
     fn see(&self, fence: &Fence);
 }
 
-/// Does nothing.
-impl See for () {
+// SAFETY: It does nothing.
+unsafe impl See for () {
     fn see(&self, _fence: &Fence) {}
 }
 

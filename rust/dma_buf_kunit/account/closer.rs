@@ -3,7 +3,6 @@
 //! Completes the fences of contexts, by the context, and closes contexts with what is pending.
 
 use super::shared::{
-    Left,
     Role,
     Shared, //
 };
@@ -37,12 +36,5 @@ impl Role for Closer {
             }
         }
         Ok(true)
-    }
-
-    fn finish(self) -> Result<Left> {
-        Ok(Left {
-            jobs: KVec::new(),
-            watches: KVec::new(),
-        })
     }
 }

@@ -91,10 +91,7 @@ impl Role for Consumer {
         for callback in &mut self.callbacks {
             callback.take_back();
         }
-        Ok(Left {
-            jobs: KVec::new(),
-            watches: KVec::new(),
-        })
+        Ok(Left::default())
     }
 }
 

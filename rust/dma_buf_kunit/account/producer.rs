@@ -20,7 +20,8 @@ use super::{
 };
 use crate::prelude::*;
 
-/// After so many fences, those before have been freed.
+/// A producer waits for the RCU callbacks each time it has made this many fences, so that no more
+/// than this many wait to be freed.
 const LIMIT: u64 = 32768;
 
 /// Points are published in blocks of these, in this order.

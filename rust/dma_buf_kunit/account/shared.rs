@@ -40,7 +40,8 @@ pub(crate) struct Shared {
     /// What the threads leave.
     #[pin]
     left: SpinLock<KVec<Left>>,
-    /// Fences to which nobody else has a reference in the end: one of `every`.
+    /// Every fence whose index is a multiple of `every`. At the end, only this list has a reference
+    /// to them.
     #[pin]
     kept: SpinLock<KVec<ARef<Fence>>>,
     every: u64,
@@ -52,6 +53,7 @@ pub(crate) struct Shared {
 }
 
 /// What a thread leaves when it ends.
+#[derive(Default)]
 pub(crate) struct Left {
     pub(crate) jobs: KVec<Job>,
     pub(crate) watches: KVec<Watch>,
@@ -108,14 +110,15 @@ impl Shared {
         }
     }
 
-    /// Takes so many of the fences that are to be made. Returns how many are left to make.
+    /// Asks to make `count` fences. Returns how many of them the caller is to make: fewer if the
+    /// number that is wanted has been reached.
     pub(crate) fn start(&self, count: u64) -> u64 {
         let before = self.started.fetch_add(count, Relaxed);
 
         count.min(self.wanted.saturating_sub(before))
     }
 
-    /// Waits until so many fences have been made, so that there is something to do.
+    /// Waits until `fences` fences have been made, so that there is something to do.
     fn pace(&self, fences: u64) {
         while FENCES.made() < fences && !self.is_over() {
             fsleep(Delta::from_millis(1));
@@ -165,7 +168,8 @@ impl Shared {
 pub(crate) trait Role: Sized + 'static {
     const NAME: &'static str;
 
-    /// A round for so many fences that were made; 0 does as many as it can.
+    /// The thread does a round each time the producers have made this many fences, or does not wait
+    /// for them if this is 0.
     const FENCES: u64;
 
     fn new(shared: &Arc<Shared>, seed: u32) -> Result<Self>;
@@ -173,7 +177,9 @@ pub(crate) trait Role: Sized + 'static {
     /// Returns `false` if there is nothing left to do.
     fn round(&mut self) -> Result<bool>;
 
-    fn finish(self) -> Result<Left>;
+    fn finish(self) -> Result<Left> {
+        Ok(Left::default())
+    }
 }
 
 /// The body of a thread.
@@ -200,7 +206,7 @@ impl From<Desk> for Left {
     fn from(desk: Desk) -> Self {
         Self {
             jobs: desk.into_jobs(),
-            watches: KVec::new(),
+            ..Self::default()
         }
     }
 }
