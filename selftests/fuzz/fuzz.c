@@ -16,7 +16,10 @@
 #define NO_TIMEOUT (7 * 24 * 3600)
 /* How long a thread may take to end, in s. */
 #define PATIENCE 240
-/* So that a slow machine comes as far as others, unless it takes so many s more. */
+/*
+ * A slow machine goes on until it has made this many calls, as others do in the time given, but
+ * for at most this many seconds more.
+ */
 #define LEAST_CALLS 10000
 #define MORE_SECONDS 300
 #define FDS 64
