@@ -162,7 +162,7 @@ static void hold(FIXTURE_DATA(rounds) *self, int fence)
 	close(fence);
 }
 
-/* What is held on to has the same result as ever, and nobody's name. */
+/* The fences that are held still have the result that they had, and no driver's name. */
 static int is_as_it_was(FIXTURE_DATA(rounds) *self)
 {
 	char driver[32] = "";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A foreign driver in C: it adds a callback to each fence whose descriptor is written to its
- * parameter `watch`, and removes those that are left when it goes.
+ * A foreign driver in C. Writing the descriptor of a fence to the parameter `watch` adds a
+ * callback to that fence. Unloading the module removes the callbacks that have not been called.
  */
 #include <linux/dma-fence.h>
 #include <linux/list.h>
@@ -63,9 +63,13 @@ static int watch_set(const char *value, const struct kernel_param *kp)
 	ret = kstrtoint(value, 0, &fd);
 	if (ret)
 		return ret;
+	/* A callback that is added after the exit would stay. */
+	if (!try_module_get(THIS_MODULE))
+		return -ENODEV;
+	ret = -ENOMEM;
 	watch = kzalloc_obj(*watch);
 	if (!watch)
-		return -ENOMEM;
+		goto module;
 	watch->fence = sync_file_get_fence(fd);
 	ret = -EBADF;
 	if (!watch->fence)
@@ -77,11 +81,13 @@ static int watch_set(const char *value, const struct kernel_param *kp)
 	list_add(&watch->list, &watches);
 	added++;
 	mutex_unlock(&lock);
-	return 0;
+	goto module;
 put:
 	dma_fence_put(watch->fence);
 free:
 	kfree(watch);
+module:
+	module_put(THIS_MODULE);
 	return ret;
 }
 
