@@ -342,7 +342,6 @@ pub use context::{
 pub use driver_fence::{
     DriverFence,
     DriverFenceAllocation,
-    DriverFenceBorrow,
     SignalOutcome, //
 };
 pub use fence::{
@@ -411,8 +410,10 @@ module! {
     imports_ns: ["DMA_BUF"],
 }
 
+/// Public, as `()` implements a trait with `#[vtable]`, which names its module.
+#[doc(hidden)]
 #[pin_data]
-struct DmaBufModule {
+pub struct DmaBufModule {
     /// Goes first: what it runs to the end leaves things to RCU, which `watch`
     /// waits for.
     queues: delegate::LibraryQueues,

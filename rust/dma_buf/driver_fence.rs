@@ -3,9 +3,9 @@
 //! The driver's side of a fence.
 
 use crate::{
+    bindings,
     context::FenceContextOps,
     fence::{
-        self,
         errno,
         Fence,
         Leaf, //
@@ -26,13 +26,11 @@ use core::{
         needs_drop,
         ManuallyDrop, //
     },
-    ops::Deref,
     ptr::NonNull, //
 };
 use kernel::{
     alloc::Flags,
     bindings::rcu_callback_t,
-    ffi::c_void,
     prelude::*,
     sync::{
         aref::ARef,
@@ -43,36 +41,13 @@ use kernel::{
         hrtimer::HrTimerExpires,
         Instant,
         Monotonic, //
-    },
-    types::ForeignOwnable, //
+    }, //
 };
 
-/// The memory of a fence with the driver's data in it, before the fence is published, by
+/// The memory of a fence with the driver's data in it, for
 /// [`FenceContext::new_fence`](crate::FenceContext::new_fence).
 ///
-/// Dropping it drops the data and frees the memory.
-///
-/// # Examples
-///
-/// ```
-/// use kernel::prelude::*;
-/// # use dma_buf::{FenceContext, FenceContextOps};
-/// # struct Ring;
-/// # #[vtable]
-/// # impl FenceContextOps for Ring {
-/// #     type FenceData = u32;
-/// # }
-/// # let ring = FenceContext::new(c"mygpu", c"ring 0", Ring)?;
-///
-/// // It may fail, so it comes before the job is committed. The data can still change.
-/// let mut memory = ring.new_fence_allocation(7)?;
-/// *memory.data_mut() += 1;
-///
-/// let job = ring.new_fence(memory);
-/// assert_eq!(*job.data(), 8);
-/// job.signal(Ok(()));
-/// # Ok::<(), Error>(())
-/// ```
+/// See [`FenceContext`](crate::FenceContext) for an example.
 pub struct DriverFenceAllocation<T: FenceContextOps> {
     inner: KBox<FenceData<T::FenceData>>,
 }
@@ -86,8 +61,7 @@ unsafe impl<T: FenceContextOps> Sync for DriverFenceAllocation<T> {}
 impl<T: FenceContextOps> DriverFenceAllocation<T> {
     /// Allocates a fence. Fails with `ENOMEM`.
     ///
-    /// Context: process, and may sleep, with `GFP_KERNEL`; any with `GFP_ATOMIC` or
-    /// `GFP_NOWAIT`.
+    /// Context: process, and may sleep, with `GFP_KERNEL`; any with `GFP_ATOMIC` or `GFP_NOWAIT`.
     #[inline]
     pub fn new(data: T::FenceData, flags: Flags) -> Result<Self> {
         let memory = slab::kmalloc::<FenceData<T::FenceData>>(flags)?;
@@ -102,20 +76,6 @@ impl<T: FenceContextOps> DriverFenceAllocation<T> {
         Ok(Self { inner })
     }
 
-    /// Borrows the driver's data.
-    ///
-    /// Context: any.
-    pub fn data(&self) -> &T::FenceData {
-        &self.inner.data
-    }
-
-    /// Borrows the driver's data, to change it.
-    ///
-    /// Context: any.
-    pub fn data_mut(&mut self) -> &mut T::FenceData {
-        &mut self.inner.data
-    }
-
     /// Gives the memory up for publication.
     #[inline]
     pub(crate) fn into_inner(self) -> NonNull<FenceData<T::FenceData>> {
@@ -126,9 +86,7 @@ impl<T: FenceContextOps> DriverFenceAllocation<T> {
         // SAFETY: A box is not null.
         unsafe { NonNull::new_unchecked(KBox::into_raw(inner)) }
     }
-}
 
-impl<T: FenceContextOps> DriverFenceAllocation<T> {
     /// Undoes [`Self::into_inner`].
     ///
     /// # Safety
@@ -150,38 +108,32 @@ impl<T: FenceContextOps> Drop for DriverFenceAllocation<T> {
 }
 
 /// What came of [`DriverFence::signal`].
+///
+/// See [`DriverFence`] for an example.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SignalOutcome {
     /// The fence has signalled.
     Signaled,
     /// The fence is done. It signals as soon as all fences before it in its context have.
     InTurn,
-    /// The fence had been completed before, and that result stays: the context was told to signal
-    /// or cancel it, its timeout has passed, or an operation of the driver has found it to be
-    /// done.
+    /// The fence had been completed before, and that result stays: by the context, its timeout, or
+    /// an operation of the driver.
     TooLate,
 }
 
 /// The only handle to a fence that can signal it.
 ///
-/// It can live anywhere, and be sent to any CPU. Dropping an unsignalled fence cancels it with
-/// `ECANCELED` and logs an error once per context. This is a driver bug: the job may still be
-/// running and writing to memory that the waiters now reuse. Never signalling would be worse.
-///
-/// If a handle is leaked, the fence is cancelled when its context is dropped.
+/// Dropping an unsignalled fence cancels it with `ECANCELED` and logs an error once per context.
+/// This is a driver bug: the job may still be running and writing to memory that the waiters now
+/// reuse. Never signalling would be worse. If a handle is leaked, the fence is cancelled when its
+/// context is dropped.
 ///
 /// # Examples
 ///
 /// ```
 /// use dma_buf::{FenceStatus, SignalOutcome};
 /// use kernel::prelude::*;
-/// # use dma_buf::{FenceContext, FenceContextOps};
-/// # struct Ring;
-/// # #[vtable]
-/// # impl FenceContextOps for Ring {
-/// #     type FenceData = ();
-/// # }
-/// # let ring = FenceContext::new(c"mygpu", c"ring 0", Ring)?;
+/// # let ring = dma_buf::FenceContext::new(c"mygpu", c"ring 0", ())?;
 ///
 /// let job = ring.new_fence(ring.new_fence_allocation(())?);
 /// let fence = job.fence();
@@ -210,6 +162,7 @@ unsafe impl<T: FenceContextOps> Sync for DriverFence<T> {}
 // A handle is a pointer; what it points to stays where it is.
 impl<T: FenceContextOps> Unpin for DriverFence<T> {}
 
+/// Context: any, unless a function says otherwise.
 impl<T: FenceContextOps> DriverFence<T> {
     /// Drops a fence's data; `None` if it needs no dropping.
     pub(crate) const DROP_DATA: rcu_callback_t = if needs_drop::<T::FenceData>() {
@@ -231,8 +184,6 @@ impl<T: FenceContextOps> DriverFence<T> {
     }
 
     /// Borrows the shared side of the fence.
-    ///
-    /// Context: any.
     #[inline]
     pub fn as_fence(&self) -> &Fence {
         // SAFETY: The fence starts the header, which starts the data, and the handle has a
@@ -241,17 +192,13 @@ impl<T: FenceContextOps> DriverFence<T> {
     }
 
     /// Borrows the shared side of the fence, which is no container.
-    ///
-    /// Context: any.
     #[inline]
     pub fn as_leaf(&self) -> &Leaf {
         // SAFETY: Its operations are this crate's.
         unsafe { Leaf::ref_unchecked(self.as_fence()) }
     }
 
-    /// Returns a new reference to the shared side of the fence.
-    ///
-    /// Context: any.
+    /// Returns a reference to the shared side of the fence.
     ///
     /// C function: `dma_fence_get()`
     #[inline]
@@ -259,9 +206,7 @@ impl<T: FenceContextOps> DriverFence<T> {
         self.as_fence().into()
     }
 
-    /// Returns a new reference to the shared side of the fence, which is no container.
-    ///
-    /// Context: any.
+    /// Returns a reference to the shared side of the fence, which is no container.
     ///
     /// C function: `dma_fence_get()`
     #[inline]
@@ -270,8 +215,6 @@ impl<T: FenceContextOps> DriverFence<T> {
     }
 
     /// Borrows the driver's data.
-    ///
-    /// Context: any.
     #[inline]
     pub fn data(&self) -> &T::FenceData {
         // SAFETY: The data lives until the handle has gone, at least.
@@ -279,8 +222,6 @@ impl<T: FenceContextOps> DriverFence<T> {
     }
 
     /// Returns the sequence number of the fence.
-    ///
-    /// Context: any.
     #[inline]
     pub fn seqno(&self) -> u64 {
         self.as_fence().seqno()
@@ -312,12 +253,8 @@ impl<T: FenceContextOps> DriverFence<T> {
         self.complete(errno(result), timestamp.as_nanos().max(1))
     }
 
-    /// Gives up the handle, and leaves the fence to its context:
-    /// [`FenceContext::signal_up_to`] and its like complete it, or dropping the context does.
-    ///
-    /// Context: any.
-    ///
-    /// [`FenceContext::signal_up_to`]: crate::FenceContext::signal_up_to
+    /// Gives up the handle, and leaves the fence to its context, whose functions complete it, or
+    /// its drop.
     pub fn detach(self) -> ARef<Fence> {
         let fence = self.fence();
         let this = ManuallyDrop::new(self);
@@ -331,12 +268,12 @@ impl<T: FenceContextOps> DriverFence<T> {
     fn complete(self, error: i32, timestamp: i64) -> SignalOutcome {
         let header: NonNull<Header> = ManuallyDrop::new(self).inner.cast();
 
-        // SAFETY: By the type invariant. The handle ends here, and its reference with it, and also
-        // the timeline's if that is left to us.
+        // SAFETY: By the type invariant. The handle ends here, and its reference with it. Of a
+        // fence that has signalled, the timeline's reference is the caller's.
         unsafe {
             let outcome = match Timeline::complete(header, error, timestamp) {
                 Completed::Signaled if Self::DROP_DATA.is_none() => {
-                    fence::put_two(Header::as_fence(header));
+                    bindings::dma_buf_rs_dma_fence_put_many(Header::as_fence(header), 2);
                     return SignalOutcome::Signaled;
                 }
                 Completed::Signaled => {
@@ -380,74 +317,5 @@ impl<T: FenceContextOps> Drop for DriverFence<T> {
         let handle = unsafe { Self::from_inner(self.inner) };
 
         handle.complete(ECANCELED.to_errno(), 0);
-    }
-}
-
-/// A [`DriverFence`] borrowed from where it lives as a pointer.
-///
-/// # Examples
-///
-/// ```
-/// use kernel::{prelude::*, types::ForeignOwnable};
-/// # use dma_buf::{FenceContext, FenceContextOps};
-/// # struct Ring;
-/// # #[vtable]
-/// # impl FenceContextOps for Ring {
-/// #     type FenceData = u32;
-/// # }
-/// # let ring = FenceContext::new(c"mygpu", c"ring 0", Ring)?;
-///
-/// let job = ring.new_fence(ring.new_fence_allocation(7)?);
-///
-/// // As an XArray keeps it:
-/// let pointer = job.into_foreign();
-/// // SAFETY: It is from `into_foreign`, and is taken back only below.
-/// let borrowed = unsafe { <dma_buf::DriverFence<Ring>>::borrow(pointer) };
-/// assert_eq!(*borrowed.data(), 7);
-/// // SAFETY: As above, and nothing is borrowed any more.
-/// unsafe { <dma_buf::DriverFence<Ring>>::from_foreign(pointer) }.signal(Ok(()));
-/// # Ok::<(), Error>(())
-/// ```
-pub struct DriverFenceBorrow<'a, T: FenceContextOps> {
-    fence: ManuallyDrop<DriverFence<T>>,
-    _borrow: PhantomData<&'a DriverFence<T>>,
-}
-
-impl<T: FenceContextOps> Deref for DriverFenceBorrow<'_, T> {
-    type Target = DriverFence<T>;
-
-    fn deref(&self) -> &DriverFence<T> {
-        &self.fence
-    }
-}
-
-// SAFETY: The pointer is not null, and aligned as what it points to is.
-unsafe impl<T: FenceContextOps> ForeignOwnable for DriverFence<T> {
-    const FOREIGN_ALIGN: usize = align_of::<FenceData<T::FenceData>>();
-
-    type Borrowed<'a> = DriverFenceBorrow<'a, T>;
-    type BorrowedMut<'a> = DriverFenceBorrow<'a, T>;
-
-    fn into_foreign(self) -> *mut c_void {
-        ManuallyDrop::new(self).inner.as_ptr().cast()
-    }
-
-    unsafe fn from_foreign(ptr: *mut c_void) -> Self {
-        // SAFETY: By the trait's contract it came from `into_foreign`.
-        unsafe { Self::from_inner(NonNull::new_unchecked(ptr.cast())) }
-    }
-
-    unsafe fn borrow<'a>(ptr: *mut c_void) -> DriverFenceBorrow<'a, T> {
-        DriverFenceBorrow {
-            // SAFETY: By the trait's contract it came from `into_foreign`, and is
-            // not taken back for `'a`; the borrow does not drop it.
-            fence: ManuallyDrop::new(unsafe { Self::from_foreign(ptr) }),
-            _borrow: PhantomData,
-        }
-    }
-
-    unsafe fn borrow_mut<'a>(ptr: *mut c_void) -> DriverFenceBorrow<'a, T> {
-        // SAFETY: By the trait's contract.
-        unsafe { Self::borrow(ptr) }
     }
 }

@@ -563,17 +563,6 @@ pub(crate) unsafe fn put(fence: *mut bindings::dma_fence) {
     unsafe { bindings::dma_buf_rs_dma_fence_put(fence) }
 }
 
-/// Drops two references.
-///
-/// # Safety
-///
-/// `fence` is valid. The caller owns two references and gives both up.
-#[inline]
-pub(crate) unsafe fn put_two(fence: *mut bindings::dma_fence) {
-    // SAFETY: By the function's contract.
-    unsafe { bindings::dma_buf_rs_dma_fence_put_many(fence, 2) }
-}
-
 /// Signals a fence of this crate that has just been initialised and that no other code knows yet.
 ///
 /// Takes the fence's lock by trylock, so that lockdep records no order between it and the locks

@@ -5,11 +5,7 @@
 mod fixture;
 
 use fixture::*;
-use kernel::{
-    error::code::EIO,
-    types::ForeignOwnable,
-    xarray::XArray, //
-};
+use kernel::error::code::EIO;
 
 fn signals(job: DriverFence<Ring>) {
     // An error is not set but by the signal.
@@ -63,18 +59,6 @@ fn made(job: DriverFence<Ring>) -> DriverFence<Ring> {
     job
 }
 
-/// A handle that lived as a pointer is not taken back without unsafe.
-fn from_pointer(job: DriverFence<Ring>) {
-    let ptr = job.into_foreign();
-    #[cfg(fault = "driver_fence_from_pointer")]
-    <DriverFence<Ring>>::from_foreign(ptr); //~ E0133 call to unsafe function
-    #[cfg(not(fault = "driver_fence_from_pointer"))]
-    // SAFETY: It has just become one.
-    unsafe {
-        <DriverFence<Ring>>::from_foreign(ptr)
-    };
-}
-
 /// What is borrowed as a fence goes with the handle; a reference stays.
 fn fence_stays(job: DriverFence<Ring>) -> u64 {
     #[cfg(fault = "fence_after_signal")]
@@ -118,24 +102,5 @@ fn data_lent(ring: &FenceContext<Ring>, memory: DriverFenceAllocation<Ring>) -> 
 #[cfg(not(fault = "data_returned"))]
 fn data_lent(ring: &FenceContext<Ring>, memory: DriverFenceAllocation<Ring>) -> u32 {
     let job = ring.new_fence(memory);
-    job.data().number
-}
-
-/// A fence borrowed from an XArray is not signalled without being taken out.
-fn in_xarray(jobs: &XArray<DriverFence<Ring>>) {
-    let jobs = jobs.lock();
-    if let Some(job) = jobs.get(1) {
-        job.seqno();
-        #[cfg(fault = "signal_in_xarray")]
-        job.signal(Ok(())); //~ E0507 cannot move out of dereference
-    }
-}
-
-/// A fence's data borrowed from an XArray does not outlive the lock.
-fn data_in_xarray(jobs: &XArray<DriverFence<Ring>>) -> u32 {
-    let guard = jobs.lock();
-    let Some(job) = guard.get(1) else { return 0 };
-    #[cfg(fault = "xarray_data_beyond_lock")]
-    drop(guard); //~ E0505 cannot move out of `guard` because it is borrowed
     job.data().number
 }

@@ -34,18 +34,3 @@ type Context = FenceContext<Ring>;
 fn publish_in(ring: &Context, memory: DriverFenceAllocation<Ring>) {
     let _fence = ring.new_fence(memory); //~ E0308 mismatched types
 }
-
-/// What was borrowed before publication does not stay mutable after it.
-fn borrowed(ring: &FenceContext<Ring>, mut memory: DriverFenceAllocation<Ring>) {
-    let data = memory.data_mut();
-
-    #[cfg(not(fault = "data_before_publication"))]
-    {
-        data.number = 2;
-    }
-    let _fence = ring.new_fence(memory); //~ E0505 cannot move out of `memory`
-    #[cfg(fault = "data_before_publication")]
-    {
-        data.number = 2;
-    }
-}

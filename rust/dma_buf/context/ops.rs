@@ -124,3 +124,9 @@ pub trait FenceContextOps: Send + Sync + Sized + 'static {
         build_error!(kernel::error::VTABLE_DEFAULT_ERROR)
     }
 }
+
+/// A context without data, operations or data in its fences.
+#[vtable]
+impl FenceContextOps for () {
+    type FenceData = ();
+}
