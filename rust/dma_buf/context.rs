@@ -2,11 +2,8 @@
 
 //! Fence contexts: a driver's timelines.
 
-mod numbers;
 mod ops;
-mod vtable;
 
-pub use numbers::ContextNumbers;
 pub use ops::FenceContextOps;
 
 use crate::{
@@ -19,21 +16,38 @@ use crate::{
         errno,
         Fence, //
     },
+    lockdep::{
+        LockClass,
+        SignallingDomain, //
+    },
     registry::{
         Tracked,
         TrackedBox,
         TrackedEntry, //
     },
     timeline::{
-        ContextOptions,
-        Timeline, //
+        FenceData,
+        Timeline,
+        TimelineOps, //
     }, //
 };
-use core::ops::Deref;
+use core::{
+    marker::PhantomData,
+    mem::needs_drop,
+    ops::Deref, //
+};
 use kernel::{
     prelude::*,
     str::CString,
-    sync::aref::ARef, //
+    sync::{
+        aref::ARef,
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        rcu, //
+    },
+    time::Delta, //
 };
 
 /// A context in memory.
@@ -63,11 +77,12 @@ unsafe impl<T: FenceContextOps> Tracked for Inner<T> {
     }
 }
 
-/// A timeline of a driver. Its fences signal in the order in which they are published.
+/// A timeline of a driver. Its fences signal in the order of their sequence numbers.
 ///
-/// Dropping a context, in any context in which a fence may be signalled, cancels its pending
-/// fences: they signal with `ECANCELED`. Its data is
+/// Dropping a context cancels its pending fences: they signal with `ECANCELED`. Its data is
 /// dropped, and its memory freed, a grace period later, in softirq context.
+///
+/// Context of the drop: any; no fence lock held, and no lock that a callback takes.
 ///
 /// A context belongs to the module whose code makes it. When that module goes, the pending fences
 /// of a context that was leaked, or given to another module, are cancelled as well, and so is each
@@ -76,17 +91,11 @@ unsafe impl<T: FenceContextOps> Tracked for Inner<T> {
 /// # Examples
 ///
 /// ```
-/// use dma_buf::{FenceContext, FenceContextOps, FenceStatus};
+/// use dma_buf::{FenceContext, FenceStatus};
 /// use kernel::prelude::*;
 ///
-/// struct Ring;
-///
-/// #[vtable]
-/// impl FenceContextOps for Ring {
-///     type FenceData = ();
-/// }
-///
-/// let ring = FenceContext::new(c"mygpu", c"ring 0", Ring)?;
+/// // The last argument is the driver's data: here there is none.
+/// let ring = FenceContext::new(c"mygpu", c"ring 0", ())?;
 ///
 /// // This may sleep and fail, so it comes before the job is committed.
 /// let memory = ring.new_fence_allocation(())?;
@@ -103,11 +112,10 @@ pub struct FenceContext<T: FenceContextOps> {
     inner: TrackedBox<Inner<T>>,
 }
 
+/// Context: any, unless a function says otherwise.
 impl<T: FenceContextOps> FenceContext<T> {
-    /// Creates a context whose first fence gets the sequence number 1.
-    ///
-    /// Both names are copied. User space sees them in `/sys/kernel/debug`, in traces and in
-    /// `SYNC_IOC_FILE_INFO`. Fails with `ENOMEM`, or as `data` does.
+    /// Creates a context. Fails with `ENOMEM`, or as `data` does. Both names are copied. User space
+    /// sees them in `/sys/kernel/debug`, in traces and in `SYNC_IOC_FILE_INFO`.
     ///
     /// Context: process; may sleep.
     ///
@@ -176,8 +184,6 @@ impl<T: FenceContextOps> FenceContext<T> {
     }
 
     /// Returns the number of the context, which is unique in the running system.
-    ///
-    /// Context: any.
     #[inline]
     pub fn context(&self) -> u64 {
         self.timeline().context()
@@ -248,23 +254,14 @@ impl<T: FenceContextOps> FenceContext<T> {
     /// If the hardware reports a number that has not been published, the result is 2^32 lower. It
     /// has passed, so [`Self::signal_up_to`] does nothing. Fewer than 2^32 fences may be pending.
     ///
-    /// Context: any.
-    ///
     /// # Examples
     ///
     /// ```
-    /// use dma_buf::{ContextOptions, FenceContext, FenceContextOps};
+    /// use dma_buf::{ContextOptions, FenceContext};
     /// use kernel::prelude::*;
     ///
-    /// struct Ring;
-    ///
-    /// #[vtable]
-    /// impl FenceContextOps for Ring {
-    ///     type FenceData = ();
-    /// }
-    ///
     /// let options = ContextOptions::new().first_seqno(0xffff_ffff)?;
-    /// let ring = FenceContext::with_options(c"mygpu", c"ring 0", options, Ring)?;
+    /// let ring = FenceContext::with_options(c"mygpu", c"ring 0", options, ())?;
     /// ring.new_fence(ring.new_fence_allocation(())?).detach();
     /// ring.new_fence(ring.new_fence_allocation(())?).detach();
     ///
@@ -282,9 +279,8 @@ impl<T: FenceContextOps> FenceContext<T> {
     }
 
     /// Completes the pending fence with this sequence number, as [`DriverFence::signal`] does.
-    /// Returns `false` if there is none, or it is done.
-    ///
-    /// Takes time linear in the number of pending fences before it.
+    /// Returns `false` if there is none, or it is done. Takes time linear in the number of pending
+    /// fences before it.
     ///
     /// Context: any; no fence lock held, and no lock that a callback takes.
     pub fn signal_seqno(&self, seqno: u64, result: Result) -> bool {
@@ -292,25 +288,25 @@ impl<T: FenceContextOps> FenceContext<T> {
     }
 
     /// Signals all pending fences up to and including sequence number `seqno`: with success,
-    /// unless they are done with another result. Returns their number.
+    /// unless they are done with another result. Returns their number. Fences behind these that are
+    /// done signal as well: if there are many, a moment later, and not counted.
     ///
     /// Interrupts are on again after each 256 fences. A caller that has them off can limit how
-    /// many there are by `seqno`, see [`Self::first_pending_seqno`]. Fences behind these that are
-    /// done signal as well: if there are many, a moment later, and not counted.
+    /// many there are by `seqno`, see [`Self::first_pending_seqno`].
     ///
     /// Context: any; no fence lock held, and no lock that a callback takes.
     pub fn signal_up_to(&self, seqno: u64) -> usize {
         self.timeline().signal_up_to(seqno, 0)
     }
 
-    /// Signals fences as [`Self::signal_up_to`] does, with `error` instead of success.
+    /// Like [`Self::signal_up_to`], with `error` instead of success.
     ///
     /// Context: any; no fence lock held, and no lock that a callback takes.
     pub fn cancel_up_to(&self, seqno: u64, error: Error) -> usize {
         self.timeline().signal_up_to(seqno, error.to_errno())
     }
 
-    /// Signals all pending fences as [`Self::cancel_up_to`] does.
+    /// Like [`Self::cancel_up_to`], for all pending fences.
     ///
     /// Context: any; no fence lock held, and no lock that a callback takes.
     pub fn cancel_all(&self, error: Error) -> usize {
@@ -319,8 +315,6 @@ impl<T: FenceContextOps> FenceContext<T> {
 
     /// Returns how many fences are pending on a context of [points](ContextOptions::points), and 0
     /// on others.
-    ///
-    /// Context: any.
     pub fn point_count(&self) -> usize {
         self.timeline().point_count()
     }
@@ -333,10 +327,8 @@ impl<T: FenceContextOps> FenceContext<T> {
     }
 
     /// Returns the pending fence with this sequence number, if there is one; of several, the one
-    /// that was published last.
-    ///
-    /// Takes time linear in the number of pending fences before it, or logarithmic on a context of
-    /// points.
+    /// that was published last. Takes time linear in the number of pending fences before it, or
+    /// logarithmic on a context of points.
     ///
     /// Context: any, but not a callback of this context, and no lock held that a callback takes.
     pub fn find_pending(&self, seqno: u64) -> Option<ARef<Fence>> {
@@ -351,6 +343,102 @@ impl<T: FenceContextOps> FenceContext<T> {
     }
 }
 
+/// The highest sequence number that a driver may choose, except for points. So the numbers given
+/// out after it do not run out.
+pub(crate) const MAX_CHOSEN_SEQNO: u64 = i64::MAX as u64;
+
+/// Options of a [`FenceContext`].
+///
+/// # Examples
+///
+/// ```
+/// use dma_buf::{lockdep::{LockClass, SignallingDomain}, ContextOptions, FenceContext};
+/// use kernel::{prelude::*, time::Delta};
+///
+/// let options = ContextOptions::new()
+///     .domain(SignallingDomain::new(c"mygpu")?)
+///     .lock_class(LockClass::new(c"mygpu fence")?)
+///     .timeout(Delta::from_secs(10))?;
+/// let ring = FenceContext::with_options(c"mygpu", c"ring 0", options, ())?;
+///
+/// ring.new_fence(ring.new_fence_allocation(())?).signal(Ok(()));
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Clone, Copy)]
+pub struct ContextOptions {
+    pub(crate) domain: Option<SignallingDomain>,
+    pub(crate) lock_class: Option<LockClass>,
+    pub(crate) timeout: Option<Delta>,
+    /// Not zero.
+    pub(crate) first_seqno: u64,
+    pub(crate) points: bool,
+}
+
+impl Default for ContextOptions {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Context: any.
+impl ContextOptions {
+    /// Creates options, of which none is set.
+    pub const fn new() -> Self {
+        Self {
+            domain: None,
+            lock_class: None,
+            timeout: None,
+            first_seqno: 1,
+            points: false,
+        }
+    }
+
+    /// Sets the sequence number of the first fence that the context numbers by itself, which is 1
+    /// without this option. Lower numbers have passed. Fails with `EINVAL` if it is 0, or above
+    /// 2^63 - 1.
+    pub fn first_seqno(mut self, seqno: u64) -> Result<Self> {
+        if seqno == 0 || seqno > MAX_CHOSEN_SEQNO {
+            return Err(EINVAL);
+        }
+        self.first_seqno = seqno;
+        Ok(self)
+    }
+
+    /// Lets the driver choose the sequence numbers, in any order and more than once, as with
+    /// sw_sync: see [`FenceContext::new_fence_at`].
+    pub const fn points(mut self) -> Self {
+        self.points = true;
+        self
+    }
+
+    /// Declares that the context's fences signal in sections of this domain.
+    pub const fn domain(mut self, domain: SignallingDomain) -> Self {
+        self.domain = Some(domain);
+        self
+    }
+
+    /// Sets the lock class of the context's fences.
+    pub const fn lock_class(mut self, class: LockClass) -> Self {
+        self.lock_class = Some(class);
+        self
+    }
+
+    /// Completes a fence with `ETIME` if it is still pending this long after it was published,
+    /// and all fences before it in the context with it. Later fences have their own time.
+    ///
+    /// A timer does this, in its interrupt (in a softirq with `PREEMPT_RT`), for at most 256 fences
+    /// in a run. With thousands of pending fences, it may be several milliseconds late. A driver
+    /// that resets its hardware uses a shorter timeout of its own. Fails with `EINVAL` if `timeout`
+    /// is not positive.
+    pub fn timeout(mut self, timeout: Delta) -> Result<Self> {
+        if timeout.is_zero() || timeout.is_negative() {
+            return Err(EINVAL);
+        }
+        self.timeout = Some(timeout);
+        Ok(self)
+    }
+}
+
 /// The error of [`FenceContext::new_fence_at`]: the sequence number is not above the last one of
 /// the context, or not below 2^63.
 ///
@@ -359,24 +447,14 @@ impl<T: FenceContextOps> FenceContext<T> {
 /// ```
 /// use dma_buf::SeqnoError;
 /// use kernel::prelude::*;
-/// # use dma_buf::{FenceContext, FenceContextOps};
-/// # struct Ring;
-/// # #[vtable]
-/// # impl FenceContextOps for Ring {
-/// #     type FenceData = ();
-/// # }
-/// # let ring = FenceContext::new(c"mygpu", c"ring 0", Ring)?;
+/// # let ring = dma_buf::FenceContext::new(c"mygpu", c"ring 0", ())?;
 ///
-/// let first = ring.new_fence_at(ring.new_fence_allocation(())?, 5);
-/// first?.signal(Ok(()));
-/// let late = ring.new_fence(ring.new_fence_allocation(())?);
-///
-/// // 6 was given out meanwhile, so it is refused, and the memory comes back.
-/// let Err(SeqnoError(memory)) = ring.new_fence_at(ring.new_fence_allocation(())?, 6) else {
+/// ring.new_fence_at(ring.new_fence_allocation(())?, 5)?.signal(Ok(()));
+/// // 5 was given out, so it is refused, and the memory comes back.
+/// let Err(SeqnoError(memory)) = ring.new_fence_at(ring.new_fence_allocation(())?, 5) else {
 ///     return Err(EINVAL);
 /// };
 /// ring.new_fence(memory).signal(Ok(()));
-/// late.signal(Ok(()));
 /// # Ok::<(), Error>(())
 /// ```
 pub struct SeqnoError<T: FenceContextOps>(
@@ -403,5 +481,156 @@ impl<T: FenceContextOps> Drop for FenceContext<T> {
         // Before the reference goes, and so before the grace period by whose end
         // nothing may be pending.
         self.timeline().close();
+    }
+}
+
+/// The longest range of context numbers: the kernel is asked for 2^32 at a time.
+const MAX_COUNT: u64 = 1 << 44;
+
+/// The highest number that a range begins with. The kernel counts in 64 bits, and does not notice
+/// the end: other contexts would get the numbers of a range once more.
+const MAX_FIRST: u64 = 1 << 62;
+
+/// Allocates `count` context numbers that follow each other. Returns the first.
+fn alloc(count: u64) -> Result<u64> {
+    if count > MAX_COUNT {
+        return Err(E2BIG);
+    }
+    let (mut first, mut taken) = (0, 0);
+
+    while taken < count {
+        let more = (count - taken).min(u32::MAX.into()) as u32;
+        // SAFETY: Any context; the number is not 0.
+        let start = unsafe { bindings::dma_fence_context_alloc(more) };
+
+        if start > MAX_FIRST {
+            return Err(ENOSPC);
+        }
+        // If another driver has taken a number in between, those so far are of no use.
+        if start != first + taken {
+            (first, taken) = (start, 0);
+        }
+        taken += u64::from(more);
+    }
+    Ok(first)
+}
+
+/// A range of context numbers for contexts of one type.
+///
+/// [`Fence::downcast`] does not find the data of a fence that has signalled. A driver that has to
+/// recognise its own fences for as long as they exist takes the numbers of their contexts from a
+/// range, and asks the range.
+///
+/// # Examples
+///
+/// ```
+/// use dma_buf::{ContextNumbers, ContextOptions, Fence, FenceContextOps};
+/// use kernel::prelude::*;
+///
+/// struct Ring;
+///
+/// #[vtable]
+/// impl FenceContextOps for Ring {
+///     type FenceData = u32;
+/// }
+///
+/// let numbers = ContextNumbers::<Ring>::new(2)?;
+/// let ring = numbers.context(c"mygpu", c"ring 0", ContextOptions::new(), Ring)?;
+/// let job = ring.new_fence(ring.new_fence_allocation(7)?);
+/// let fence = job.fence();
+///
+/// job.signal(Ok(()));
+/// assert_eq!(numbers.data(&fence), Some(&7));
+/// assert_eq!(numbers.data(&Fence::stub()), None);
+/// # Ok::<(), Error>(())
+/// ```
+///
+/// # Invariants
+///
+/// All contexts with a number of the range are of type `T`. No driver gives one of these numbers
+/// to a fence of its own but to an array or a chain: context numbers are unique, by the
+/// contract of `dma_fence_context_alloc()`.
+pub struct ContextNumbers<T: FenceContextOps> {
+    first: u64,
+    count: u64,
+    used: Atomic<u64>,
+    _contexts: PhantomData<fn() -> T>,
+}
+
+impl<T: FenceContextOps> ContextNumbers<T> {
+    /// Allocates `count` context numbers that follow each other. They are never reused.
+    /// Fails with `E2BIG` if `count` is more than 2^44, and with `ENOSPC` once the kernel has given
+    /// out 2^62 numbers.
+    ///
+    /// Context: any.
+    ///
+    /// C function: `dma_fence_context_alloc()`
+    pub fn new(count: u64) -> Result<Self> {
+        // INVARIANT: The numbers are new, and only `context` uses them.
+        Ok(Self {
+            first: alloc(count)?,
+            count,
+            used: Atomic::new(0),
+            _contexts: PhantomData,
+        })
+    }
+
+    /// Makes a context with the next number of the range. Fails with `ENOSPC` if all are used, and
+    /// as [`FenceContext::new`] does; then the number is used up as well.
+    ///
+    /// Context: process; may sleep.
+    pub fn context<E>(
+        &self,
+        driver_name: &CStr,
+        timeline_name: &CStr,
+        options: ContextOptions,
+        data: impl PinInit<T, E>,
+    ) -> Result<FenceContext<T>>
+    where
+        Error: From<E>,
+    {
+        let index = self.used.fetch_add(1, Relaxed);
+
+        if index >= self.count {
+            return Err(ENOSPC);
+        }
+        FenceContext::with_number(
+            self.first + index,
+            driver_name,
+            timeline_name,
+            options,
+            data,
+        )
+    }
+
+    /// Returns the driver's data of a fence of these contexts, pending or signalled; `None` for
+    /// any other fence.
+    ///
+    /// Only for data that needs no dropping, which stays until the fence is freed.
+    ///
+    /// Context: any, also a callback.
+    pub fn data<'a>(&self, fence: &'a Fence) -> Option<&'a T::FenceData> {
+        const { assert!(!needs_drop::<T::FenceData>(), "it would be dropped by now") };
+
+        let index = fence.context().checked_sub(self.first);
+        let in_range = index.is_some_and(|index| index < self.count);
+
+        if !in_range {
+            return None;
+        }
+        // An array may have been given the number of a fence that is in it. It keeps its
+        // operations when it signals, as these have a `release`. Fences of this crate have
+        // operations of this crate, and none once they have signalled.
+        let rcu = rcu::read_lock();
+        // SAFETY: The fence is valid, and RCU is read-locked.
+        let ops = unsafe { TimelineOps::load(fence.as_raw()) };
+        let is_ours = ops.is_none_or(|ops| TimelineOps::of_fence(ops).is_some());
+        drop(rcu);
+
+        // SAFETY: It is no array or chain, so by the type invariant the fence is of a context
+        // of type `T`, and its memory starts with a `FenceData` of that type. The data
+        // was written before the fence was published, needs no dropping, and is not changed
+        // but through shared references.
+        is_ours.then(|| unsafe { &*(*fence.as_raw().cast::<FenceData<T::FenceData>>()).data })
     }
 }

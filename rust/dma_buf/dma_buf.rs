@@ -335,6 +335,7 @@ pub mod unwrap;
 pub use buffer::DmaBuf;
 pub use context::{
     ContextNumbers,
+    ContextOptions,
     FenceContext,
     FenceContextOps,
     SeqnoError, //
@@ -361,7 +362,6 @@ pub use sync_file::{
     SyncFile,
     SyncFileAllocation, //
 };
-pub use timeline::ContextOptions;
 pub use unwrap::UnwrappedFence;
 
 #[cfg(doc)]

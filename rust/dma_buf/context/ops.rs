@@ -1,9 +1,39 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The operations of a driver on its fences.
+//! The operations of a driver on its fences, and how the core calls them.
 
+use super::{
+    FenceContext,
+    Inner, //
+};
+use crate::{
+    bindings,
+    driver_fence::DriverFence,
+    fence::{
+        errno,
+        instant,
+        Fence, //
+    },
+    registry::TrackedBox,
+    timeline::{
+        FenceData,
+        Header,
+        PollFn,
+        Timeline,
+        TimelineOps,
+        PENDING, //
+    }, //
+};
+use core::{
+    any::TypeId,
+    ptr::NonNull, //
+};
 use kernel::{
     prelude::*,
+    sync::{
+        atomic::Relaxed,
+        rcu, //
+    },
     time::{
         Instant,
         Monotonic, //
@@ -13,7 +43,7 @@ use kernel::{
 /// The operations of a driver on the fences of its contexts.
 ///
 /// The type that implements this is the data of the context: the operations borrow it, and
-/// [`FenceContext`](crate::FenceContext) dereferences to it.
+/// [`FenceContext`] dereferences to it. `()` is a context without data and operations.
 ///
 /// An implementation needs `#[vtable]`. All operations are optional. The core calls them on fences
 /// that have not signalled; what they borrow stays valid for a grace period after that. They may
@@ -34,10 +64,10 @@ use kernel::{
 ///
 /// # Locks
 ///
-/// An operation is called with the fence's lock held, which signalling takes, too. So an operation
-/// takes no lock under which a fence of the context is signalled, cancelled or dropped, and no
-/// lock that is held elsewhere with interrupts on. Release such a lock before you signal, or let
-/// the operation use atomics. Publishing under the lock is allowed.
+/// Signalling takes the fence's lock, too. So an operation takes no lock under which a fence of the
+/// context is signalled, cancelled or dropped, and no lock that is held elsewhere with interrupts
+/// on. Release such a lock before you signal, or let the operation use atomics. Publishing under
+/// the lock is allowed.
 ///
 /// # Examples
 ///
@@ -80,9 +110,9 @@ pub trait FenceContextOps: Send + Sync + Sized + 'static {
 
     /// Makes the hardware report when the work of the fence is complete: someone waits for it.
     ///
-    /// Called at most once for a fence, with its lock held. From here on the driver completes this
-    /// fence, and all fences before it in the context, without being asked. Returns the result if
-    /// the work of this one is complete already; the fence then signals soon, in its turn.
+    /// Called at most once for a fence. From here on the driver completes this fence, and all
+    /// fences before it in the context, without being asked. Returns the result if the work of this
+    /// one is complete already; the fence then signals soon, in its turn.
     ///
     /// Context: any; the fence's lock is held, with interrupts off.
     ///
@@ -92,7 +122,6 @@ pub trait FenceContextOps: Send + Sync + Sized + 'static {
     }
 
     /// Returns the result of the work if it is complete. The fence then signals soon, in its turn.
-    ///
     /// Called whenever the fence is asked whether it has signalled, and from an irq_work when a
     /// fence after this one was found complete.
     ///
@@ -113,13 +142,11 @@ pub trait FenceContextOps: Send + Sync + Sized + 'static {
         build_error!(kernel::error::VTABLE_DEFAULT_ERROR)
     }
 
-    /// Called after the timeout of the context ([`ContextOptions::timeout`]) has signalled `count`
-    /// fences. All fences up to `seqno` have signalled.
+    /// Called after the [timeout](crate::ContextOptions::timeout) of the context has signalled
+    /// `count` fences. All fences up to `seqno` have signalled.
     ///
     /// Context: the interrupt of a timer (a softirq with `PREEMPT_RT`), with no lock held. The
     /// context may be used.
-    ///
-    /// [`ContextOptions::timeout`]: crate::ContextOptions::timeout
     fn expired(&self, _seqno: u64, _count: usize) {
         build_error!(kernel::error::VTABLE_DEFAULT_ERROR)
     }
@@ -129,4 +156,195 @@ pub trait FenceContextOps: Send + Sync + Sized + 'static {
 #[vtable]
 impl FenceContextOps for () {
     type FenceData = ();
+}
+
+impl<T: FenceContextOps> FenceContext<T> {
+    pub(super) const TIMELINE_OPS: &'static TimelineOps = &TimelineOps {
+        fence: bindings::dma_fence_ops {
+            get_driver_name: Some(Timeline::get_driver_name),
+            get_timeline_name: Some(Timeline::get_timeline_name),
+            enable_signaling: if T::HAS_ENABLE_SIGNALING {
+                Some(Self::enable_signaling)
+            } else {
+                None
+            },
+            signaled: if T::HAS_SIGNALED {
+                Some(Self::signaled)
+            } else {
+                None
+            },
+            wait: None,
+            release: None,
+            set_deadline: if T::HAS_SET_DEADLINE {
+                Some(Self::set_deadline)
+            } else {
+                None
+            },
+        },
+        drop_data: DriverFence::<T>::DROP_DATA,
+        poll: if T::HAS_SIGNALED {
+            Some(Self::poll as PollFn)
+        } else {
+            None
+        },
+        expired: if T::HAS_EXPIRED {
+            Some(Self::expired)
+        } else {
+            None
+        },
+        type_id: TypeId::of::<T>,
+        anchor: TrackedBox::<Inner<T>>::free,
+    };
+
+    /// Runs an operation on a fence of this context's type.
+    ///
+    /// # Safety
+    ///
+    /// Called inside an RCU read-side section, on a fence whose operations were set inside it.
+    unsafe fn with<R>(
+        fence: *mut bindings::dma_fence,
+        f: impl FnOnce(&T, &T::FenceData, &Header) -> R,
+    ) -> R {
+        // SAFETY: The operations are only set in fences of this type. As they were
+        // set inside this section, by the invariants of `Header` both the fence's
+        // data and its context stay until it ends.
+        unsafe {
+            let fence = &*fence.cast::<FenceData<T::FenceData>>();
+            let inner = fence.header.timeline.cast::<Inner<T>>().as_ref();
+
+            f(&inner.data, &fence.data, &fence.header)
+        }
+    }
+
+    /// The operation `enable_signaling`. Returns `true` also if the work is complete, as the fence
+    /// then signals in its turn.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Self::with`].
+    unsafe extern "C" fn enable_signaling(fence: *mut bindings::dma_fence) -> bool {
+        // SAFETY: By the function's contract; the sequence number never changes.
+        unsafe {
+            Self::with(fence, |this, data, header| {
+                if let Some(result) = this.enable_signaling(data, (*fence).seqno) {
+                    header.timeline.as_ref().note_done(header, errno(result));
+                }
+            })
+        }
+        true
+    }
+
+    /// The operation `signaled`. Returns `true` if the fence has signalled by then.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Self::with`].
+    unsafe extern "C" fn signaled(fence: *mut bindings::dma_fence) -> bool {
+        // SAFETY: By the function's contract; the sequence number never changes.
+        unsafe {
+            Self::with(fence, |this, data, header| {
+                let timeline = header.timeline.as_ref();
+
+                if header.outcome.load(Relaxed) != PENDING {
+                    // It waits for those before it, which may be complete by now.
+                    timeline.queue_reap();
+                } else if let Some(result) = this.signaled(data, (*fence).seqno) {
+                    timeline.note_done(header, errno(result));
+                }
+            });
+            Fence::from_raw(fence).test_signaled_flag()
+        }
+    }
+
+    /// [`TimelineOps::poll`].
+    ///
+    /// # Safety
+    ///
+    /// As for [`PollFn`], on a fence of this type.
+    unsafe fn poll(header: NonNull<Header>) -> Option<i32> {
+        let fence = Header::as_fence(header);
+
+        // SAFETY: By the function's contract: what is pending has its operations.
+        // The sequence number never changes.
+        unsafe {
+            Self::with(fence, |this, data, _| {
+                this.signaled(data, (*fence).seqno).map(errno)
+            })
+        }
+    }
+
+    /// The operation `set_deadline`.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Self::with`].
+    unsafe extern "C" fn set_deadline(
+        fence: *mut bindings::dma_fence,
+        deadline: bindings::ktime_t,
+    ) {
+        // SAFETY: By the function's contract; the sequence number never changes.
+        unsafe {
+            Self::with(fence, |this, data, _| {
+                this.set_deadline(data, (*fence).seqno, instant(deadline))
+            })
+        }
+    }
+
+    /// [`TimelineOps::expired`].
+    ///
+    /// # Safety
+    ///
+    /// `timeline` is that of a context of this type.
+    unsafe fn expired(timeline: NonNull<Timeline>, seqno: u64, count: usize) {
+        // SAFETY: By the function's contract; the timeline starts the context.
+        let inner = unsafe { timeline.cast::<Inner<T>>().as_ref() };
+
+        inner.data.expired(seqno, count);
+    }
+
+    /// Returns the context's data, and that of the fence, if the fence is of this type of
+    /// context, was made in this module, and has not signalled, or is just about to.
+    ///
+    /// # Safety
+    ///
+    /// RCU is read-locked for `'a`, and the fence valid.
+    unsafe fn downcast<'a>(fence: *mut bindings::dma_fence) -> Option<(&'a T, &'a T::FenceData)> {
+        // SAFETY: The fence is valid, and RCU is read-locked.
+        let ops = unsafe { TimelineOps::load(fence) };
+
+        if !ops
+            .and_then(TimelineOps::of_fence)
+            .is_some_and(|ops| ops.is_same(Self::TIMELINE_OPS))
+        {
+            return None;
+        }
+
+        // SAFETY: It has operations for this type, so its context and its data are of
+        // this type. As in `with`.
+        unsafe {
+            let header = &*fence.cast::<Header>();
+
+            Some((
+                &(*header.timeline.cast::<Inner<T>>().as_ptr()).data,
+                &(*fence.cast::<FenceData<T::FenceData>>()).data,
+            ))
+        }
+    }
+}
+
+impl Fence {
+    /// Returns the context's data and the fence's own, if this is a pending fence of a context of
+    /// type `T` that was made in this module. Returns `None` for any other fence, and once it has
+    /// signalled: see [`ContextNumbers`](crate::ContextNumbers).
+    ///
+    /// Context: any.
+    ///
+    /// C: `container_of()`, after a check of the operations
+    pub fn downcast<'a, T: FenceContextOps>(
+        &'a self,
+        _guard: &'a rcu::Guard,
+    ) -> Option<(&'a T, &'a T::FenceData)> {
+        // SAFETY: The guard shows that RCU is read-locked, and the fence is valid.
+        unsafe { FenceContext::<T>::downcast(self.as_raw()) }
+    }
 }

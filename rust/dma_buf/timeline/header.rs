@@ -2,12 +2,12 @@
 
 //! The memory of a driver's fence.
 //!
-//! One allocation holds the `dma_fence`, what its context knows of it, and the driver's data. When
-//! the last reference is dropped, the core frees it with `kfree_rcu()`, so the `dma_fence` comes
-//! first, and the driver's data has been dropped by then, or needs no dropping.
+//! One allocation holds the `dma_fence`, what its context knows of it, and the driver's data. The
+//! core frees it with `kfree_rcu()`, so the `dma_fence` comes first, and the driver's data has been
+//! dropped by then, or needs no dropping.
 
 use super::{
-    queue::Next,
+    pending::Next,
     Timeline, //
 };
 use crate::{
@@ -58,18 +58,18 @@ pub(crate) const PENDING: i32 = 1;
 ///   under its head lock, and is signalled under that. Either way the timeline owns a reference to
 ///   it, and `timeline` is valid. If the flag is seen clear inside an RCU read-side section,
 ///   `timeline` stays valid until that ends.
-/// - Only the timeline sets the flag, and it sets `outcome` before: so what is said of a clear
-///   flag is true of a pending `outcome`. It holds its head lock, except for a fence that signals
-///   as it is published: that one is not shared yet, and is not pending.
-/// - The fence's operations are cleared by the core a little after it has set the
-///   flag, but before the timeline's reference is given up. Only then can the fence's data be
-///   left to RCU, and only when the head lock has been let go can the timeline be, which
-///   is closed first. So operations seen set inside an RCU read-side section tell that
-///   `timeline` and the data stay until that ends, although the flag may be set.
+/// - Only the timeline sets the flag, and it sets `outcome` before: so what is said of a clear flag
+///   is true of a pending `outcome`. It holds its head lock, except for a fence that signals as it
+///   is published: that one is not shared yet, and is not pending.
+/// - The core clears the fence's operations a little after it has set the flag, but before the
+///   timeline's reference is given up. Only then can the fence's data be left to RCU, and only when
+///   the head lock has been let go can the timeline be, which is closed first. So operations seen
+///   set inside an RCU read-side section tell that `timeline` and the data stay until that ends,
+///   although the flag may be set.
 /// - `outcome` changes once.
 /// - `link.next` or `link.node` is in use while the fence is pending, `link.rcu` after.
 ///
-/// The first three are modelled in `outcome.litmus` and `../context/vtable.litmus`.
+/// The first three are modelled in `outcome.litmus` and `../context/ops.litmus`.
 #[repr(C)]
 pub(crate) struct Header {
     /// At the start, for `kfree_rcu()`.
@@ -208,9 +208,8 @@ impl Header {
             let released = unsafe { &(*this.as_ptr()).released };
 
             if released.fetch_add(1, Full) == 1 {
-                // SAFETY: Both events have happened, so the fence is in no queue or tree, and the
-                // link is used only here. The memory stays valid, as the callback owns the
-                // caller's reference.
+                // SAFETY: Both events have happened, so the link is used only here. The callback
+                // owns the caller's reference, which keeps the memory valid.
                 unsafe {
                     let rcu = (*this.as_ptr())
                         .link

@@ -1,138 +1,352 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Looks at what is pending, in batches, between which interrupts are on.
+//! The pending fences of a timeline: a queue, or, if its user picks the numbers, a tree.
 
 use super::{
-    header::Header,
-    queue::Queue,
-    signal::LockedHead,
-    Timeline,
-    BATCH, //
+    header::{
+        Header,
+        PENDING, //
+    },
+    Tail, //
 };
 use crate::{
-    fence::Fence,
+    bindings,
     lock::{
         lock,
         IrqsOff, //
     }, //
 };
-use core::ptr::NonNull;
-use kernel::{
-    prelude::*,
-    sync::aref::ARef, //
+use core::ptr::{
+    self,
+    NonNull, //
+};
+use kernel::sync::{
+    atomic::{
+        Acquire,
+        Atomic,
+        Full,
+        Relaxed,
+        Release, //
+    },
+    SpinLockIrq, //
 };
 
-/// A reference to a pending fence.
+/// The next fence of a queue, or null.
+pub(crate) type Next = Atomic<*mut Header>;
+
+/// A queue of fences, of a timeline that numbers them.
 ///
+/// Adding takes the tail lock, and taking the head lock. Only where the last fence is taken while
+/// another is being added does one wait for the other. Modelled in `queue.litmus`.
+///
+/// # Invariants
+///
+/// - From `first` on each fence leads to the next, and the last to null. `last` is the last fence,
+///   or null. A fence that is being added is `last` before it can be reached.
+/// - The fences in the queue are valid, and the queue owns a reference to each. While the head lock
+///   is held, those at the front may have been signalled before they are taken all at once.
+pub(super) struct Queue {
+    first: Next,
+    last: Next,
+}
+
+impl Queue {
+    pub(super) const fn new() -> Self {
+        // INVARIANT: There is none.
+        Self {
+            first: Atomic::new(ptr::null_mut()),
+            last: Atomic::new(ptr::null_mut()),
+        }
+    }
+
+    /// Adds a fence, whose reference becomes the queue's.
+    ///
+    /// # Safety
+    ///
+    /// The tail lock is held. The fence is valid, and its link is not in use.
+    #[inline]
+    pub(super) unsafe fn push(&self, header: NonNull<Header>) {
+        // SAFETY: By the function's contract.
+        unsafe { Header::set_next(header) };
+        let before = self.last.xchg(header.as_ptr(), Full);
+
+        // INVARIANT: Now it can be reached. `take_last` waits for that before it takes the fence
+        // that was the last.
+        match NonNull::new(before) {
+            None => self.first.store(header.as_ptr(), Release),
+            // SAFETY: By the type invariants.
+            Some(before) => unsafe { Header::next(before) }.store(header.as_ptr(), Release),
+        }
+    }
+
+    /// The first fence.
+    ///
+    /// It stays in the queue for as long as the head lock is held.
+    #[inline]
+    pub(super) fn first(&self) -> Option<NonNull<Header>> {
+        NonNull::new(self.first.load(Acquire))
+    }
+
+    /// Takes the first fence; its reference becomes the caller's.
+    ///
+    /// # Safety
+    ///
+    /// The head lock is held, and `tail` is the tail lock. `header` is the first fence.
+    #[inline]
+    pub(super) unsafe fn take(
+        &self,
+        header: NonNull<Header>,
+        tail: &SpinLockIrq<Tail>,
+        irqs: &IrqsOff,
+    ) {
+        // SAFETY: By the function's contract.
+        unsafe {
+            match Self::after(header) {
+                Some(next) => self.take_before(next),
+                None => self.take_last(header, tail, irqs),
+            }
+        }
+    }
+
+    /// Takes all fences before this one.
+    ///
+    /// # Safety
+    ///
+    /// The head lock is held, and this fence is in the queue.
+    #[inline]
+    pub(super) unsafe fn take_before(&self, next: NonNull<Header>) {
+        self.first.store(next.as_ptr(), Relaxed);
+    }
+
+    /// Takes a fence behind which nothing was when [`Self::after`] looked, and all before it.
+    ///
+    /// # Safety
+    ///
+    /// The head lock is held, and `tail` is the tail lock. `header` is in the queue.
+    #[inline]
+    pub(super) unsafe fn take_last(
+        &self,
+        header: NonNull<Header>,
+        tail: &SpinLockIrq<Tail>,
+        irqs: &IrqsOff,
+    ) {
+        self.first.store(ptr::null_mut(), Relaxed);
+        if self
+            .last
+            .cmpxchg(header.as_ptr(), ptr::null_mut(), Full)
+            .is_ok()
+        {
+            return;
+        }
+        // Another fence is being added behind it, with the tail lock held.
+        drop(lock(tail, irqs));
+        // SAFETY: By the function's contract and the type invariants.
+        if let Some(next) = unsafe { Self::after(header) } {
+            self.first.store(next.as_ptr(), Relaxed);
+        }
+    }
+
+    /// The fence behind this one.
+    ///
+    /// # Safety
+    ///
+    /// The head lock is held, and the fence is in the queue.
+    #[inline]
+    pub(super) unsafe fn after(header: NonNull<Header>) -> Option<NonNull<Header>> {
+        // SAFETY: By the function's contract and the type invariants.
+        NonNull::new(unsafe { Header::next(header) }.load(Acquire))
+    }
+}
+
+/// A tree of fences, as in sw_sync, protected by the tail lock. Fences are only taken with the head
+/// lock held as well.
+///
+/// Fences with the same number signal together, once all of them are done: a merge may keep any
+/// one of them for all.
+///
+/// # Invariants
+///
+/// - The nodes are those of valid headers, ordered by number, and those with the same number by
+///   age. The tree owns a reference to each.
+/// - `leftmost` is the first node, or null.
+/// - All fences before `unfinished`, or all if it is null, are done.
+pub(super) struct Points {
+    root: bindings::rb_root,
+    leftmost: *mut bindings::rb_node,
+    unfinished: *mut bindings::rb_node,
+    count: usize,
+}
+
+// SAFETY: The nodes are parts of fences, which may be used on any CPU.
+unsafe impl Send for Points {}
+
 /// # Safety
 ///
-/// The fence is pending, and the lock is held by which it was found.
-unsafe fn reference(header: NonNull<Header>) -> ARef<Fence> {
-    // SAFETY: By the function's contract it is valid.
-    unsafe { Fence::from_raw(Header::as_fence(header)) }.into()
+/// `node` is that of a header, or null.
+unsafe fn header_of(node: *mut bindings::rb_node) -> Option<NonNull<Header>> {
+    // SAFETY: By the function's contract.
+    (!node.is_null()).then(|| unsafe { Header::from_link(node.cast()) })
 }
 
-impl LockedHead<'_> {
-    /// Calls `f` for a batch of what is pending, in order, until it returns false: from `cursor`
-    /// on, if that is still pending, or else from number `seqno` on at the latest. Returns where
-    /// to go on, if there is more.
+/// # Safety
+///
+/// `node` is in the tree.
+unsafe fn number(node: *mut bindings::rb_node) -> u64 {
+    // SAFETY: By the function's contract and the type invariants of the tree.
+    unsafe { Header::seqno(header_of(node).unwrap_unchecked()) }
+}
+
+impl Points {
+    pub(super) const fn new() -> Self {
+        // INVARIANT: There is none.
+        Self {
+            root: bindings::rb_root {
+                rb_node: ptr::null_mut(),
+            },
+            leftmost: ptr::null_mut(),
+            unfinished: ptr::null_mut(),
+            count: 0,
+        }
+    }
+
+    /// Adds a fence, whose reference becomes the tree's.
     ///
-    /// Dropping a cursor is fine with any lock held: a fence that has signalled goes by RCU.
-    pub(super) fn look(
-        &self,
-        cursor: Option<ARef<Fence>>,
-        seqno: u64,
-        mut f: impl FnMut(NonNull<Header>) -> bool,
-    ) -> Option<ARef<Fence>> {
-        let timeline = self.timeline();
-        let tail = timeline.options.points.then(|| self.lock_tail());
-        // If it has signalled, so have all before it.
-        let mut at = match cursor.filter(|cursor| !cursor.test_signaled_flag()) {
-            Some(cursor) => NonNull::new(cursor.as_raw().cast()),
-            None => tail.as_ref().map_or_else(
-                || timeline.queue.first(),
-                |tail| tail.points.first_from(seqno),
-            ),
-        };
-
-        // SAFETY: The head lock is held, and of points also the tail lock. What is pending is
-        // valid.
+    /// # Safety
+    ///
+    /// The fence is valid, its number is set, and its link is not in use.
+    pub(super) unsafe fn insert(&mut self, header: NonNull<Header>) {
+        // SAFETY: By the function's contract and the type invariants.
         unsafe {
-            for _ in 0..BATCH {
-                let header = at?;
+            let node = Header::node(header);
+            let seqno = Header::seqno(header);
+            let mut link = &raw mut self.root.rb_node;
+            let mut parent = ptr::null_mut();
 
-                if !f(header) {
-                    return None;
-                }
-                at = match &tail {
-                    Some(tail) => tail.points.after(header),
-                    None => Queue::after(header),
+            while !(*link).is_null() {
+                parent = *link;
+                link = if seqno < number(parent) {
+                    &raw mut (*parent).rb_left
+                } else {
+                    &raw mut (*parent).rb_right
                 };
             }
-            at.map(|header| reference(header))
-        }
-    }
-}
-
-impl Timeline {
-    /// Calls `f` for what is pending, in order, until it returns false: from number `seqno` on at
-    /// the latest.
-    pub(super) fn for_each_pending(&self, seqno: u64, mut f: impl FnMut(NonNull<Header>) -> bool) {
-        let mut cursor = None;
-
-        loop {
-            let irqs = IrqsOff::begin();
-
-            cursor = self.lock_head(&irqs).look(cursor.take(), seqno, &mut f);
-            if cursor.is_none() {
-                return;
+            if self.leftmost.is_null() || seqno < number(self.leftmost) {
+                self.leftmost = node;
+            }
+            self.count += 1;
+            bindings::rb_link_node(node, parent, link);
+            bindings::rb_insert_color(node, &mut self.root);
+            if self.unfinished.is_null() || seqno < number(self.unfinished) {
+                self.unfinished = node;
             }
         }
     }
 
-    /// The pending fence with this number, if there is one; of several, the last.
-    pub(crate) fn find_pending(&self, seqno: u64) -> Option<ARef<Fence>> {
-        let mut found = None;
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
 
-        if self.options.points {
-            let irqs = IrqsOff::begin();
-            let tail = lock(&self.tail, &irqs);
-            let last = tail.points.last_up_to(seqno)?;
+    pub(super) fn first(&self) -> Option<NonNull<Header>> {
+        // SAFETY: By the type invariants.
+        unsafe { header_of(self.leftmost) }
+    }
 
-            // SAFETY: What is pending is valid, and the tail lock is held.
-            return unsafe { (Header::seqno(last) == seqno).then(|| reference(last)) };
+    /// The first fence that was not done when [`Self::due`] looked.
+    pub(super) fn unfinished(&self) -> Option<NonNull<Header>> {
+        // SAFETY: By the type invariants.
+        unsafe { header_of(self.unfinished) }
+    }
+
+    /// The fence behind this one.
+    ///
+    /// # Safety
+    ///
+    /// The fence is in the tree.
+    pub(super) unsafe fn after(&self, header: NonNull<Header>) -> Option<NonNull<Header>> {
+        // SAFETY: By the function's contract and the type invariants.
+        unsafe { header_of(bindings::rb_next(Header::node(header))) }
+    }
+
+    /// The last fence whose number is not above `seqno`.
+    pub(super) fn last_up_to(&self, seqno: u64) -> Option<NonNull<Header>> {
+        let mut node = self.root.rb_node;
+        let mut found = ptr::null_mut();
+
+        // SAFETY: By the type invariants.
+        unsafe {
+            while !node.is_null() {
+                if number(node) <= seqno {
+                    found = node;
+                    node = (*node).rb_right;
+                } else {
+                    node = (*node).rb_left;
+                }
+            }
+            header_of(found)
         }
-        self.for_each_pending(seqno, |header| {
-            // SAFETY: What is pending is valid, and the head lock is held.
-            let number = unsafe { Header::seqno(header) };
-
-            if number == seqno {
-                // SAFETY: As above.
-                found = Some(unsafe { reference(header) });
-            }
-            number < seqno
-        });
-        found
     }
 
-    /// The number of the first pending fence.
-    pub(crate) fn first_pending_seqno(&self) -> Option<u64> {
-        let irqs = IrqsOff::begin();
+    /// The first fence whose number is not below `seqno`.
+    pub(super) fn first_from(&self, seqno: u64) -> Option<NonNull<Header>> {
+        let mut node = self.root.rb_node;
+        let mut found = ptr::null_mut();
 
-        let first = self.lock_head(&irqs).first_seqno();
-        first
+        // SAFETY: By the type invariants.
+        unsafe {
+            while !node.is_null() {
+                if number(node) >= seqno {
+                    found = node;
+                    node = (*node).rb_left;
+                } else {
+                    node = (*node).rb_right;
+                }
+            }
+            header_of(found)
+        }
     }
 
-    /// Fills `fences` with references to the first pending fences, as far as it has room.
-    pub(crate) fn pending(&self, fences: &mut KVec<ARef<Fence>>) {
-        self.for_each_pending(0, |header| {
-            if fences.len() == fences.capacity() {
-                return false;
+    /// Returns the first fence if it is due: its number is not above `up_to`, or it is done and so
+    /// are all that share its number.
+    ///
+    /// Looks at `steps` fences at most, and subtracts how many it has looked at.
+    pub(super) fn due(&mut self, up_to: u64, steps: &mut usize) -> Option<NonNull<Header>> {
+        let first = self.first()?;
+
+        // SAFETY: By the type invariants.
+        unsafe {
+            if Header::seqno(first) <= up_to {
+                return Some(first);
             }
-            // SAFETY: What is pending is valid, and the head lock is held.
-            fences
-                .push_within_capacity(unsafe { reference(header) })
-                .is_ok()
-        });
+            while let Some(header) = header_of(self.unfinished) {
+                if *steps == 0 || header.as_ref().outcome.load(Acquire) == PENDING {
+                    break;
+                }
+                *steps -= 1;
+                self.unfinished = bindings::rb_next(self.unfinished);
+            }
+            (self.unfinished.is_null() || Header::seqno(first) < number(self.unfinished))
+                .then_some(first)
+        }
+    }
+
+    /// Takes a fence; its reference becomes the caller's.
+    ///
+    /// # Safety
+    ///
+    /// The fence is in the tree, and the head lock is held.
+    pub(super) unsafe fn take(&mut self, header: NonNull<Header>) {
+        // SAFETY: By the function's contract and the type invariants.
+        unsafe {
+            let node = Header::node(header);
+
+            if self.unfinished == node {
+                self.unfinished = bindings::rb_next(node);
+            }
+            if self.leftmost == node {
+                self.leftmost = bindings::rb_next(node);
+            }
+            self.count -= 1;
+            bindings::rb_erase(node, &mut self.root);
+        }
     }
 }

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How the fences of a timeline signal: in order, and at most [`BATCH`] of them before interrupts
-//! are on again.
+//! How the fences of a timeline are looked at, and signal: in order, and at most [`BATCH`] of them
+//! before interrupts are on again.
 //!
-//! A driver's operation may be called with the fence's lock held, so it cannot signal: what it has
-//! found to be done is noted in the fence, and the `reap` irq_work signals it. That operation may
-//! be the only one that is ever called: a reservation object keeps only the latest fence of a
-//! context, so the fences before it, for which it waits, may never be asked about. So the irq_work
-//! asks.
+//! What an operation has found to be done is noted in the fence, and the `reap` irq_work signals
+//! it. The fences before it may never be asked about, as a reservation object keeps only the
+//! latest. So the irq_work asks.
 
 use super::{
     header::{
@@ -23,7 +21,10 @@ use super::{
 };
 use crate::{
     bindings,
-    fence,
+    fence::{
+        self,
+        Fence, //
+    },
     lock::{
         lock,
         IrqGuard,
@@ -35,7 +36,9 @@ use crate::{
 use core::ptr::NonNull;
 use kernel::{
     container_of,
+    prelude::*,
     sync::{
+        aref::ARef,
         atomic::{
             Acquire,
             Full,
@@ -56,6 +59,16 @@ pub(crate) enum Completed {
     Signaled,
 }
 
+/// A reference to a pending fence.
+///
+/// # Safety
+///
+/// The fence is pending, and the lock is held by which it was found.
+unsafe fn reference(header: NonNull<Header>) -> ARef<Fence> {
+    // SAFETY: By the function's contract it is valid.
+    unsafe { Fence::from_raw(Header::as_fence(header)) }.into()
+}
+
 /// A timeline whose head lock is held.
 pub(super) struct LockedHead<'a> {
     timeline: &'a Timeline,
@@ -74,11 +87,9 @@ impl<'a> LockedHead<'a> {
         lock(&self.timeline.tail, self.irqs)
     }
 
-    /// Signals fences from the front on: those with numbers up to `up_to`, with `result`, 0 or an
-    /// error code, unless they are done with another; and those that are done. Returns their
-    /// number, and whether there may be more to signal.
-    ///
-    /// Signals `most` at most. The caller goes on after the lock was let go.
+    /// Signals at most `most` fences from the front on: those with numbers up to `up_to`, with
+    /// `result`, 0 or an error code, unless they are done with another; and those that are done.
+    /// Returns their number, and whether there may be more, for when the lock was let go.
     pub(super) fn signal(&mut self, up_to: u64, result: i32, most: usize) -> (usize, bool) {
         // SAFETY: Any context.
         let now = unsafe { bindings::ktime_get() };
@@ -95,8 +106,8 @@ impl<'a> LockedHead<'a> {
         (most - left, left == 0)
     }
 
-    /// [`Self::signal`], of a queue. `DROPS` tells whether fences have data that is to be dropped.
-    /// Returns what is left of `most`.
+    /// [`Self::signal`], of a queue. `DROPS`: fences have data that is to be dropped. Returns what
+    /// is left of `most`.
     #[inline(never)]
     fn signal_queue<const DROPS: bool>(
         &self,
@@ -200,15 +211,9 @@ impl<'a> LockedHead<'a> {
         let (_, more) = self.signal(0, 0, most);
 
         if more {
-            self.queue_reap();
+            // SAFETY: The head lock is held.
+            unsafe { self.timeline.queue_reap() };
         }
-    }
-
-    /// Queues the `reap` irq_work.
-    fn queue_reap(&self) {
-        // SAFETY: The work is initialised. The timeline is there: closing it takes the head lock
-        // after this.
-        unsafe { bindings::irq_work_queue(self.timeline.reap.get()) };
     }
 
     /// Returns `true` if the first fence of the queue is done.
@@ -218,6 +223,44 @@ impl<'a> LockedHead<'a> {
             // SAFETY: What is in the queue is valid.
             unsafe { first.as_ref() }.outcome.load(Acquire) != PENDING
         })
+    }
+
+    /// Calls `f` for a batch of what is pending, in order, until it returns false: from `cursor`
+    /// on, if that is still pending, or else from number `seqno` on at the latest. Returns where
+    /// to go on, if there is more. A cursor can be dropped with any lock held, as fences go by RCU.
+    pub(super) fn look(
+        &self,
+        cursor: Option<ARef<Fence>>,
+        seqno: u64,
+        mut f: impl FnMut(NonNull<Header>) -> bool,
+    ) -> Option<ARef<Fence>> {
+        let timeline = self.timeline();
+        let tail = timeline.options.points.then(|| self.lock_tail());
+        // If it has signalled, so have all before it.
+        let mut at = match cursor.filter(|cursor| !cursor.test_signaled_flag()) {
+            Some(cursor) => NonNull::new(cursor.as_raw().cast()),
+            None => tail.as_ref().map_or_else(
+                || timeline.queue.first(),
+                |tail| tail.points.first_from(seqno),
+            ),
+        };
+
+        // SAFETY: The head lock is held, and of points also the tail lock. What is pending is
+        // valid.
+        unsafe {
+            for _ in 0..BATCH {
+                let header = at?;
+
+                if !f(header) {
+                    return None;
+                }
+                at = match &tail {
+                    Some(tail) => tail.points.after(header),
+                    None => Queue::after(header),
+                };
+            }
+            at.map(|header| reference(header))
+        }
     }
 
     /// Returns the number of the first pending fence.
@@ -350,9 +393,8 @@ impl Timeline {
         Completed::Signaled
     }
 
-    /// Signals all fences up to a sequence number, with this result, 0 or an error code, unless
-    /// they are done with another. Also signals fences behind them that are done; if there are
-    /// many, `reap` signals the rest. Returns how many fences this call has signalled.
+    /// [`FenceContext::signal_up_to`](crate::FenceContext::signal_up_to), with this result, 0 or an
+    /// error code.
     ///
     /// After the first batch it signals only what was published by then, so it ends even if other
     /// CPUs publish faster than this one signals.
@@ -372,7 +414,8 @@ impl Timeline {
             }
             // The caller may have interrupts off, and counts on no more than it has asked for.
             if head.first_seqno().is_some_and(|first| first > seqno) {
-                head.queue_reap();
+                // SAFETY: The head lock is held.
+                unsafe { self.queue_reap() };
                 return count;
             }
             drop(head);
@@ -401,10 +444,8 @@ impl Timeline {
         found
     }
 
-    /// Notes that an operation of the driver has found the fence to be done, and queues `reap`.
-    /// Modelled in `reap.litmus`.
-    ///
-    /// Callable with the fence's lock held.
+    /// Notes that an operation of the driver has found the fence to be done, perhaps with its lock
+    /// held, and queues `reap`. Modelled in `reap.litmus`.
     ///
     /// # Safety
     ///
@@ -424,6 +465,7 @@ impl Timeline {
     ///
     /// - the caller is an operation of a fence of this timeline, inside an RCU read-side section in
     ///   which the fence's operations were set;
+    /// - the head lock is held, which closing the timeline takes afterwards;
     /// - the tail lock is held, and the timeline is not closed;
     /// - RCU is read-locked, and the timeline was not closed inside that section.
     pub(crate) unsafe fn queue_reap(&self) {
@@ -466,10 +508,8 @@ impl Timeline {
     }
 
     /// Signals what is done, and returns the next fence to ask the driver about, if it can be
-    /// asked: the first that is not done, as all others wait for that. Subtracts what it does from
-    /// `left`, and queues another run when that is used up.
-    ///
-    /// The fence was pending, and the timeline not closed, inside the RCU read-side section.
+    /// asked: the first that is not done, pending on a timeline that is not closed. Subtracts what
+    /// it does from `left`, and queues another run when that is used up.
     fn next_to_poll(
         &self,
         left: &mut usize,
@@ -480,7 +520,8 @@ impl Timeline {
         let (count, more) = head.signal(0, 0, (*left).max(1));
 
         if more {
-            head.queue_reap();
+            // SAFETY: The head lock is held.
+            unsafe { self.queue_reap() };
             return None;
         }
         let poll = {
@@ -500,6 +541,64 @@ impl Timeline {
             return None;
         }
         head.first_unfinished().map(|header| (header, poll))
+    }
+
+    /// Calls `f` for what is pending, in order, until it returns false: from number `seqno` on at
+    /// the latest.
+    pub(super) fn for_each_pending(&self, seqno: u64, mut f: impl FnMut(NonNull<Header>) -> bool) {
+        let mut cursor = None;
+
+        loop {
+            let irqs = IrqsOff::begin();
+
+            cursor = self.lock_head(&irqs).look(cursor.take(), seqno, &mut f);
+            if cursor.is_none() {
+                return;
+            }
+        }
+    }
+
+    /// The pending fence with this number, if there is one; of several, the last.
+    pub(crate) fn find_pending(&self, seqno: u64) -> Option<ARef<Fence>> {
+        let mut found = None;
+
+        if self.options.points {
+            let irqs = IrqsOff::begin();
+            let tail = lock(&self.tail, &irqs);
+            let last = tail.points.last_up_to(seqno)?;
+
+            // SAFETY: What is pending is valid, and the tail lock is held.
+            return unsafe { (Header::seqno(last) == seqno).then(|| reference(last)) };
+        }
+        self.for_each_pending(seqno, |header| {
+            // SAFETY: What is pending is valid, and the head lock is held.
+            let number = unsafe { Header::seqno(header) };
+
+            if number == seqno {
+                // SAFETY: As above.
+                found = Some(unsafe { reference(header) });
+            }
+            number < seqno
+        });
+        found
+    }
+
+    /// The number of the first pending fence.
+    pub(crate) fn first_pending_seqno(&self) -> Option<u64> {
+        self.lock_head(&IrqsOff::begin()).first_seqno()
+    }
+
+    /// Fills `fences` with references to the first pending fences, as far as it has room.
+    pub(crate) fn pending(&self, fences: &mut KVec<ARef<Fence>>) {
+        self.for_each_pending(0, |header| {
+            if fences.len() == fences.capacity() {
+                return false;
+            }
+            // SAFETY: What is pending is valid, and the head lock is held.
+            fences
+                .push_within_capacity(unsafe { reference(header) })
+                .is_ok()
+        });
     }
 
     /// Returns `true` if the kernel still uses the timeline: its irq_work is queued or running, or

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The timeout of a timeline: how long its fences may be pending.
-//!
-//! A fence that is pending for longer is completed with `ETIME`, and so are all before it: a
-//! timeline signals in order. One timer serves the timeline.
+//! The timeout of a timeline. A fence that is pending for longer is completed with `ETIME`, and so
+//! are all before it. One timer serves the timeline.
 //!
 //! C header: [`include/linux/hrtimer.h`](srctree/include/linux/hrtimer.h)
 
@@ -30,8 +28,8 @@ use kernel::{
     types::Opaque, //
 };
 
-/// The least time between two runs of the timer, in ns, so that fences which expire close together
-/// share one: interrupts are off meanwhile.
+/// The least time between two runs of the timer, in ns. Fences that expire close together share
+/// one.
 const SLACK_NS: i64 = 1_000_000;
 
 /// The timer. It is started with the tail lock held.
@@ -169,8 +167,6 @@ impl Timeline {
         }
     }
 
-    /// [`Self::start_timeout`].
-    ///
     /// # Safety
     ///
     /// As for [`Self::start_timeout`].
