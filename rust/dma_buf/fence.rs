@@ -5,7 +5,6 @@
 //! C header: [`include/linux/dma-fence.h`](srctree/include/linux/dma-fence.h)
 
 mod kind;
-mod rcu_fence;
 mod wait;
 
 pub(crate) use kind::fence_kind;
@@ -13,7 +12,6 @@ pub use kind::{
     FenceKind,
     Leaf, //
 };
-pub use rcu_fence::RcuFence;
 pub(crate) use wait::{
     to_delta,
     to_jiffies, //
@@ -24,7 +22,10 @@ pub use wait::{
 };
 
 use crate::bindings;
-use core::ptr::NonNull;
+use core::ptr::{
+    self,
+    NonNull, //
+};
 use kernel::{
     ffi::c_char,
     fmt,
@@ -39,6 +40,7 @@ use kernel::{
         atomic::{
             Acquire,
             Atomic,
+            Full,
             Relaxed, //
         },
         rcu, //
@@ -54,9 +56,7 @@ use kernel::{
 
 /// The state of the work that a fence stands for.
 ///
-/// # Examples
-///
-/// See [`Fence`].
+/// See [`Fence`] for an example.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FenceStatus {
     /// The work is not complete.
@@ -70,14 +70,13 @@ pub enum FenceStatus {
 /// A fence of any driver: the point in time at which some work is complete.
 ///
 /// A `Fence` can be waited for and asked, but not signalled. Its driver signals it by the
-/// [`DriverFence`](crate::DriverFence). References are kept as [`ARef<Fence>`].
-///
-/// Two fences are equal if they are the same object.
+/// [`DriverFence`](crate::DriverFence). References are kept as [`ARef<Fence>`]. Two fences are
+/// equal if they are the same object. A fence that may be a foreign driver's container is
+/// [unwrapped](crate#containers) before anything is asked of it.
 ///
 /// Leaking 2^31 references to a fence saturates its reference count: `refcount_t` warns once, and
-/// the fence is never freed. Dropping the last reference to a container that a foreign driver has
-/// [nested](crate#containers) makes the kernel release its members recursively, one stack frame
-/// per level.
+/// the fence is never freed. Dropping the last reference to a nested container makes the kernel
+/// release its members recursively, one stack frame per level.
 ///
 /// # Examples
 ///
@@ -115,7 +114,7 @@ unsafe impl AlwaysRefCounted for Fence {
     #[inline]
     fn inc_ref(&self) {
         // SAFETY: By the type invariant the fence has a reference.
-        unsafe { get(self.as_raw()) }
+        unsafe { bindings::dma_buf_rs_dma_fence_get(self.as_raw()) }
     }
 
     #[inline]
@@ -135,18 +134,16 @@ impl PartialEq for Fence {
 impl Eq for Fence {}
 
 /// # References, from and to C
+///
+/// Context: any, unless a function says otherwise.
 impl Fence {
     /// Returns a pointer to the C object.
-    ///
-    /// Context: any.
     #[inline]
     pub fn as_raw(&self) -> *mut bindings::dma_fence {
         self.inner.get()
     }
 
     /// Borrows a C object.
-    ///
-    /// Context: any.
     ///
     /// # Safety
     ///
@@ -159,8 +156,6 @@ impl Fence {
 
     /// Takes over a reference to a C object.
     ///
-    /// Context: any.
-    ///
     /// # Safety
     ///
     /// `ptr` points to an initialised fence. The caller owns a reference and gives it up.
@@ -170,11 +165,8 @@ impl Fence {
         unsafe { ARef::from_raw(ptr.cast()) }
     }
 
-    /// Returns the number of references to the fence. References that the dma-fence core and
-    /// the fence's context hold are counted as well. Another thread may change the number at
-    /// any time.
-    ///
-    /// Context: any.
+    /// Returns the number of references to the fence. References that the dma-fence core and the
+    /// fence's context hold are counted as well. Another thread may change the number at any time.
     ///
     /// C function: `kref_read()`
     pub fn refcount(&self) -> u32 {
@@ -185,17 +177,13 @@ impl Fence {
 
     /// Returns a fence that has signalled, the same one each time.
     ///
-    /// Context: any.
-    ///
     /// C function: `dma_fence_get_stub()`
     pub fn stub() -> ARef<Fence> {
         // SAFETY: The stub is never null, and the function takes a reference for the caller.
         unsafe { Self::from_raw_owned(NonNull::new_unchecked(bindings::dma_fence_get_stub())) }
     }
 
-    /// Creates a fence that signalled at the given time.
-    ///
-    /// Fails with `ENOMEM`.
+    /// Creates a fence that signalled at the given time. Fails with `ENOMEM`.
     ///
     /// Context: process; may sleep.
     ///
@@ -207,6 +195,8 @@ impl Fence {
 
 /// # State
 impl Fence {
+    const SIGNALED: usize = 1 << bindings::dma_fence_flag_bits_DMA_FENCE_FLAG_SIGNALED_BIT;
+
     #[inline]
     fn flags(&self) -> &Atomic<usize> {
         // SAFETY: The fence is valid, and its flags are changed by atomic operations only.
@@ -221,9 +211,7 @@ impl Fence {
     /// C function: `dma_fence_test_signaled_flag()`
     #[inline]
     pub fn test_signaled_flag(&self) -> bool {
-        self.flags().load(Relaxed)
-            & (1 << bindings::dma_fence_flag_bits_DMA_FENCE_FLAG_SIGNALED_BIT)
-            != 0
+        self.flags().load(Relaxed) & Self::SIGNALED != 0
     }
 
     /// Returns `true` if signalling was enabled.
@@ -241,10 +229,7 @@ impl Fence {
     /// later](crate::FenceContextOps::signaled), so this may still return `false`.
     ///
     /// `true` does not mean that the callbacks have run: a CPU that signals the fence sets the flag
-    /// first. `is_signaled()` of the Linux 7.4 API takes the fence's lock to wait for them; this
-    /// function, as in C, does not. To wait for a callback, cancel it.
-    ///
-    /// A container of a foreign driver should be [unwrapped first](crate#containers).
+    /// first. To wait for a callback, cancel it.
     ///
     /// Context: any; no fence lock held. A callback calls [`Self::test_signaled_flag`].
     ///
@@ -256,8 +241,6 @@ impl Fence {
     }
 
     /// Returns the state of the work. Asks the driver as [`Self::is_signaled`] does.
-    ///
-    /// A container of a foreign driver should be [unwrapped first](crate#containers).
     ///
     /// Context: any; no fence lock held.
     ///
@@ -277,10 +260,7 @@ impl Fence {
     /// Context: any.
     pub fn error(&self) -> Option<Error> {
         // The signaller sets the error before the flag.
-        if self.flags().load(Acquire)
-            & (1 << bindings::dma_fence_flag_bits_DMA_FENCE_FLAG_SIGNALED_BIT)
-            == 0
-        {
+        if self.flags().load(Acquire) & Self::SIGNALED == 0 {
             return None;
         }
         // SAFETY: The fence is valid. The error of a signalled fence does not change.
@@ -290,11 +270,9 @@ impl Fence {
         }
     }
 
-    /// Returns the time at which the fence signalled, or `None` if it is pending.
-    ///
-    /// Also returns `None` if the fence has just signalled and the time is not set yet. Some
-    /// drivers set it later, from an interrupt, so this does not wait for it. Some replace it by a
-    /// more precise time, so two calls may return different times.
+    /// Returns the time at which the fence signalled, or `None` if it is pending, or has just
+    /// signalled and the time is not set yet. Some drivers set it later, from an interrupt, so this
+    /// does not wait for it. Some replace it by a more precise time.
     ///
     /// Context: any.
     ///
@@ -306,12 +284,12 @@ impl Fence {
     /// Returns [`Self::timestamp`] in ns of CLOCK_MONOTONIC.
     #[inline]
     pub(crate) fn timestamp_ns(&self) -> Option<i64> {
-        const SIGNALED: usize = 1 << bindings::dma_fence_flag_bits_DMA_FENCE_FLAG_SIGNALED_BIT;
-        const TIMESTAMP: usize = 1 << bindings::dma_fence_flag_bits_DMA_FENCE_FLAG_TIMESTAMP_BIT;
+        const BOTH: usize =
+            Fence::SIGNALED | 1 << bindings::dma_fence_flag_bits_DMA_FENCE_FLAG_TIMESTAMP_BIT;
 
         // The signaller sets the second flag after the first, perhaps much later and without
         // the fence's lock: i915 leaves it to an irq_work, which may be due on this CPU.
-        if self.flags().load(Acquire) & (SIGNALED | TIMESTAMP) != SIGNALED | TIMESTAMP {
+        if self.flags().load(Acquire) & BOTH != BOTH {
             return None;
         }
         // SAFETY: While the fence has a reference and the flag is set, the union holds the time. A
@@ -321,10 +299,8 @@ impl Fence {
         Some(timestamp.load(Relaxed))
     }
 
-    /// Tells the driver that the fence is waited for, so that the driver makes it signal.
-    ///
-    /// Waiting and registering a callback do so as well. A container of a foreign driver must be
-    /// [unwrapped first](crate#containers).
+    /// Tells the driver that the fence is waited for, so that the driver makes it signal. Waiting
+    /// and registering a callback do so as well.
     ///
     /// Context: any; no fence lock held.
     ///
@@ -336,8 +312,6 @@ impl Fence {
 
     /// Tells the driver by when the fence should signal. The driver may ignore it.
     ///
-    /// A container of a foreign driver should be [unwrapped first](crate#containers).
-    ///
     /// Context: any; no fence lock held.
     ///
     /// C function: `dma_fence_set_deadline()`
@@ -348,10 +322,10 @@ impl Fence {
 }
 
 /// # Numbers and order
+///
+/// Context: any.
 impl Fence {
     /// Returns the number of the fence's context.
-    ///
-    /// Context: any.
     #[inline]
     pub fn context(&self) -> u64 {
         // SAFETY: The fence is valid, and its context does not change.
@@ -359,8 +333,6 @@ impl Fence {
     }
 
     /// Returns the sequence number of the fence in its context.
-    ///
-    /// Context: any.
     #[inline]
     pub fn seqno(&self) -> u64 {
         // SAFETY: The fence is valid, and its sequence number does not change.
@@ -368,11 +340,8 @@ impl Fence {
     }
 
     /// Returns `Some(true)` if this fence comes after `other` in their context, and `None` if their
-    /// contexts differ.
-    ///
-    /// The driver decides whether sequence numbers have 64 bits, or have 32 bits and wrap round.
-    ///
-    /// Context: any.
+    /// contexts differ. Sequence numbers have 64 bits, or 32 bits and wrap round, as the driver
+    /// decides.
     ///
     /// C function: `dma_fence_is_later()`
     #[inline]
@@ -386,19 +355,13 @@ impl Fence {
     /// Returns `Some(true)` if this fence comes after `other` in their context or is the same
     /// fence, and `None` if their contexts differ.
     ///
-    /// Context: any.
-    ///
     /// C function: `dma_fence_is_later_or_same()`
     pub fn is_later_or_same(&self, other: &Fence) -> Option<bool> {
         Some(self == other || self.is_later(other)?)
     }
 
-    /// Returns the later of two fences of one context, or `None` if their contexts differ.
-    ///
-    /// The later fence does not signal before the other. Unlike in C, it is also returned if it has
-    /// signalled.
-    ///
-    /// Context: any.
+    /// Returns the later of two fences of one context, or `None` if their contexts differ. Unlike
+    /// in C, it is also returned if it has signalled.
     ///
     /// C function: `dma_fence_later()`
     pub fn later<'a>(&'a self, other: &'a Fence) -> Option<&'a Fence> {
@@ -407,14 +370,12 @@ impl Fence {
 }
 
 /// # Names
+///
+/// Context: any, unless a function says otherwise.
 impl Fence {
     /// Returns the name of the fence's driver: "detached-driver" after the signal, and "(null)" if
-    /// the driver gives no name.
-    ///
-    /// The driver may free the name a grace period after the signal, so it cannot be used without
-    /// the guard.
-    ///
-    /// Context: any.
+    /// the driver gives no name. The driver may free the name a grace period after the signal, so
+    /// it cannot be used without the guard.
     ///
     /// C function: `dma_fence_driver_name()`
     ///
@@ -434,11 +395,8 @@ impl Fence {
         unsafe { name_or_null(bindings::dma_fence_driver_name(self.as_raw())) }
     }
 
-    /// Returns the name of the fence's timeline: "signaled-timeline" after the signal, and "(null)"
-    /// if the driver gives no name. As with [`Self::driver_name`], it cannot be used without the
-    /// guard.
-    ///
-    /// Context: any.
+    /// Returns the name of the fence's timeline, as [`Self::driver_name`] does: "signaled-timeline"
+    /// after the signal.
     ///
     /// C function: `dma_fence_timeline_name()`
     pub fn timeline_name<'a>(&'a self, _guard: &'a rcu::Guard) -> &'a CStr {
@@ -448,8 +406,6 @@ impl Fence {
 
     /// Prints the fence's numbers, names and state as a line. Asks the driver as
     /// [`Self::is_signaled`] does.
-    ///
-    /// A container of a foreign driver should be [unwrapped first](crate#containers).
     ///
     /// Context: any; no fence lock held.
     ///
@@ -463,8 +419,6 @@ impl Fence {
 }
 
 /// Formats what [`Fence::describe`] prints, without the newline. Does not ask the driver.
-///
-/// Context: any.
 impl fmt::Display for Fence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let guard = rcu::read_lock();
@@ -537,19 +491,6 @@ pub(crate) unsafe fn owned(fence: *mut bindings::dma_fence) -> Option<ARef<Fence
     NonNull::new(fence).map(|fence| unsafe { Fence::from_raw_owned(fence) })
 }
 
-/// Takes a reference.
-///
-/// C function: `dma_fence_get()`
-///
-/// # Safety
-///
-/// `fence` is valid and has a reference.
-#[inline]
-pub(crate) unsafe fn get(fence: *mut bindings::dma_fence) {
-    // SAFETY: By the function's contract.
-    unsafe { bindings::dma_buf_rs_dma_fence_get(fence) }
-}
-
 /// Drops a reference.
 ///
 /// C function: `dma_fence_put()`
@@ -563,21 +504,19 @@ pub(crate) unsafe fn put(fence: *mut bindings::dma_fence) {
     unsafe { bindings::dma_buf_rs_dma_fence_put(fence) }
 }
 
-/// Signals a fence of this crate that has just been initialised and that no other code knows yet.
+/// Signals a fence of this crate that has just been initialised.
 ///
 /// Takes the fence's lock by trylock, so that lockdep records no order between it and the locks
 /// that the caller holds.
 ///
 /// # Safety
 ///
-/// The requirements of [`signal_own`], and no other code has a pointer to the fence.
+/// As for [`signal_own`], and no other code has a pointer to the fence.
 pub(crate) unsafe fn signal_unknown(fence: *mut bindings::dma_fence, error: i32) {
-    // SAFETY: By the function's contract the fence is valid and its lock is inside. With the lock
-    // held a fence that has not signalled can be given an error and be signalled.
+    // SAFETY: As in `signal_own`. The lock is free.
     unsafe {
         let lock = (&raw mut (*fence).__bindgen_anon_1).cast::<bindings::spinlock_t>();
 
-        // By the function's contract the lock is free.
         if bindings::spin_trylock(lock) != 0 {
             (*fence).error = error;
             bindings::dma_fence_signal_timestamp_locked(fence, bindings::ktime_get());
@@ -606,5 +545,111 @@ pub(crate) unsafe fn signal_own(fence: *mut bindings::dma_fence, error: i32, tim
         (*fence).error = error;
         bindings::dma_fence_signal_timestamp_locked(fence, timestamp);
         bindings::spin_unlock(lock);
+    }
+}
+
+/// An RCU-protected pointer to a fence, or to none, such as the last fence of a ring. Readers take
+/// a reference without a lock while a writer replaces the fence.
+///
+/// Modelled in `fence/rcu_fence.litmus` and `fence/rcu_fence_publish.litmus`.
+///
+/// Context of the drop: any; no fence lock held.
+///
+/// # Examples
+///
+/// ```
+/// use dma_buf::{Fence, RcuFence};
+///
+/// let last = RcuFence::new(None);
+/// assert!(last.get().is_none());
+/// drop(last.replace(Some(Fence::stub())));
+/// assert!(last.get() == Some(Fence::stub()));
+/// ```
+///
+/// # Invariants
+///
+/// `fence` is null or points to a fence, to which the pointer owns a reference.
+#[repr(transparent)]
+pub struct RcuFence {
+    fence: Atomic<*mut bindings::dma_fence>,
+}
+
+impl RcuFence {
+    /// Creates a pointer to a fence, or to none.
+    ///
+    /// Context: any.
+    pub fn new(fence: Option<ARef<Fence>>) -> Self {
+        // INVARIANT: `into_raw` gives up the reference, which the pointer owns from here on.
+        Self {
+            fence: Atomic::new(Self::into_raw(fence)),
+        }
+    }
+
+    /// Returns a reference to the fence. May drop the last one to a fence that is replaced
+    /// meanwhile.
+    ///
+    /// Context: any; no fence lock held.
+    ///
+    /// C function: `dma_fence_get_rcu_safe()`
+    #[inline]
+    pub fn get(&self) -> Option<ARef<Fence>> {
+        let _rcu = rcu::read_lock();
+
+        // SAFETY: By the type invariant the pointer is null, or points to a fence and owns a
+        // reference to it. If that is dropped meanwhile, the memory stays for a grace period, and
+        // RCU is read-locked.
+        let fence = unsafe { bindings::dma_buf_rs_dma_fence_get_rcu_safe(self.fence.as_ptr()) };
+        // SAFETY: The function took a reference for the caller.
+        unsafe { owned(fence) }
+    }
+
+    /// Replaces the fence. Returns the previous one.
+    ///
+    /// Context: any.
+    pub fn replace(&self, fence: Option<ARef<Fence>>) -> Option<ARef<Fence>> {
+        // INVARIANT: The pointer takes over the new reference and gives up the old one.
+        let old = self.fence.xchg(Self::into_raw(fence), Full);
+
+        // SAFETY: By the type invariant `old` is null, or the pointer owned a reference to it,
+        // which it has just given up.
+        unsafe { owned(old) }
+    }
+
+    /// Borrows a pointer in a C structure.
+    ///
+    /// # Safety
+    ///
+    /// For `'a`, `ptr` is valid, and the pointer there is null or owns a reference to a fence. C
+    /// code reads it under RCU and changes it by atomic operations only.
+    #[inline]
+    pub(crate) unsafe fn from_raw<'a>(ptr: *mut *mut bindings::dma_fence) -> &'a RcuFence {
+        // SAFETY: By the function's contract. An `RcuFence` is laid out as a pointer.
+        unsafe { &*ptr.cast() }
+    }
+
+    /// Replaces the fence if it is `old`. Drops the reference to `old`, or to an unused `new`.
+    pub(crate) fn replace_if(&self, old: &Fence, new: Option<ARef<Fence>>) {
+        let new = Self::into_raw(new);
+        let unused = match self.fence.cmpxchg(old.as_raw(), new, Full) {
+            // INVARIANT: The pointer takes over the new reference and gives up the old one.
+            Ok(old) => old,
+            Err(_) => new,
+        };
+
+        // SAFETY: If the fence was replaced, `unused` is `old`, whose reference the pointer has
+        // given up. Otherwise it is `new`, whose reference the pointer has not taken over.
+        drop(unsafe { owned(unused) });
+    }
+
+    fn into_raw(fence: Option<ARef<Fence>>) -> *mut bindings::dma_fence {
+        fence.map_or(ptr::null_mut(), |fence| {
+            ARef::into_raw(fence).as_ptr().cast()
+        })
+    }
+}
+
+impl Drop for RcuFence {
+    fn drop(&mut self) {
+        drop(self.replace(None));
     }
 }

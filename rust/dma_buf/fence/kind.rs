@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! The kinds of fences: leaves, arrays and links of chains.
-//!
-//! C functions: `dma_fence_is_array()`, `dma_fence_is_chain()`, `dma_fence_is_container()`,
-//! `dma_fence_match_context()`
 
 use super::Fence;
 use crate::{
@@ -109,20 +106,10 @@ macro_rules! fence_kind {
 pub(crate) use fence_kind;
 
 fence_kind!(
-    /// A fence that is no container: it stands for work, not for other fences.
+    /// A fence that is no container: it stands for work, not for other fences. Only leaves go into
+    /// arrays and reservation objects, see [containers](crate#containers).
     ///
-    /// Only leaves go into arrays and reservation objects. With nested containers the kernel would
-    /// recurse, and nest locks of one class.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use dma_buf::{Fence, FenceKind, Leaf};
-    ///
-    /// let stub = Fence::stub();
-    /// assert!(matches!(stub.kind(), FenceKind::Leaf(_)));
-    /// assert!(Leaf::from_fence(stub).is_ok_and(|leaf| leaf.is_signaled()));
-    /// ```
+    /// See [`FenceKind`] for an example.
     ///
     /// # Invariants
     ///
@@ -139,19 +126,6 @@ impl Leaf {
     pub fn stub() -> ARef<Leaf> {
         // SAFETY: The stub is no container.
         unsafe { Leaf::from_fence_unchecked(Fence::stub()) }
-    }
-
-    /// Converts a reference to a fence that is a leaf. Returns the reference as an error if the
-    /// fence is a container.
-    ///
-    /// Context: any.
-    #[inline]
-    pub fn from_fence(fence: ARef<Fence>) -> Result<ARef<Leaf>, ARef<Fence>> {
-        if fence.is_container() {
-            return Err(fence);
-        }
-        // SAFETY: A fence that is no container now never becomes one.
-        Ok(unsafe { Leaf::from_fence_unchecked(fence) })
     }
 }
 
@@ -185,10 +159,10 @@ pub enum FenceKind<'a> {
 ///
 /// The kind of a fence never changes. The core recognises containers by their operations, which
 /// they keep when they signal. Other fences may lose their operations, but never get new ones.
+///
+/// Context: any.
 impl Fence {
     /// Returns `true` if the fence is an array.
-    ///
-    /// Context: any.
     ///
     /// C function: `dma_fence_is_array()`
     #[inline]
@@ -199,8 +173,6 @@ impl Fence {
 
     /// Returns `true` if the fence is a link of a chain.
     ///
-    /// Context: any.
-    ///
     /// C function: `dma_fence_is_chain()`
     #[inline]
     pub fn is_chain(&self) -> bool {
@@ -210,8 +182,6 @@ impl Fence {
 
     /// Returns `true` if the fence is an array or a link of a chain.
     ///
-    /// Context: any.
-    ///
     /// C function: `dma_fence_is_container()`
     #[inline]
     pub fn is_container(&self) -> bool {
@@ -219,8 +189,6 @@ impl Fence {
     }
 
     /// Returns the fence as what it is.
-    ///
-    /// Context: any.
     #[inline]
     pub fn kind(&self) -> FenceKind<'_> {
         if self.is_array() {
@@ -236,8 +204,6 @@ impl Fence {
     }
 
     /// Returns the fence if it is a leaf.
-    ///
-    /// Context: any.
     #[inline]
     pub fn as_leaf(&self) -> Option<&Leaf> {
         match self.kind() {
@@ -247,8 +213,6 @@ impl Fence {
     }
 
     /// Returns the fence if it is an array.
-    ///
-    /// Context: any.
     ///
     /// C function: `to_dma_fence_array()`
     #[inline]
@@ -261,8 +225,6 @@ impl Fence {
 
     /// Returns the fence if it is a link of a chain.
     ///
-    /// Context: any.
-    ///
     /// C function: `to_dma_fence_chain()`
     #[inline]
     pub fn as_chain(&self) -> Option<&FenceChain> {
@@ -273,8 +235,6 @@ impl Fence {
     }
 
     /// Returns `true` if the fence belongs to this context, or is an array and all its members do.
-    ///
-    /// Context: any.
     ///
     /// C function: `dma_fence_match_context()`
     pub fn match_context(&self, context: u64) -> bool {

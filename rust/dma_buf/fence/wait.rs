@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! Waiting for fences.
-//!
-//! C functions: `dma_fence_wait_timeout()`, `dma_fence_wait_any_timeout()`
 
 use super::Fence;
 use crate::{
@@ -24,9 +22,7 @@ use kernel::{
 
 /// The reason why a wait ended though the fence has not signalled.
 ///
-/// # Examples
-///
-/// See [`FenceWait`].
+/// See [`FenceWait`] for an example.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WaitError {
     /// The timeout expired.
@@ -91,10 +87,9 @@ impl Default for FenceWait {
     }
 }
 
+/// Context: any, unless a function says otherwise.
 impl FenceWait {
     /// Creates an uninterruptible wait without a timeout.
-    ///
-    /// Context: any.
     #[inline]
     pub const fn new() -> Self {
         Self {
@@ -106,8 +101,6 @@ impl FenceWait {
     }
 
     /// Ends the wait when the task receives a signal.
-    ///
-    /// Context: any.
     #[inline]
     pub const fn interruptible(mut self) -> Self {
         self.interruptible = true;
@@ -116,8 +109,6 @@ impl FenceWait {
 
     /// Ends the wait after this time, rounded up to whole jiffies. Does not sleep if it is 0 or
     /// negative.
-    ///
-    /// Context: any.
     #[inline]
     pub const fn timeout(mut self, timeout: Delta) -> Self {
         self.timeout = to_jiffies(timeout) as c_long;
@@ -126,12 +117,8 @@ impl FenceWait {
 
     /// Allows the wait in a signalling section. The caller declares that the fence signals
     /// before, and without, the fences that the section will signal, as a scheduler knows of
-    /// jobs that it has queued one after another.
-    ///
-    /// The core permits this wait, so lockdep does not report any wait in a section. Most others
-    /// are a deadlock, so on a kernel with lockdep this crate reports them.
-    ///
-    /// Context: any.
+    /// jobs that it has queued one after another. Other waits in a section may be a deadlock. The
+    /// core permits them all, so this crate reports them, on kernels with lockdep.
     #[inline]
     pub const fn allow_in_signalling(mut self) -> Self {
         self.in_signalling = true;
@@ -139,8 +126,6 @@ impl FenceWait {
     }
 
     /// Declares that the fences belong to this domain, for lockdep to check.
-    ///
-    /// Context: any.
     #[inline]
     pub const fn domain(mut self, domain: SignallingDomain) -> Self {
         self.domain = Some(domain);
@@ -172,8 +157,6 @@ impl FenceWait {
     /// Waits until a fence has signalled. Returns how much of the timeout was left, in whole
     /// jiffies: at least one, even if the timeout was 0.
     ///
-    /// A container of a foreign driver is better [unwrapped first](crate#containers).
-    ///
     /// Context: process; may sleep.
     ///
     /// C function: `dma_fence_wait_timeout()`
@@ -193,9 +176,7 @@ impl FenceWait {
         Self::outcome(ret)
     }
 
-    /// Waits until any of the fences has signalled. Returns its index.
-    ///
-    /// A container of a foreign driver is better [unwrapped first](crate#containers). Fails with
+    /// Waits until any of the fences has signalled. Returns its index. Fails with
     /// [`WaitError::Invalid`]: `EINVAL` without fences, `E2BIG` for more than 16 384, `ENOMEM`.
     ///
     /// Context: process; may sleep. Allocates with `GFP_KERNEL` unless the timeout is 0.
@@ -273,12 +254,10 @@ impl FenceWait {
 ///
 /// [`FenceWait`] has the other ways to wait.
 impl Fence {
-    /// Waits until the fence has signalled, uninterruptibly and without a timeout.
+    /// Waits until the fence has signalled, uninterruptibly and without a timeout. Fails only if
+    /// the fence's driver does, with [`WaitError::Driver`].
     ///
-    /// Not in a signalling section: see [`FenceWait::allow_in_signalling`]. Fails only if the
-    /// fence's driver does, with [`WaitError::Driver`].
-    ///
-    /// Context: process; may sleep.
+    /// Context: process; may sleep; not in a signalling section.
     ///
     /// C function: `dma_fence_wait()`
     pub fn wait(&self) -> Result<(), WaitError> {
@@ -288,9 +267,7 @@ impl Fence {
     /// Waits until the fence has signalled, uninterruptibly, for up to `timeout`. Returns what was
     /// left of it, as [`FenceWait::wait`] does. Fails with [`WaitError::TimedOut`].
     ///
-    /// Not in a signalling section: see [`FenceWait::allow_in_signalling`].
-    ///
-    /// Context: process; may sleep.
+    /// Context: process; may sleep; not in a signalling section.
     ///
     /// C function: `dma_fence_wait_timeout()`
     pub fn wait_timeout(&self, timeout: Delta) -> Result<Delta, WaitError> {
@@ -313,10 +290,8 @@ pub(crate) fn to_delta(jiffies: Jiffies) -> Delta {
     Delta::from_nanos((jiffies as i64).saturating_mul(TICK_NSEC.into()))
 }
 
-/// Tells lockdep that this code waits for a fence.
-///
-/// The core does so in a wait for one fence, but not in a wait for any of several, and does not
-/// export the annotation. So this waits for a fence that has signalled.
+/// Tells lockdep that this code waits for a fence, as the core does in a wait for one, but not for
+/// any of several. It does not export the annotation, so this waits for a fence that has signalled.
 #[inline]
 fn annotate_wait() {
     #[cfg(CONFIG_LOCKDEP)]

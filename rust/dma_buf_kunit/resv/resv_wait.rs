@@ -21,19 +21,31 @@ mod tests {
         let resv = with(&[(&f.leaf(0), ResvUsage::Write)])?;
 
         assert_eq!(
-            resv.wait_timeout(ResvUsage::Write, Delta::ZERO),
+            FenceWait::new()
+                .timeout(Delta::ZERO)
+                .wait_resv(&resv, ResvUsage::Write),
             Err(WaitError::TimedOut)
         );
         // There is nothing to wait for.
-        assert!(resv.wait_timeout(ResvUsage::Kernel, Delta::ZERO).is_ok());
+        assert!(FenceWait::new()
+            .timeout(Delta::ZERO)
+            .wait_resv(&resv, ResvUsage::Kernel)
+            .is_ok());
         assert_eq!(
-            resv.wait_timeout(ResvUsage::Kernel, Delta::from_millis(40)),
+            FenceWait::new()
+                .timeout(Delta::from_millis(40))
+                .wait_resv(&resv, ResvUsage::Kernel),
             Ok(Delta::from_millis(40))
         );
         f.signal(0);
-        assert!(resv.wait_timeout(ResvUsage::Write, Delta::ZERO).is_ok());
+        assert!(FenceWait::new()
+            .timeout(Delta::ZERO)
+            .wait_resv(&resv, ResvUsage::Write)
+            .is_ok());
         assert_eq!(
-            resv.wait_timeout(ResvUsage::Write, Delta::from_millis(40)),
+            FenceWait::new()
+                .timeout(Delta::from_millis(40))
+                .wait_resv(&resv, ResvUsage::Write),
             Ok(Delta::from_millis(40))
         );
         Ok(())
@@ -47,7 +59,9 @@ mod tests {
         let start = jiffies();
 
         assert_eq!(
-            resv.wait_timeout(ResvUsage::Read, timeout),
+            FenceWait::new()
+                .timeout(timeout)
+                .wait_resv(&resv, ResvUsage::Read),
             Err(WaitError::TimedOut)
         );
         assert!(jiffies().wrapping_sub(start) >= msecs_to_jiffies(50));
@@ -68,7 +82,9 @@ mod tests {
                     theirs.signal(i);
                 }
             })?;
-            let left = both.wait_timeout(ResvUsage::Read, long());
+            let left = FenceWait::new()
+                .timeout(long())
+                .wait_resv(&both, ResvUsage::Read);
             assert!(left.is_ok_and(|left| left > Delta::ZERO && left <= long()));
             assert!(both.test_signaled(ResvUsage::Bookkeep));
             assert_eq!(both.wait(ResvUsage::Bookkeep), Ok(()));
@@ -89,7 +105,9 @@ mod tests {
                     .interruptible()
                     .timeout(long())
                     .wait_resv(&resv, ResvUsage::Write),
-                resv.wait_timeout(ResvUsage::Write, Delta::from_millis(2)),
+                FenceWait::new()
+                    .timeout(Delta::from_millis(2))
+                    .wait_resv(&resv, ResvUsage::Write),
             )
         });
 
@@ -105,7 +123,9 @@ mod tests {
 
         add(&mut guard, &f.leaf(0), ResvUsage::Kernel)?;
         assert_eq!(
-            guard.wait_timeout(ResvUsage::Kernel, Delta::from_millis(1)),
+            FenceWait::new()
+                .timeout(Delta::from_millis(1))
+                .wait_resv(&guard, ResvUsage::Kernel),
             Err(WaitError::TimedOut)
         );
         f.signal(0);
@@ -117,12 +137,14 @@ mod tests {
     #[test]
     fn error_of_a_foreign_drivers_wait_is_told_apart() -> Result {
         let (fence, signal) = foreign_waiting()?;
-        let leaf = Leaf::from_fence(fence).map_err(|_| EINVAL)?;
-        let resv = with(&[(&leaf, ResvUsage::Read)])?;
+        let leaf = fence.as_leaf().ok_or(EINVAL)?;
+        let resv = with(&[(leaf, ResvUsage::Read)])?;
 
         assert_eq!(resv.wait(ResvUsage::Read), Err(WaitError::Driver(EDEADLK)));
         assert_eq!(
-            resv.wait_timeout(ResvUsage::Read, Delta::from_millis(1)),
+            FenceWait::new()
+                .timeout(Delta::from_millis(1))
+                .wait_resv(&resv, ResvUsage::Read),
             Err(WaitError::Driver(EDEADLK))
         );
         signal();
@@ -134,8 +156,8 @@ mod tests {
     #[test]
     fn foreign_wait_that_ends_too_early_is_an_error() -> Result {
         let (fence, signal) = foreign_hasty()?;
-        let leaf = Leaf::from_fence(fence).map_err(|_| EINVAL)?;
-        let resv = with(&[(&leaf, ResvUsage::Read)])?;
+        let leaf = fence.as_leaf().ok_or(EINVAL)?;
+        let resv = with(&[(leaf, ResvUsage::Read)])?;
 
         assert_eq!(resv.wait(ResvUsage::Read), Err(WaitError::Driver(EIO)));
         signal();
@@ -149,12 +171,12 @@ mod tests {
         let contexts = (seen.context()?, unseen.context()?, done.context()?);
         let jobs = (next(&contexts.0)?, next(&contexts.1)?, next(&contexts.2)?);
         let (theirs, signal) = foreign(1, 1)?;
-        let theirs = Leaf::from_fence(theirs).map_err(|_| EINVAL)?;
+        let theirs = theirs.as_leaf().ok_or(EINVAL)?;
         let resv = with(&[
             (&jobs.2.leaf(), ResvUsage::Kernel),
             (&jobs.0.leaf(), ResvUsage::Write),
             // Its driver has no operation for deadlines.
-            (&theirs, ResvUsage::Write),
+            (theirs, ResvUsage::Write),
             (&jobs.1.leaf(), ResvUsage::Read),
         ])?;
 
