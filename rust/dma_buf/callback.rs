@@ -8,8 +8,8 @@
 //! may signal other fences.
 //!
 //! [`WakeUp`], [`Complete`], [`QueueIrqWork`] and [`QueueWork`] do that, and need no `unsafe`. They
-//! are code of this crate's module, so leaking a registration does not make a fence call a driver
-//! that has been unloaded.
+//! are code of this crate's module, which stays loaded as long as there are registrations. So
+//! leaking one does not make a fence call a driver that has been unloaded.
 //!
 //! ```text
 //!             register                 the fence signals
@@ -19,32 +19,37 @@
 //!    | +-----------------------+        cancel -> Called      |
 //!    +--------------------------------------------------------+
 //! ```
-//!
-//! C functions: `dma_fence_add_callback()`, `dma_fence_remove_callback()`
-
-mod library;
-mod ready;
-mod registration;
-
-pub(crate) use library::keep_library;
-pub use ready::{
-    Complete,
-    QueueIrqWork,
-    QueueWork,
-    WakeUp, //
-};
-pub use registration::FenceCallbackRegistration;
 
 use crate::{
     bindings,
-    fence::Fence, //
+    delegate::{
+        IrqWorkRef,
+        WorkRef, //
+    },
+    fence::Fence,
+    unwrap::UnwrappedFence, //
 };
-use kernel::prelude::*;
+use core::{
+    cell::UnsafeCell,
+    mem::MaybeUninit, //
+};
+use kernel::{
+    container_of,
+    prelude::*,
+    sync::{
+        aref::ARef,
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        poll::PollCondVar,
+        Arc,
+        Completion, //
+    },
+    types::Opaque, //
+};
 
-/// A callback on a fence.
-///
-/// Drivers rarely implement this. [`Complete`], [`WakeUp`], [`QueueIrqWork`] and [`QueueWork`] need
-/// no `unsafe`.
+/// A callback on a fence. Drivers rarely implement this: see the [module](self).
 ///
 /// # Examples
 ///
@@ -94,33 +99,13 @@ pub unsafe trait FenceCallback: Send + Sync + Sized + 'static {
     /// so that their function is not instantiated in the driver's module.
     #[doc(hidden)]
     fn function() -> bindings::dma_fence_func_t {
-        Some(registration::call::<Self>)
+        Some(call::<Self>)
     }
 }
 
 /// The error of registering a callback. It contains the callback.
 ///
-/// # Examples
-///
-/// ```
-/// use dma_buf::{
-///     callback::{CallbackError, Complete, FenceCallbackRegistration},
-///     Fence,
-/// };
-/// use kernel::{prelude::*, sync::{Arc, Completion}};
-///
-/// let done = Arc::pin_init(Completion::new(), GFP_KERNEL)?;
-/// let mut callback = KBox::pin_init(FenceCallbackRegistration::new(), GFP_KERNEL)?;
-///
-/// match callback.as_mut().register(&Fence::stub(), Complete(done.clone())) {
-///     Ok(()) => {}
-///     // The callback will not be called, so do its work here.
-///     Err(CallbackError::AlreadySignaled(Complete(done))) => done.complete_all(),
-///     Err(error) => return Err(error.into()),
-/// }
-/// done.wait_for_completion();
-/// # Ok::<(), Error>(())
-/// ```
+/// See [`FenceCallbackRegistration`] for an example.
 #[derive(Debug)]
 pub enum CallbackError<T> {
     /// The fence had signalled already.
@@ -145,9 +130,7 @@ impl<T> From<CallbackError<T>> for Error {
 
 /// A callback that is not registered any more.
 ///
-/// # Examples
-///
-/// See [`FenceCallbackRegistration`].
+/// See [`FenceCallbackRegistration`] for an example.
 #[derive(Debug)]
 pub enum Cancelled<T> {
     /// The callback was removed before it was called. The fence may have signalled all the same:
@@ -157,13 +140,354 @@ pub enum Cancelled<T> {
     Called(T),
 }
 
-impl<T> Cancelled<T> {
-    /// Returns the callback.
+/// The registration of a callback on a fence, which can be allocated before it is needed.
+///
+/// When [`Self::cancel`] or the drop returns, the callback does not run any more; both take the
+/// fence's lock to wait for that. The fence that signals never drops the callback.
+///
+/// Context of the drop: any; no fence lock held.
+///
+/// # Examples
+///
+/// ```
+/// use dma_buf::{
+///     callback::{CallbackError, Cancelled, Complete, FenceCallbackRegistration},
+///     Fence,
+/// };
+/// use kernel::{prelude::*, sync::{Arc, Completion}};
+///
+/// fn notify(fence: &Fence, done: Arc<Completion>) -> Result {
+///     let mut callback = KBox::pin_init(FenceCallbackRegistration::new(), GFP_KERNEL)?;
+///
+///     // Allocates nothing.
+///     match callback.as_mut().register(fence, Complete(done)) {
+///         Ok(()) => {}
+///         // The callback will not be called, so do its work here.
+///         Err(CallbackError::AlreadySignaled(Complete(done))) => done.complete_all(),
+///         Err(error) => return Err(error.into()),
+///     }
+///     // Later, whether the fence has signalled or not:
+///     match callback.as_mut().cancel() {
+///         Some(Cancelled::Called(_)) => pr_info!("it was called\n"),
+///         _ => pr_info!("it will not be called\n"),
+///     }
+///     Ok(())
+/// }
+///
+/// let done = Arc::pin_init(Completion::new(), GFP_KERNEL)?;
+/// notify(&Fence::stub(), done.clone())?;
+/// done.wait_for_completion();
+/// # Ok::<(), Error>(())
+/// ```
+///
+/// # Invariants
+///
+/// - The registration is counted in `REGISTRATIONS`.
+/// - While `fence` is `None`, the registration is idle, and no fence uses it.
+/// - While `fence` is `Some`, `entry` has been added to that fence, which may have removed it
+///   since; `callback` is initialised and does not change.
+#[pin_data(PinnedDrop)]
+#[repr(C)]
+pub struct FenceCallbackRegistration<T: FenceCallback> {
+    #[pin]
+    entry: Opaque<bindings::dma_fence_cb>,
+    callback: UnsafeCell<MaybeUninit<T>>,
+    fence: Option<ARef<Fence>>,
+}
+
+// SAFETY: The callback is `Send` and `Sync`, and can be removed on any CPU.
+unsafe impl<T: FenceCallback> Send for FenceCallbackRegistration<T> {}
+// SAFETY: A shared reference gives access to nothing.
+unsafe impl<T: FenceCallback> Sync for FenceCallbackRegistration<T> {}
+
+impl<T: FenceCallback> FenceCallbackRegistration<T> {
+    /// Creates an idle registration.
     ///
     /// Context: any.
-    pub fn into_inner(self) -> T {
-        match self {
-            Self::Cancelled(callback) | Self::Called(callback) => callback,
+    pub fn new() -> impl PinInit<Self> {
+        // INVARIANT: The registration is idle, and is counted. Nothing fails after that.
+        pin_init!(Self {
+            entry: Opaque::uninit(),
+            callback: UnsafeCell::new(MaybeUninit::uninit()),
+            fence: {
+                REGISTRATIONS.add(1, Relaxed);
+                None
+            },
+        })
+    }
+
+    /// Registers a callback, which is called once, when the fence signals, and enables signalling.
+    /// The registration keeps a reference to the fence until it is cancelled or dropped.
+    ///
+    /// Fails with
+    /// - [`CallbackError::AlreadySignaled`] if the fence has signalled;
+    /// - [`CallbackError::Busy`] if the registration is in use;
+    /// - [`CallbackError::Nested`] if the fence is an array with a container in it, or a link that
+    ///   contains more than an array of leaves, and signalling is not enabled yet. The links before
+    ///   a link are not checked, so a foreign timeline must be [unwrapped](Fence::to_unwrapped)
+    ///   [first](crate#containers).
+    ///
+    /// Context: any; no fence lock held.
+    ///
+    /// C function: `dma_fence_add_callback()`
+    // A call would cost more than the work for a leaf.
+    #[inline(always)]
+    pub fn register(
+        self: Pin<&mut Self>,
+        fence: &Fence,
+        callback: T,
+    ) -> Result<(), CallbackError<T>> {
+        if self.fence.is_some() {
+            return Err(CallbackError::Busy(callback));
+        }
+        if fence.needs_unwrapping() {
+            return Err(CallbackError::Nested(callback));
+        }
+        self.add(fence, callback)
+            .map_err(CallbackError::AlreadySignaled)
+    }
+
+    /// Registers a callback on an unwrapped fence. If the registration is in use, cancels and drops
+    /// its callback first. Fails only if the fence has signalled already, and then returns the
+    /// callback as the error.
+    ///
+    /// Context: any; no fence lock held.
+    ///
+    /// C function: `dma_fence_add_callback()`
+    pub fn register_unwrapped(
+        mut self: Pin<&mut Self>,
+        fence: &UnwrappedFence,
+        callback: T,
+    ) -> Result<(), T> {
+        drop(self.as_mut().cancel());
+        self.add(fence, callback)
+    }
+
+    /// Adds the callback to the fence. The registration must be idle.
+    #[inline(always)]
+    fn add(self: Pin<&mut Self>, fence: &Fence, callback: T) -> Result<(), T> {
+        // SAFETY: Nothing is moved out of the pinned field, `entry`.
+        let this = unsafe { self.get_unchecked_mut() };
+
+        this.callback.get_mut().write(callback);
+        // SAFETY: The field is valid for writes. It is `None`, so there is nothing to drop.
+        unsafe { (&raw mut this.fence).write(Some(fence.into())) };
+
+        // SAFETY: The fence is valid, and the reference in `this.fence` keeps it so. The
+        // registration is pinned, so `entry` stays valid until the drop, which removes it from the
+        // fence. If the drop never runs, the memory is never reused.
+        let ret = unsafe {
+            bindings::dma_fence_add_callback(fence.as_raw(), this.entry.get(), T::function())
+        };
+        if ret == 0 {
+            return Ok(());
+        }
+
+        this.fence = None;
+        // SAFETY: The callback was written above. The entry was not added, so no fence uses it. The
+        // registration is idle from here on, so the callback is not read again.
+        Err(unsafe { this.callback.get_mut().assume_init_read() })
+    }
+
+    /// Removes the callback, or waits until it has run, and returns it. Returns `None` if the
+    /// registration is idle.
+    ///
+    /// Context: any; no fence lock held.
+    ///
+    /// C function: `dma_fence_remove_callback()`
+    #[inline]
+    pub fn cancel(self: Pin<&mut Self>) -> Option<Cancelled<T>> {
+        // SAFETY: Nothing is moved out of the pinned field, `entry`.
+        let this = unsafe { self.get_unchecked_mut() };
+        let fence = this.fence.take()?;
+
+        // SAFETY: By the type invariants the entry was added to this fence, which is valid.
+        let removed =
+            unsafe { bindings::dma_fence_remove_callback(fence.as_raw(), this.entry.get()) };
+
+        // SAFETY: By the type invariants the callback is initialised. The function above took the
+        // fence's lock, with which callbacks run, and the entry is on no list any more, so the
+        // fence does not use it. As `this.fence` is `None`, it is not read again.
+        let callback = unsafe { this.callback.get_mut().assume_init_read() };
+        Some(if removed {
+            Cancelled::Cancelled(callback)
+        } else {
+            Cancelled::Called(callback)
+        })
+    }
+}
+
+#[pinned_drop]
+impl<T: FenceCallback> PinnedDrop for FenceCallbackRegistration<T> {
+    fn drop(self: Pin<&mut Self>) {
+        let _ = self.cancel();
+        REGISTRATIONS.add(-1, Relaxed);
+    }
+}
+
+/// Calls the callback of a registration.
+///
+/// # Safety
+///
+/// The caller is a fence that signals, `entry` is that of a `FenceCallbackRegistration<T>`, and
+/// that is registered on the fence.
+#[inline(always)]
+unsafe fn call_inline<T: FenceCallback>(
+    fence: *mut bindings::dma_fence,
+    entry: *mut bindings::dma_fence_cb,
+) {
+    // SAFETY: By the function's contract `entry` is in a registration that is in use. By the type
+    // invariants the callback is initialised and does not change. The owner of the registration
+    // takes the fence's lock, which is held here, before it uses or frees anything.
+    unsafe {
+        let entry = entry.cast::<Opaque<bindings::dma_fence_cb>>();
+        let this = container_of!(entry, FenceCallbackRegistration<T>, entry);
+
+        (*(*this).callback.get())
+            .assume_init_ref()
+            .called(Fence::from_raw(fence));
+    }
+}
+
+/// Calls the callback of a registration. Instantiated in the module that registers it.
+///
+/// # Safety
+///
+/// As for [`call_inline`].
+unsafe extern "C" fn call<T: FenceCallback>(
+    fence: *mut bindings::dma_fence,
+    entry: *mut bindings::dma_fence_cb,
+) {
+    // SAFETY: By the function's contract.
+    unsafe { call_inline::<T>(fence, entry) }
+}
+
+/// Defines a callback whose C function is not instantiated in other modules.
+macro_rules! ready_callback {
+    ($(#[$doc:meta])* $name:ident($inner:ty), |$this:ident| $body:expr) => {
+        $(#[$doc])*
+        pub struct $name(pub $inner);
+
+        // SAFETY: The body may run with the fence's lock held and interrupts off, as the comment at
+        // it explains. The function is text of this module, which registrations keep loaded.
+        unsafe impl FenceCallback for $name {
+            fn called(&self, _fence: &Fence) {
+                let $this = self;
+
+                $body
+            }
+
+            fn function() -> bindings::dma_fence_func_t {
+                /// Calls the callback of a registration.
+                ///
+                /// # Safety
+                ///
+                /// As for [`call_inline`].
+                #[inline(never)]
+                unsafe extern "C" fn function(
+                    fence: *mut bindings::dma_fence,
+                    entry: *mut bindings::dma_fence_cb,
+                ) {
+                    // SAFETY: By the function's contract.
+                    unsafe { call_inline::<$name>(fence, entry) }
+                }
+
+                Some(function)
+            }
+        }
+    };
+}
+
+ready_callback!(
+    /// A callback that completes a [`Completion`].
+    ///
+    /// See [`FenceCallbackRegistration`] for an example.
+    Complete(Arc<Completion>),
+    // `complete_all()` takes the completion's own raw lock and wakes tasks.
+    |this| this.0.complete_all()
+);
+
+ready_callback!(
+    /// A callback that wakes the tasks that poll a [`PollCondVar`].
+    ///
+    /// Use it in a poll function, which asks the fence after it has registered with the condvar. A
+    /// task that asks the fence first and then waits on the condvar may miss the wake-up, since the
+    /// callback changes nothing under the condvar's lock. Such a task uses [`Complete`] or
+    /// [`FenceWait`](crate::FenceWait).
+    ///
+    /// The last reference to a [`PollCondVar`] must be dropped where the task may sleep.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use dma_buf::Fence;
+    /// use kernel::{bindings, fs::File, sync::poll::{PollCondVar, PollTable}};
+    ///
+    /// /// Polls a file whose callback on `fence` is `WakeUp(wakes)`.
+    /// # #[allow(dead_code)]
+    /// fn poll(fence: &Fence, wakes: &PollCondVar, file: &File, table: PollTable<'_>) -> u32 {
+    ///     table.register_wait(file, wakes);
+    ///     if fence.test_signaled_flag() { bindings::POLLIN } else { 0 }
+    /// }
+    /// ```
+    WakeUp(Arc<PollCondVar>),
+    // `notify_all()` takes the wait queue's own lock and wakes tasks. The core does the same for
+    // the poll of a sync_file.
+    |this| this.0.notify_all()
+);
+
+ready_callback!(
+    /// A callback that queues a [`Work`](crate::delegate::Work).
+    ///
+    /// See [`delegate`](crate::delegate) for an example.
+    QueueWork(WorkRef),
+    // Queueing takes the workqueue's own locks, which are irq-safe.
+    |this| {
+        this.0.queue();
+    }
+);
+
+ready_callback!(
+    /// A callback that queues an [`IrqWork`](crate::delegate::IrqWork), whose body may signal other
+    /// fences.
+    ///
+    /// See [`delegate`](crate::delegate) for an example.
+    QueueIrqWork(IrqWorkRef),
+    // Queueing takes no lock.
+    |this| {
+        this.0.queue();
+    }
+);
+
+/// The number of registrations of all modules. Idle ones are counted as well: counting each use
+/// would cost as much as asking the fence.
+static REGISTRATIONS: Atomic<i64> = Atomic::new(0);
+
+/// Whether this module has a reference to itself. Only [`keep_library`] uses it.
+static KEPT: Atomic<bool> = Atomic::new(false);
+
+/// Takes a reference to this module if there are registrations, and drops it if there are none.
+///
+/// A module that registers a callback depends on this one until it is unloaded; a registration that
+/// it has leaked survives that, and a fence may call it. A reference for each registration would
+/// cost more than the registration itself. So there is one for all. The module notifier calls this,
+/// for one module at a time, after the exit function of a module that depends on this one. That is
+/// early enough: when the last of them is unloaded, the number does not change any more.
+pub(crate) fn keep_library() {
+    // The registrations of the unloaded module are counted: it made them before its exit returned.
+    let keep = REGISTRATIONS.load(Relaxed) != 0;
+
+    if KEPT.load(Relaxed) == keep {
+        return;
+    }
+    KEPT.store(keep, Relaxed);
+    // SAFETY: This module is not being unloaded here, since the module that the notifier is called
+    // for still depends on it. The reference that is dropped was taken by an earlier call.
+    unsafe {
+        if keep {
+            crate::bindings::__module_get(crate::this_module());
+        } else {
+            crate::bindings::module_put(crate::this_module());
         }
     }
 }

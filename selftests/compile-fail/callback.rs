@@ -81,9 +81,9 @@ fn registered(
 
 /// What a cancelled registration gives back is given back once.
 fn given_back(cancelled: Cancelled<Complete>) {
-    let _first = cancelled.into_inner();
+    drop(cancelled);
     #[cfg(fault = "cancelled_twice")]
-    let _second = cancelled.into_inner(); //~ E0382 use of moved value: `cancelled`
+    drop(cancelled); //~ E0382 use of moved value: `cancelled`
 }
 
 /// A callback that was not registered is given back once.

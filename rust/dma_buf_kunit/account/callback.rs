@@ -31,14 +31,16 @@ unsafe impl See for () {
 pub(crate) struct Counted<T> {
     pub(crate) inner: T,
     calls: Atomic<u32>,
+    is_called: Arc<Atomic<bool>>,
     _token: Token,
 }
 
 impl<T> Counted<T> {
-    pub(crate) fn new(inner: T) -> Self {
+    fn new(inner: T, is_called: Arc<Atomic<bool>>) -> Self {
         Self {
             inner,
             calls: Atomic::new(0),
+            is_called,
             _token: Token::new(&CALLBACKS),
         }
     }
@@ -53,6 +55,7 @@ impl<T> Counted<T> {
 unsafe impl<T: See> FenceCallback for Counted<T> {
     fn called(&self, fence: &Fence) {
         self.calls.add(1, Relaxed);
+        self.is_called.store(true, Relaxed);
         CALLS.make();
         self.inner.see(fence);
     }
@@ -70,18 +73,29 @@ impl<T> Drop for Counted<T> {
 }
 
 /// A registration of such a callback, which is used again and again.
-pub(crate) struct Registration<T: See>(Pin<KBox<FenceCallbackRegistration<Counted<T>>>>);
+pub(crate) struct Registration<T: See> {
+    inner: Pin<KBox<FenceCallbackRegistration<Counted<T>>>>,
+    /// The last callback was called.
+    is_called: Arc<Atomic<bool>>,
+}
 
 impl<T: See> Registration<T> {
     pub(crate) fn new() -> Result<Self> {
-        registration().map(Self)
+        Ok(Self {
+            inner: registration()?,
+            is_called: Arc::new(Atomic::new(false), GFP_KERNEL)?,
+        })
     }
 
     /// Registers a callback, after the last one was taken back. Returns it if the fence has
     /// signalled.
     pub(crate) fn register(&mut self, fence: &Fence, inner: T) -> Result<Option<Counted<T>>> {
         self.take_back();
-        match self.0.as_mut().register(fence, Counted::new(inner)) {
+        self.is_called.store(false, Relaxed);
+
+        let callback = Counted::new(inner, self.is_called.clone());
+
+        match self.inner.as_mut().register(fence, callback) {
             Ok(()) => Ok(None),
             Err(CallbackError::AlreadySignaled(callback)) => {
                 REFUSED.add();
@@ -93,7 +107,7 @@ impl<T: See> Registration<T> {
 
     /// Takes the callback back, called or not.
     pub(crate) fn take_back(&mut self) -> Option<Counted<T>> {
-        let (callback, expected) = match self.0.as_mut().cancel()? {
+        let (callback, expected) = match self.inner.as_mut().cancel()? {
             Cancelled::Cancelled(callback) => {
                 CANCELLED.add();
                 (callback, 0)
@@ -108,6 +122,6 @@ impl<T: See> Registration<T> {
     }
 
     pub(crate) fn is_called(&self) -> bool {
-        self.0.is_called()
+        self.is_called.load(Relaxed)
     }
 }

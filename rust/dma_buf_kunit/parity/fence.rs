@@ -44,10 +44,8 @@ mod tests {
             .as_mut()
             .register(driver.as_fence(), Count(seen.clone()))?;
         assert_eq!(seen.get(), 0);
-        assert!(!callback.is_called());
         driver.signal(Ok(()));
         assert_eq!(seen.get(), 1);
-        assert!(callback.is_called());
         Ok(())
     }
 
