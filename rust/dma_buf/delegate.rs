@@ -19,16 +19,15 @@
 //!
 //! # Ownership
 //!
-//! A delegate owns the item that its body works on, and lends it out by `Deref`. Dropping
-//! the delegate does not wait: what is queued still runs. The item is dropped a grace
-//! period after the delegate and the last of its references ([`WorkRef`] and the like), in
-//! softirq context. So an item must not own anything whose drop may sleep by then.
+//! A delegate owns the item that its body works on, and lends it out by `Deref`. It can be
+//! dropped in any context, and the drop does not wait: what is queued still runs. The item is
+//! dropped a grace period after the delegate and the last of its references ([`WorkRef`] and the
+//! like), in softirq context. So an item must not own anything whose drop may sleep by then.
 //!
 //! An item that queues its own delegate, or two items that queue each other, would keep
-//! themselves alive by such a reference. They hold a [`WeakRef`], which `new_cyclic` gives
-//! them. A longer cycle is one of jobs: a job owns a registration, whose callback has a
-//! reference to a work, whose item owns the queue that the job is in. Such a driver empties its
-//! queue when it goes.
+//! themselves alive by such a reference. They hold a [`WeakRef`] instead. A longer cycle is one
+//! of jobs: a job owns a registration, whose callback has a reference to a work, whose item owns
+//! the queue that the job is in. Such a driver empties its queue when it goes.
 //!
 //! # Module unload
 //!
@@ -47,20 +46,14 @@
 //!     DriverFence, SignallingSection,
 //! };
 //! use kernel::{new_mutex, prelude::*, sync::Mutex};
-//! # use dma_buf::{FenceContext, FenceContextOps};
-//! # struct Ring;
-//! # #[vtable]
-//! # impl FenceContextOps for Ring {
-//! #     type FenceData = ();
-//! # }
-//! # let ring = FenceContext::new(c"mygpu", c"ring 0", Ring)?;
-//! # let other = FenceContext::new(c"mygpu", c"ring 1", Ring)?;
+//! # let ring = dma_buf::FenceContext::new(c"mygpu", c"ring 0", ())?;
+//! # let other = dma_buf::FenceContext::new(c"mygpu", c"ring 1", ())?;
 //!
 //! /// Signals a fence when another one has signalled.
 //! #[pin_data]
 //! struct Pass {
 //!     #[pin]
-//!     job: Mutex<Option<DriverFence<Ring>>>,
+//!     job: Mutex<Option<DriverFence<()>>>,
 //! }
 //!
 //! impl Delegate for Pass {
@@ -79,9 +72,13 @@
 //! }))?;
 //! let mut callback = KBox::pin_init(FenceCallbackRegistration::new(), GFP_KERNEL)?;
 //!
-//! callback
+//! // Queues the work when the first fence signals, or now if it has.
+//! if let Err(QueueWork(pass)) = callback
 //!     .as_mut()
-//!     .register(first.as_fence(), QueueWork(pass.to_ref()))?;
+//!     .register_unwrapped(&first.leaf().into(), QueueWork(pass.to_ref()))
+//! {
+//!     pass.queue();
+//! }
 //! first.signal(Ok(()));
 //! fence.wait()?;
 //! # Ok::<(), Error>(())
@@ -96,7 +93,6 @@ mod irq_work;
 mod raw;
 mod timer;
 mod work;
-mod workqueue;
 
 pub use fence_proxy::{
     FenceProxy,
@@ -110,20 +106,23 @@ pub use irq_work::{
     IrqWork,
     IrqWorkRef, //
 };
-pub use raw::WeakRef;
+pub use raw::{
+    DelegateOwner,
+    DelegateRef,
+    WeakRef, //
+};
 pub use timer::{
     Timer,
     TimerRef, //
 };
+pub(crate) use work::LibraryQueues;
 pub use work::{
     Cleanup,
     CleanupWork,
     Work,
-    WorkRef, //
+    WorkRef,
+    Workqueue, //
 };
-pub use workqueue::Workqueue;
-
-pub(crate) use workqueue::LibraryQueues;
 
 use crate::section::SignallingSection;
 

@@ -237,22 +237,31 @@ impl Delegate for Again {
     }
 }
 
-/// Works and a timer that are to run when the module has gone, and work that never ends.
+/// Keeps a workqueue busy, until the module is going.
+struct Hold;
+
+impl Delegate for Hold {
+    fn run(&self, _section: &SignallingSection<'_>) {
+        fsleep(Delta::from_millis(1000));
+    }
+}
+
+/// A work and a timer that are to run when the module has gone, and work that never ends.
 fn works() -> Result {
     let queue = Workqueue::new(c"unload")?;
-    let work = Work::new(body("work")?)?;
-    let own = Work::new_on(&queue, body("work on a queue of its own")?)?;
+    let hold = Work::new_on(&queue, Hold)?;
+    let work = Work::new_on(&queue, body("work")?)?;
     let timer = Timer::new(body("timer")?)?;
-    let again = Work::new_cyclic_on(&queue, |me| Again {
+    let again = Work::new_cyclic(|me| Again {
         me,
         runs: Atomic::new(0),
     })?;
 
     again.queue();
-    work.queue_after(Delta::from_millis(1000));
-    own.queue_after(Delta::from_millis(1000));
+    hold.queue();
+    work.queue();
     timer.start(Delta::from_millis(1000));
-    forget((work, own, timer, again, queue))
+    forget((hold, work, timer, again, queue))
 }
 
 /// Says when it begins, and later that it has run.

@@ -2,9 +2,8 @@
 
 //! A fence that signals when another one does.
 //!
-//! A callback must not signal another fence: the core would take two locks of one class, or,
-//! where the classes differ, order the one after the other. So a proxy signals from an
-//! irq_work of its own, as the kernel's arrays and chains do, and proxies of proxies neither
+//! A callback that signalled another fence would take the locks of both. So a proxy signals from
+//! an irq_work of its own, as the kernel's arrays and chains do, and proxies of proxies neither
 //! nest nor recurse.
 
 use super::{
@@ -44,15 +43,14 @@ struct Item<T: FenceContextOps> {
 }
 
 impl<T: FenceContextOps> Item<T> {
-    /// Takes the ends. The source is to be dropped without our lock: its driver may have
-    /// something to do then.
+    /// Takes the ends. They are dropped or used without our lock: callbacks and the source's
+    /// driver may do anything.
     fn take(&self) -> Option<Ends<T>> {
         self.ends.lock().take()
     }
 
     /// Signals the target, unless it has been taken back.
     fn signal(&self) {
-        // Not under our lock: the callbacks of a fence may do anything.
         if let Some(Ends { source, target }) = self.take() {
             target.signal(match source.error() {
                 None => Ok(()),
@@ -112,27 +110,17 @@ impl<T: FenceContextOps> FenceProxyAllocation<T> {
 
 /// Signals a driver's fence when another fence signals, and with its result.
 ///
-/// Dropping the proxy while it waits drops the driver's fence unsignalled, which is a driver
-/// bug: [`FenceProxy::cancel`] gives it back. When the module that made the proxy is
-/// unloaded, the proxy does not signal any more, so no other module must own it.
+/// Dropping the proxy while it waits drops the driver's fence unsignalled, which is a driver bug:
+/// [`FenceProxy::cancel`] gives it back. When the module that made it is unloaded, the proxy does
+/// not signal any more, so no other module must own it.
 ///
 /// # Examples
 ///
 /// ```
-/// use dma_buf::{
-///     delegate::FenceProxyAllocation,
-///     Fence, FenceContext, FenceContextOps,
-/// };
+/// use dma_buf::{delegate::FenceProxyAllocation, Fence, FenceContext};
 /// use kernel::prelude::*;
 ///
-/// struct Proxy;
-///
-/// #[vtable]
-/// impl FenceContextOps for Proxy {
-///     type FenceData = ();
-/// }
-///
-/// let context = FenceContext::new(c"mygpu", c"proxy", Proxy)?;
+/// let context = FenceContext::new(c"mygpu", c"proxy", ())?;
 ///
 /// // What may fail comes before the fence, which must signal.
 /// let source = Fence::stub().to_unwrapped()?;

@@ -15,10 +15,8 @@ use kernel::{
     prelude::*, //
 };
 
-/// An interrupt handler whose thread signals fences.
-///
-/// It is [`irq::ThreadedHandler`](ThreadedHandler) with a section. A [`ThreadedInterrupt`]
-/// registers it.
+/// An interrupt handler whose thread signals fences: [`irq::ThreadedHandler`](ThreadedHandler) with
+/// a section. A [`ThreadedInterrupt`] registers it.
 pub trait ThreadedDelegate: Sync {
     /// Handles the interrupt. By default, only wakes the thread.
     ///
@@ -40,45 +38,18 @@ pub trait ThreadedDelegate: Sync {
 /// # Examples
 ///
 /// ```
-/// use dma_buf::{
-///     delegate::{ThreadedDelegate, ThreadedInterrupt},
-///     FenceContext, FenceContextOps, SignallingSection,
-/// };
+/// use dma_buf::delegate::{ThreadedDelegate, ThreadedInterrupt};
 /// use kernel::{
-///     irq::{Flags, IrqRequest, IrqReturn, ThreadedRegistration},
+///     irq::{Flags, IrqRequest, ThreadedRegistration},
 ///     prelude::*,
 /// };
 ///
-/// struct Ring;
-///
-/// #[vtable]
-/// impl FenceContextOps for Ring {
-///     type FenceData = ();
-/// }
-///
-/// struct Interrupt(FenceContext<Ring>);
-///
-/// impl Interrupt {
-///     /// The last job that is done, by the hardware's register.
-///     fn last_done(&self) -> u64 {
-///         // ...
-/// #       1
-///     }
-/// }
-///
-/// impl ThreadedDelegate for Interrupt {
-///     fn handle_threaded(&self, _section: &SignallingSection<'_>) -> IrqReturn {
-///         self.0.signal_up_to(self.last_done());
-///         IrqReturn::Handled
-///     }
-/// }
-///
 /// # #[allow(dead_code)]
-/// fn register(
+/// fn register<T: ThreadedDelegate + 'static>(
 ///     request: IrqRequest<'_>,
-///     ring: FenceContext<Ring>,
-/// ) -> Result<Pin<KBox<ThreadedRegistration<'_, ThreadedInterrupt<Interrupt>>>>> {
-///     let handler = ThreadedInterrupt::new(Interrupt(ring));
+///     handler: T,
+/// ) -> Result<Pin<KBox<ThreadedRegistration<'_, ThreadedInterrupt<T>>>>> {
+///     let handler = ThreadedInterrupt::new(handler);
 ///
 ///     // SAFETY: The driver does not forget the registration.
 ///     let registration = unsafe {
@@ -86,10 +57,9 @@ pub trait ThreadedDelegate: Sync {
 ///     };
 ///     KBox::pin_init(registration, GFP_KERNEL)
 /// }
-/// # Ok::<(), Error>(())
 /// ```
 ///
-/// [`JobRunner`](crate::job_queue::JobRunner#examples) has a handler for the jobs of a queue.
+/// [`JobRunner`](crate::job_queue::JobRunner#examples) has a handler.
 #[pin_data]
 pub struct ThreadedInterrupt<T: ThreadedDelegate> {
     /// The driver's handler.

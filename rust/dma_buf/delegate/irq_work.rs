@@ -10,12 +10,12 @@ use super::{
     raw::{
         InSection,
         Mechanism,
-        Owner,
-        Raw,
-        Reference, //
+        Queued,
+        Raw, //
     },
     Delegate,
-    WeakRef, //
+    DelegateOwner,
+    DelegateRef, //
 };
 use crate::{
     bindings,
@@ -24,17 +24,11 @@ use crate::{
         PreemptOff, //
     }, //
 };
-use core::{
-    ops::Deref,
-    ptr::NonNull, //
-};
+use core::ptr::NonNull;
 use kernel::{
     container_of,
     prelude::*,
-    sync::{
-        aref::ARef,
-        Mutex, //
-    },
+    sync::Mutex,
     types::Opaque, //
 };
 
@@ -77,11 +71,30 @@ impl Mechanism for ByIrqWork {
     }
 
     fn quiesce(raw: &Raw<Self>) {
-        raw.sync();
+        let _one = raw.source.waiter.lock();
+
+        // SAFETY: The work is initialised, and no other task waits for it.
+        unsafe { bindings::irq_work_sync(raw.source.work.get()) };
     }
 
     fn is_busy(raw: &Raw<Self>) -> bool {
-        raw.is_busy()
+        // SAFETY: The work is initialised.
+        unsafe { bindings::dma_buf_rs_irq_work_is_busy(raw.source.work.get()) }
+    }
+}
+
+impl Queued for ByIrqWork {
+    #[inline]
+    fn queue(raw: &Raw<Self>) -> bool {
+        // Once the module goes, and a grace period has passed, nothing is queued.
+        let _reader = PreemptOff::begin();
+
+        if raw.is_stopped() {
+            return false;
+        }
+        // SAFETY: The work is initialised. From here on until it has run it is busy, and so
+        // is not freed, though it has no reference of its own.
+        unsafe { bindings::irq_work_queue(raw.source.work.get()) }
     }
 }
 
@@ -90,7 +103,7 @@ impl Mechanism for ByIrqWork {
 ///
 /// # Safety
 ///
-/// `work` is that of a `Raw<ByIrqWork>`, and was queued by [`Raw::queue`].
+/// `work` is that of a `Raw<ByIrqWork>`, and was queued by [`Queued::queue`].
 #[inline(never)]
 unsafe extern "C" fn run(work: *mut bindings::irq_work) {
     // SAFETY: By the function's contract, the work is in a `Source`, and that in a `Raw`.
@@ -100,104 +113,27 @@ unsafe extern "C" fn run(work: *mut bindings::irq_work) {
         NonNull::new_unchecked(container_of!(source, Raw<ByIrqWork>, source).cast_mut())
     };
 
-    // SAFETY: The core calls this inside an RCU read-side section: interrupts are off, or,
-    // with PREEMPT_RT, its thread is in one. (Before 7.3 that was not so with PREEMPT_RT.)
-    // The work was busy when that section began, and it is freed a grace period after it has
-    // been found idle.
+    // SAFETY: The core calls this inside an RCU read-side section: interrupts are off, or, with
+    // PREEMPT_RT, its thread is in one. (Before 7.3 that was not so with PREEMPT_RT.) The work was
+    // busy when that section began, and it is freed a grace period after it has been found idle.
     if !unsafe { this.as_ref() }.is_stopped() {
         // SAFETY: As above, and the driver's text stays until that section ends.
         unsafe { Raw::call(this) };
     }
 }
 
-impl Raw<ByIrqWork> {
-    /// [`IrqWork::queue`].
-    #[inline]
-    fn queue(&self) -> bool {
-        // Once the module goes, and a grace period has passed, nothing is queued.
-        let _reader = PreemptOff::begin();
-
-        if self.is_stopped() {
-            return false;
-        }
-        // SAFETY: The work is initialised. From here on until it has run it is busy, and so
-        // is not freed, though it has no reference of its own.
-        unsafe { bindings::irq_work_queue(self.source.work.get()) }
-    }
-
-    fn is_pending(&self) -> bool {
-        // SAFETY: The work is initialised.
-        unsafe { bindings::dma_buf_rs_irq_work_is_pending(self.source.work.get()) }
-    }
-
-    fn is_busy(&self) -> bool {
-        // SAFETY: The work is initialised.
-        unsafe { bindings::dma_buf_rs_irq_work_is_busy(self.source.work.get()) }
-    }
-
-    fn sync(&self) {
-        let _one = self.source.waiter.lock();
-
-        // SAFETY: The work is initialised, and no other task waits for it.
-        unsafe { bindings::irq_work_sync(self.source.work.get()) };
-    }
-}
-
 /// A [`Delegate`] that runs in hard interrupt context, on the CPU that queues it.
 ///
-/// It stands in for the interrupt of a real device as well. Unless the kernel is
-/// `PREEMPT_RT`, its body runs with interrupts off. If it is queued again while its body
-/// runs, the body may run on another CPU at the same time.
+/// Unless the kernel is `PREEMPT_RT`, its body runs with interrupts off. If it is queued again
+/// while its body runs, the body may run on another CPU at the same time.
 ///
-/// Context of the drop: any. The item is dropped later, in softirq context.
-///
-/// # Examples
-///
-/// See [`Delegate`].
-pub struct IrqWork<T: Delegate>(Owner<ByIrqWork, InSection<T>>);
+/// See [`Delegate`] for an example.
+pub type IrqWork<T> = DelegateOwner<ByIrqWork, InSection<T>>;
+
+/// A counted reference to an [`IrqWork`], of whatever item.
+pub type IrqWorkRef = DelegateRef<ByIrqWork>;
 
 impl<T: Delegate> IrqWork<T> {
-    /// Makes an irq_work. Fails with `ENOMEM`, or as `item` does.
-    ///
-    /// Context: process; may sleep.
-    ///
-    /// C function: `init_irq_work()`
-    pub fn new<E>(item: impl PinInit<T, E>) -> Result<Self>
-    where
-        Error: From<E>,
-    {
-        Ok(Self(Owner::new((), item)?))
-    }
-
-    /// Makes an irq_work whose item has a weak reference to it. Fails as [`Self::new`] does.
-    ///
-    /// Context: process; may sleep.
-    pub fn new_cyclic<I, E>(item: impl FnOnce(WeakRef<IrqWorkRef>) -> I) -> Result<Self>
-    where
-        I: PinInit<T, E>,
-        Error: From<E>,
-    {
-        Ok(Self(Owner::new_cyclic((), item)?))
-    }
-
-    /// Queues the irq_work on this CPU. Returns `false` if it was already queued, or if its
-    /// module is going.
-    ///
-    /// Context: any, NMI included.
-    ///
-    /// C function: `irq_work_queue()`
-    #[inline]
-    pub fn queue(&self) -> bool {
-        self.0.raw().queue()
-    }
-
-    /// Takes a reference that does not depend on the item's type, for a callback.
-    ///
-    /// Context: any.
-    pub fn to_ref(&self) -> IrqWorkRef {
-        IrqWorkRef(self.0.to_ref())
-    }
-
     /// Waits until the irq_work is neither queued nor running. If it is queued while its
     /// body runs, the last run may not be over.
     ///
@@ -205,7 +141,7 @@ impl<T: Delegate> IrqWork<T> {
     ///
     /// C function: `irq_work_sync()`
     pub fn sync(&self) {
-        self.0.raw().sync()
+        ByIrqWork::quiesce(self.raw());
     }
 
     /// Returns `true` if the irq_work is queued and has not begun to run.
@@ -214,7 +150,8 @@ impl<T: Delegate> IrqWork<T> {
     ///
     /// C function: `irq_work_is_pending()`
     pub fn is_pending(&self) -> bool {
-        self.0.raw().is_pending()
+        // SAFETY: The work is initialised.
+        unsafe { bindings::dma_buf_rs_irq_work_is_pending(self.raw().source.work.get()) }
     }
 
     /// Returns `true` if the irq_work is queued or running.
@@ -223,40 +160,6 @@ impl<T: Delegate> IrqWork<T> {
     ///
     /// C function: `irq_work_is_busy()`
     pub fn is_busy(&self) -> bool {
-        self.0.raw().is_busy()
-    }
-}
-
-impl<T: Delegate> Deref for IrqWork<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.0
-    }
-}
-
-/// A counted reference to an [`IrqWork`], of whatever item.
-///
-/// Context of the drop: any. The item is dropped later, if this was the last reference.
-#[derive(Clone)]
-pub struct IrqWorkRef(ARef<Raw<ByIrqWork>>);
-
-impl Reference for IrqWorkRef {
-    type Mechanism = ByIrqWork;
-
-    fn from_raw(raw: ARef<Raw<ByIrqWork>>) -> Self {
-        Self(raw)
-    }
-}
-
-impl IrqWorkRef {
-    /// Queues the irq_work, as [`IrqWork::queue`] does.
-    ///
-    /// Context: any, NMI included.
-    ///
-    /// C function: `irq_work_queue()`
-    #[inline]
-    pub fn queue(&self) -> bool {
-        self.0.queue()
+        ByIrqWork::is_busy(self.raw())
     }
 }

@@ -3,9 +3,9 @@
 //! What all delegates have in common: a body that is not called once its module goes.
 //!
 //! ```text
-//!  Owner (IrqWork, Work, Timer) --+--> Inner { raw: Raw { entry, body, .., source }, item }
-//!  ARef<Raw> (IrqWorkRef, ...) ---+            ^                          |
-//!  WeakRef --> Link ---------------------------+    the kernel calls this, in library text
+//!  DelegateOwner (IrqWork, Work, ..) --+--> Inner { raw: Raw { entry, body, .., source }, item }
+//!  DelegateRef (IrqWorkRef, ..) -------+            ^                          |
+//!  WeakRef --> Link --------------------------------+    the kernel calls this, in library text
 //! ```
 //!
 //! The kernel crate's `Arc<T>` with a timer or work in it would be called in the text of the
@@ -46,7 +46,7 @@ pub trait Mechanism: Sized + 'static {
     /// The kernel's part of it.
     type Source: Send + Sync;
     /// The library's part of it.
-    type Data: Send + Sync;
+    type Data: Default + Send + Sync;
 
     /// Initialises `source`.
     ///
@@ -58,12 +58,21 @@ pub trait Mechanism: Sized + 'static {
     /// `source` is valid for writes, and pinned: it is the source of a [`Raw`].
     unsafe fn init(source: *mut Self::Source, data: &Self::Data);
 
+    /// Called when the owner is dropped.
+    fn owner_dropped(_raw: &Raw<Self>) {}
+
     /// Stops it, or has what is queued run, and waits until the body does not run. May sleep.
     /// The entry is dead, and has been for a grace period.
     fn quiesce(raw: &Raw<Self>);
 
     /// Returns `true` if the kernel still uses the source, though no reference is left.
     fn is_busy(raw: &Raw<Self>) -> bool;
+}
+
+/// A mechanism that runs the body soon after it was queued.
+pub trait Queued: Mechanism {
+    /// [`DelegateOwner::queue`].
+    fn queue(raw: &Raw<Self>) -> bool;
 }
 
 /// The part of a delegate that does not depend on the item's type.
@@ -146,18 +155,23 @@ unsafe impl<M: Mechanism> AlwaysRefCounted for Raw<M> {
 }
 
 /// The kind of a body, and where it runs.
-pub(super) trait Body: 'static {
+pub trait Body<M: Mechanism>: 'static {
     /// What the body works on.
     type Item: Send + Sync + 'static;
+
+    /// Makes the data of the mechanism.
+    fn data() -> M::Data {
+        M::Data::default()
+    }
 
     /// Runs the body.
     fn run(item: &Self::Item);
 }
 
 /// The body of a [`Delegate`], in a signalling section.
-pub(super) struct InSection<T>(PhantomData<T>);
+pub struct InSection<T>(PhantomData<T>);
 
-impl<T: Delegate> Body for InSection<T> {
+impl<M: Mechanism, T: Delegate> Body<M> for InSection<T> {
     type Item = T;
 
     fn run(item: &T) {
@@ -168,7 +182,7 @@ impl<T: Delegate> Body for InSection<T> {
 /// A delegate with its item.
 #[pin_data]
 #[repr(C)]
-struct Inner<M: Mechanism, B: Body> {
+struct Inner<M: Mechanism, B: Body<M>> {
     /// At the start, as the body relies on it.
     #[pin]
     raw: Raw<M>,
@@ -176,7 +190,7 @@ struct Inner<M: Mechanism, B: Body> {
     item: B::Item,
 }
 
-impl<M: Mechanism, B: Body> Inner<M, B> {
+impl<M: Mechanism, B: Body<M>> Inner<M, B> {
     /// See [`Raw::call`].
     ///
     /// # Safety
@@ -188,8 +202,8 @@ impl<M: Mechanism, B: Body> Inner<M, B> {
     }
 }
 
-// SAFETY: It starts with the raw part, and that with the entry, which `Owner::make` makes.
-unsafe impl<M: Mechanism, B: Body> Tracked for Inner<M, B> {
+// SAFETY: It starts with the raw part, and that with the entry, which `DelegateOwner::make` makes.
+unsafe impl<M: Mechanism, B: Body<M>> Tracked for Inner<M, B> {
     fn quiesce(&self) {
         M::quiesce(&self.raw);
     }
@@ -199,42 +213,26 @@ unsafe impl<M: Mechanism, B: Body> Tracked for Inner<M, B> {
     }
 }
 
-/// The owner of a delegate, which lends its item.
-pub(super) struct Owner<M: Mechanism, B: Body>(TrackedBox<Inner<M, B>>);
+/// The owner of a delegate, which lends its item: an [`IrqWork`](super::IrqWork), a
+/// [`Work`](super::Work), a [`Timer`](super::Timer) or a [`CleanupWork`](super::CleanupWork).
+///
+/// See [`Delegate`] for an example.
+pub struct DelegateOwner<M: Mechanism, B: Body<M>>(TrackedBox<Inner<M, B>>);
 
-impl<M: Mechanism, B: Body> Owner<M, B> {
-    /// Makes a delegate.
-    pub(super) fn new<E>(data: M::Data, item: impl PinInit<B::Item, E>) -> Result<Self>
+impl<M: Mechanism, B: Body<M>> DelegateOwner<M, B> {
+    /// Makes a delegate, which is not queued. Fails with `ENOMEM`, or as `item` does.
+    ///
+    /// Context: process; may sleep.
+    ///
+    /// C functions: `init_irq_work()`, `INIT_WORK()`, `hrtimer_setup()`
+    pub fn new<E>(item: impl PinInit<B::Item, E>) -> Result<Self>
     where
         Error: From<E>,
     {
-        Self::make(data, None, item)
+        Self::make(B::data(), None, item)
     }
 
-    /// Makes a delegate whose item has a weak reference to it.
-    pub(super) fn new_cyclic<R, I, E>(
-        data: M::Data,
-        item: impl FnOnce(WeakRef<R>) -> I,
-    ) -> Result<Self>
-    where
-        R: Reference<Mechanism = M>,
-        I: PinInit<B::Item, E>,
-        Error: From<E>,
-    {
-        let link = Link::new()?;
-        // INVARIANT: There is no target yet, and that below is of `R`'s mechanism.
-        let item = item(WeakRef {
-            link: link.clone(),
-            _upgraded: PhantomData,
-        });
-        let this = Self::make(data, Some(link.clone()), item)?;
-
-        // INVARIANT: The object's drop takes it back.
-        link.target.lock().0 = Some(this.0.as_ptr().cast());
-        Ok(this)
-    }
-
-    fn make<E>(
+    pub(super) fn make<E>(
         data: M::Data,
         link: Option<Arc<Link>>,
         item: impl PinInit<B::Item, E>,
@@ -255,16 +253,52 @@ impl<M: Mechanism, B: Body> Owner<M, B> {
     pub(super) fn raw(&self) -> &Raw<M> {
         &self.0.get().raw
     }
+}
 
-    #[inline]
-    pub(super) fn to_ref(&self) -> ARef<Raw<M>> {
-        self.raw().inc_ref();
-        // SAFETY: The reference just taken. The object starts with the raw part.
-        unsafe { ARef::from_raw(self.0.as_ptr().cast()) }
+impl<M: Mechanism, T: Delegate> DelegateOwner<M, InSection<T>> {
+    /// Makes a delegate whose item has a weak reference to it. Fails as [`Self::new`] does.
+    ///
+    /// Context: process; may sleep.
+    pub fn new_cyclic<I, E>(item: impl FnOnce(WeakRef<DelegateRef<M>>) -> I) -> Result<Self>
+    where
+        I: PinInit<T, E>,
+        Error: From<E>,
+    {
+        let link = Link::new()?;
+        // INVARIANT: There is no target yet, and that below is of this mechanism.
+        let item = item(WeakRef {
+            link: link.clone(),
+            _upgraded: PhantomData,
+        });
+        let this = Self::make(M::Data::default(), Some(link.clone()), item)?;
+
+        // INVARIANT: The object's drop takes it back.
+        link.target.lock().0 = Some(this.0.as_ptr().cast());
+        Ok(this)
+    }
+
+    /// Takes a reference that does not depend on the item's type, for a callback.
+    ///
+    /// Context: any.
+    pub fn to_ref(&self) -> DelegateRef<M> {
+        DelegateRef(self.raw().into())
     }
 }
 
-impl<M: Mechanism, B: Body> Deref for Owner<M, B> {
+impl<M: Queued, B: Body<M>> DelegateOwner<M, B> {
+    /// Queues the delegate, an irq_work on this CPU. Returns `false` if it was already queued, if
+    /// it is being cancelled, or if its module is going.
+    ///
+    /// Context: any; for an irq_work, NMI included.
+    ///
+    /// C functions: `irq_work_queue()`, `queue_work()`
+    #[inline]
+    pub fn queue(&self) -> bool {
+        M::queue(self.raw())
+    }
+}
+
+impl<M: Mechanism, B: Body<M>> Deref for DelegateOwner<M, B> {
     type Target = B::Item;
 
     #[inline]
@@ -273,16 +307,39 @@ impl<M: Mechanism, B: Body> Deref for Owner<M, B> {
     }
 }
 
-/// A reference to a delegate, of whatever item.
-pub trait Reference: Sized {
-    type Mechanism: Mechanism;
+impl<M: Mechanism, B: Body<M>> Drop for DelegateOwner<M, B> {
+    fn drop(&mut self) {
+        M::owner_dropped(self.raw());
+    }
+}
 
-    fn from_raw(raw: ARef<Raw<Self::Mechanism>>) -> Self;
+/// A counted reference to a delegate of whatever item: a [`WorkRef`](super::WorkRef), an
+/// [`IrqWorkRef`](super::IrqWorkRef) or a [`TimerRef`](super::TimerRef).
+///
+/// Context of the drop: any. The item is dropped later, if this was the last reference.
+///
+/// See [the module](super) for an example.
+pub struct DelegateRef<M: Mechanism>(pub(super) ARef<Raw<M>>);
+
+impl<M: Mechanism> Clone for DelegateRef<M> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<M: Queued> DelegateRef<M> {
+    /// Queues the delegate, as [`DelegateOwner::queue`] does, in the same contexts.
+    ///
+    /// C functions: `irq_work_queue()`, `queue_work()`
+    #[inline]
+    pub fn queue(&self) -> bool {
+        M::queue(&self.0)
+    }
 }
 
 /// The way from weak references to their delegate.
 #[pin_data]
-struct Link {
+pub(super) struct Link {
     #[pin]
     target: SpinLockIrq<Target>,
 }
@@ -316,86 +373,58 @@ impl Drop for Unlink {
     }
 }
 
-/// A weak reference to a delegate: a [`WorkRef`], an [`IrqWorkRef`] or a [`TimerRef`] as long
-/// as the delegate is there.
-///
-/// An item holds it that queues its own delegate, or another one that queues this one: with
-/// a counted reference they would keep each other for ever.
+/// A weak reference to a delegate, which an item holds that queues its own delegate, or another
+/// one that queues this one: with a counted reference they would keep each other for ever.
 ///
 /// # Examples
 ///
-/// A scheduler and a timer that need each other:
+/// A timer that starts itself:
 ///
 /// ```
 /// use dma_buf::{
-///     delegate::{Delegate, Timer, WeakRef, Work, WorkRef},
+///     delegate::{Delegate, Timer, TimerRef, WeakRef},
 ///     SignallingSection,
 /// };
-/// use kernel::{
-///     prelude::*,
-///     sync::{atomic::{Atomic, Full}, Arc, Completion},
-///     time::Delta,
-/// };
+/// use kernel::{sync::{atomic::{Atomic, Full}, Arc, Completion}, prelude::*, time::Delta};
 ///
-/// /// Starts the timer twice, and is queued by it.
-/// struct Scheduler {
+/// struct Tick {
+///     me: WeakRef<TimerRef>,
 ///     left: Atomic<i32>,
-///     timer: Timer<Tick>,
 ///     done: Arc<Completion>,
-/// }
-///
-/// struct Tick(WeakRef<WorkRef>);
-///
-/// impl Delegate for Scheduler {
-///     fn run(&self, _section: &SignallingSection<'_>) {
-///         if self.left.fetch_sub(1, Full) > 0 {
-///             self.timer.start(Delta::from_micros(50));
-///         } else {
-///             self.done.complete_all();
-///         }
-///     }
 /// }
 ///
 /// impl Delegate for Tick {
 ///     fn run(&self, _section: &SignallingSection<'_>) {
-///         if let Some(scheduler) = self.0.upgrade() {
-///             scheduler.queue();
+///         if self.left.fetch_sub(1, Full) == 0 {
+///             self.done.complete_all();
+///         } else if let Some(me) = self.me.upgrade() {
+///             me.start(Delta::from_micros(50));
 ///         }
 ///     }
 /// }
 ///
 /// let done = Arc::pin_init(Completion::new(), GFP_KERNEL)?;
-/// let scheduler = Work::new_cyclic(|me| {
-///     try_init!(Scheduler {
-///         left: Atomic::new(2),
-///         timer: Timer::new(Tick(me))?,
-///         done,
-///     }? Error)
-/// })?;
+/// let timer = Timer::new_cyclic(|me| Tick { me, left: Atomic::new(2), done })?;
 ///
-/// scheduler.queue();
-/// scheduler.done.wait_for_completion();
+/// timer.start(Delta::ZERO);
+/// timer.done.wait_for_completion();
 /// # Ok::<(), Error>(())
 /// ```
 ///
-/// [`WorkRef`]: super::WorkRef
-/// [`IrqWorkRef`]: super::IrqWorkRef
-/// [`TimerRef`]: super::TimerRef
-///
 /// # Invariants
 ///
-/// The target of `link` is a `Raw` of `R`'s mechanism.
+/// `R` is a [`DelegateRef`], and the target of `link` is a `Raw` of its mechanism.
 pub struct WeakRef<R> {
     link: Arc<Link>,
     _upgraded: PhantomData<fn() -> R>,
 }
 
-impl<R: Reference> WeakRef<R> {
+impl<M: Mechanism> WeakRef<DelegateRef<M>> {
     /// Takes a reference to the delegate. Returns `None` if the delegate and all of its
     /// references have been dropped, or while it is being made.
     ///
     /// Context: any.
-    pub fn upgrade(&self) -> Option<R> {
+    pub fn upgrade(&self) -> Option<DelegateRef<M>> {
         let target = self.link.target.lock();
         let entry = target.0?;
 
@@ -404,7 +433,7 @@ impl<R: Reference> WeakRef<R> {
             return None;
         }
         // SAFETY: The reference just taken; the entry starts the raw part.
-        Some(R::from_raw(unsafe { ARef::from_raw(entry.cast()) }))
+        Some(DelegateRef(unsafe { ARef::from_raw(entry.cast()) }))
     }
 }
 

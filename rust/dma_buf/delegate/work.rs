@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Delegates that run in process context, now or after a while.
+//! Delegates that run in process context, and the workqueues that they run on.
 //!
-//! The kernel crate's delayed work is what runs them; see `raw` for the reason why the driver
-//! does not own that itself.
+//! The kernel crate's work is what runs them; see `raw` for the reason why the driver does
+//! not own that itself. It has no way to make a workqueue.
 //!
 //! C header: [`include/linux/workqueue.h`](srctree/include/linux/workqueue.h)
 
@@ -12,35 +12,41 @@ use super::{
         Body,
         InSection,
         Mechanism,
-        Owner,
-        Raw,
-        Reference, //
+        Queued,
+        Raw, //
     },
-    workqueue,
     Delegate,
-    WeakRef,
-    Workqueue, //
+    DelegateOwner,
+    DelegateRef, //
 };
 use crate::{
     bindings,
-    fence::to_jiffies,
     lock::lock_class, //
 };
 use core::{
     marker::PhantomData,
-    ops::Deref,
-    ptr::NonNull, //
+    ptr::{
+        null_mut,
+        NonNull, //
+    }, //
 };
 use kernel::{
+    impl_has_work,
     prelude::*,
+    str::CStrExt,
     sync::{
         aref::ARef,
-        rcu, //
+        atomic::{
+            Acquire,
+            Atomic,
+            Release, //
+        },
+        rcu,
+        Arc, //
     },
-    time::Delta,
     workqueue::{
-        impl_has_delayed_work,
-        DelayedWork,
+        self,
+        Queue,
         WorkItem, //
     }, //
 };
@@ -49,7 +55,9 @@ use kernel::{
 pub enum ByWork {}
 
 /// Which workqueue runs it.
+#[derive(Default)]
 pub enum RunsOn {
+    #[default]
     Library,
     Driver(Workqueue),
     /// That of [`CleanupWork`].
@@ -57,21 +65,19 @@ pub enum RunsOn {
 }
 
 impl Mechanism for ByWork {
-    type Source = DelayedWork<Raw<Self>>;
+    type Source = workqueue::Work<Raw<Self>>;
     type Data = RunsOn;
 
     #[inline(never)]
     unsafe fn init(source: *mut Self::Source, runs_on: &RunsOn) {
         // A flush of the one may be allowed where that of the other is not.
-        let work = match runs_on {
+        let (name, key) = match runs_on {
             RunsOn::Cleanup => lock_class!(c"dma_buf_rs::CleanupWork"),
             _ => lock_class!(c"dma_buf_rs::Work"),
         };
-        let timer = lock_class!(c"dma_buf_rs::Work::timer");
-        let init = DelayedWork::new(work.0, work.1, timer.0, timer.1);
 
         // SAFETY: By the function's contract.
-        unsafe { pin_init::raw_init(source, init) };
+        unsafe { pin_init::raw_init(source, workqueue::Work::new(name, key)) };
     }
 
     fn quiesce(raw: &Raw<Self>) {
@@ -87,8 +93,27 @@ impl Mechanism for ByWork {
     }
 }
 
-impl_has_delayed_work! {
-    impl HasDelayedWork<Self> for Raw<ByWork> { self.source }
+impl Queued for ByWork {
+    #[inline(never)]
+    fn queue(raw: &Raw<Self>) -> bool {
+        // Once the module goes, and a grace period has passed, nothing is queued.
+        let _rcu = rcu::read_lock();
+
+        if raw.is_stopped() {
+            return false;
+        }
+        let queue = match &raw.data {
+            RunsOn::Library => SIGNALLING.get(),
+            RunsOn::Driver(queue) => queue.get(),
+            RunsOn::Cleanup => CLEANUP.get(),
+        };
+
+        queue.enqueue(ARef::from(raw)).is_ok()
+    }
+}
+
+impl_has_work! {
+    impl HasWork<Self> for Raw<ByWork> { self.source }
 }
 
 impl WorkItem for Raw<ByWork> {
@@ -112,36 +137,14 @@ impl WorkItem for Raw<ByWork> {
 }
 
 impl Raw<ByWork> {
-    /// [`Work::queue_after`].
-    #[inline(never)]
-    fn queue_after(this: &ARef<Self>, delay: Delta) -> bool {
-        // Once the module goes, and a grace period has passed, nothing is queued.
-        let _rcu = rcu::read_lock();
-
-        if this.is_stopped() {
-            return false;
-        }
-        let queue = match &this.data {
-            RunsOn::Library => workqueue::signalling(),
-            RunsOn::Driver(queue) => queue.get(),
-            RunsOn::Cleanup => workqueue::cleanup(),
-        };
-
-        queue
-            .enqueue_delayed(this.clone(), to_jiffies(delay))
-            .is_ok()
+    fn as_raw(&self) -> *mut bindings::work_struct {
+        // SAFETY: The pointer is valid.
+        unsafe { workqueue::Work::raw_get(&self.source) }
     }
 
-    fn as_raw(&self) -> *mut bindings::delayed_work {
-        // `DelayedWork` is transparent.
-        (&raw const self.source).cast_mut().cast()
-    }
-
-    /// Takes the work off its queue, and waits for the body. Returns `true` if the work was
-    /// queued. May sleep.
     fn cancel(&self) -> bool {
         // SAFETY: The work is initialised.
-        let cancelled = unsafe { bindings::cancel_delayed_work_sync(self.as_raw()) };
+        let cancelled = unsafe { bindings::cancel_work_sync(self.as_raw()) };
 
         if cancelled {
             // SAFETY: The reference that the queued work owned; the caller has another.
@@ -150,10 +153,9 @@ impl Raw<ByWork> {
         cancelled
     }
 
-    /// Runs the body at once if the work is queued, and waits for it. May sleep.
     fn flush(&self) {
         // SAFETY: The work is initialised.
-        unsafe { bindings::flush_delayed_work(self.as_raw()) };
+        unsafe { bindings::flush_work(self.as_raw()) };
     }
 }
 
@@ -162,29 +164,15 @@ impl Raw<ByWork> {
 /// It runs on a dedicated workqueue of the library or of the driver, with `WQ_MEM_RECLAIM`, so that
 /// fences also complete under memory pressure. It does not run on two CPUs at a time.
 ///
-/// Context of the drop: any. The item is dropped later, in softirq context.
-///
 /// All works are of one lock class: the body of one must not flush or cancel another.
 ///
-/// # Examples
-///
-/// See [`Delegate`] and [`QueueWork`](crate::callback::QueueWork).
-pub struct Work<T: Delegate>(Owner<ByWork, InSection<T>>);
+/// See [the module](super) for an example.
+pub type Work<T> = DelegateOwner<ByWork, InSection<T>>;
+
+/// A counted reference to a [`Work`], of whatever item.
+pub type WorkRef = DelegateRef<ByWork>;
 
 impl<T: Delegate> Work<T> {
-    /// Makes a work item that runs on a workqueue of the library. Fails with `ENOMEM`, or as
-    /// `item` does.
-    ///
-    /// Context: process; may sleep.
-    ///
-    /// C function: `INIT_DELAYED_WORK()`
-    pub fn new<E>(item: impl PinInit<T, E>) -> Result<Self>
-    where
-        Error: From<E>,
-    {
-        Ok(Self(Owner::new(RunsOn::Library, item)?))
-    }
-
     /// Makes a work item that runs on a workqueue of the driver, which it keeps. Fails as
     /// [`Self::new`] does.
     ///
@@ -193,65 +181,7 @@ impl<T: Delegate> Work<T> {
     where
         Error: From<E>,
     {
-        let data = RunsOn::Driver(queue.clone());
-
-        Ok(Self(Owner::new(data, item)?))
-    }
-
-    /// Makes a work item whose item has a weak reference to it. Fails as [`Self::new`] does.
-    ///
-    /// Context: process; may sleep.
-    pub fn new_cyclic<I, E>(item: impl FnOnce(WeakRef<WorkRef>) -> I) -> Result<Self>
-    where
-        I: PinInit<T, E>,
-        Error: From<E>,
-    {
-        Ok(Self(Owner::new_cyclic(RunsOn::Library, item)?))
-    }
-
-    /// Makes a work item that runs on a workqueue of the driver, and whose item has a weak
-    /// reference to it. Fails as [`Self::new`] does.
-    ///
-    /// Context: process; may sleep.
-    pub fn new_cyclic_on<I, E>(
-        queue: &Workqueue,
-        item: impl FnOnce(WeakRef<WorkRef>) -> I,
-    ) -> Result<Self>
-    where
-        I: PinInit<T, E>,
-        Error: From<E>,
-    {
-        let data = RunsOn::Driver(queue.clone());
-
-        Ok(Self(Owner::new_cyclic(data, item)?))
-    }
-
-    /// Queues the work. Returns `false` if it was already queued, with a delay or without,
-    /// if it is being cancelled, or if its module is going.
-    ///
-    /// Context: any.
-    ///
-    /// C function: `queue_work()`
-    pub fn queue(&self) -> bool {
-        self.queue_after(Delta::ZERO)
-    }
-
-    /// Queues the work after a delay, which is rounded up to whole jiffies; none if it is
-    /// negative. Returns `false` as [`Self::queue`] does. A work that is already queued keeps its
-    /// expiry.
-    ///
-    /// Context: any.
-    ///
-    /// C function: `queue_delayed_work()`
-    pub fn queue_after(&self, delay: Delta) -> bool {
-        Raw::queue_after(&self.0.to_ref(), delay)
-    }
-
-    /// Takes a reference that does not depend on the item's type, for a callback.
-    ///
-    /// Context: any.
-    pub fn to_ref(&self) -> WorkRef {
-        WorkRef(self.0.to_ref())
+        Self::make(RunsOn::Driver(queue.clone()), None, item)
     }
 
     /// Takes the work off its queue, and waits for the body if it runs. Returns `true` if
@@ -259,51 +189,22 @@ impl<T: Delegate> Work<T> {
     ///
     /// Context: process; may sleep; not the body.
     ///
-    /// C function: `cancel_delayed_work_sync()`
+    /// C function: `cancel_work_sync()`
     pub fn cancel(&self) -> bool {
-        self.0.raw().cancel()
+        self.raw().cancel()
     }
+}
 
-    /// Runs the body at once if the work is queued, and waits for it.
+impl<B: Body<ByWork>> DelegateOwner<ByWork, B> {
+    /// Waits for the body, if the work is queued or runs. First stop what queues it: a body that
+    /// is queued later is not waited for.
     ///
-    /// Context: process; may sleep; not the body.
+    /// Context: process; may sleep; not the body, and no lock held that it takes. A cleanup work
+    /// is not flushed in a signalling section.
     ///
-    /// C function: `flush_delayed_work()`
+    /// C function: `flush_work()`
     pub fn flush(&self) {
-        self.0.raw().flush();
-    }
-}
-
-impl<T: Delegate> Deref for Work<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.0
-    }
-}
-
-/// A counted reference to a [`Work`], of whatever item.
-///
-/// Context of the drop: any. The item is dropped later, if this was the last reference.
-#[derive(Clone)]
-pub struct WorkRef(ARef<Raw<ByWork>>);
-
-impl Reference for WorkRef {
-    type Mechanism = ByWork;
-
-    fn from_raw(raw: ARef<Raw<ByWork>>) -> Self {
-        Self(raw)
-    }
-}
-
-impl WorkRef {
-    /// Queues the work, as [`Work::queue`] does.
-    ///
-    /// Context: any.
-    ///
-    /// C function: `queue_work()`
-    pub fn queue(&self) -> bool {
-        Raw::queue_after(&self.0, Delta::ZERO)
+        self.raw().flush();
     }
 }
 
@@ -316,10 +217,14 @@ pub trait Cleanup: Send + Sync + Sized + 'static {
 }
 
 /// The body of a [`Cleanup`].
-struct Outside<T>(PhantomData<T>);
+pub struct Outside<T>(PhantomData<T>);
 
-impl<T: Cleanup> Body for Outside<T> {
+impl<T: Cleanup> Body<ByWork> for Outside<T> {
     type Item = T;
+
+    fn data() -> RunsOn {
+        RunsOn::Cleanup
+    }
 
     fn run(item: &T) {
         item.run();
@@ -332,7 +237,8 @@ impl<T: Cleanup> Body for Outside<T> {
 /// section. So a job that is done hands what it held to a cleanup work.
 ///
 /// If its module is unloaded when it is queued, it still runs, before the module is gone. No
-/// fence may wait for it.
+/// fence may wait for it. A driver whose item must be empty when it is dropped, in softirq
+/// context, [flushes](DelegateOwner::flush) the work first.
 ///
 /// # Examples
 ///
@@ -352,23 +258,21 @@ impl<T: Cleanup> Body for Outside<T> {
 ///
 /// impl Cleanup for Finished {
 ///     fn run(&self) {
-///         // Their memory stays, for those of the next jobs.
-///         loop {
-///             let Some(buffer) = self.buffers.lock().pop() else {
-///                 return;
-///             };
+///         // The closure gives up the lock before a buffer is locked, or dropped.
+///         let next = || self.buffers.lock().pop();
+///
+///         while let Some(buffer) = next() {
 ///             buffer.with_lock(|_| ());
 ///         }
 ///     }
 /// }
-///
-/// let buffer = Arc::pin_init(Resv::new(), GFP_KERNEL)?;
 ///
 /// // Room for the buffers of all jobs that the ring takes.
 /// let room = KVec::with_capacity(64, GFP_KERNEL)?;
 /// let cleanup = CleanupWork::new(pin_init!(Finished {
 ///     buffers <- new_spinlock_irq!(room),
 /// }))?;
+/// # let buffer = Arc::pin_init(Resv::new(), GFP_KERNEL)?;
 ///
 /// // In the interrupt handler, which must neither allocate nor drop a buffer:
 /// let pushed = cleanup.buffers.lock().push_within_capacity(buffer);
@@ -379,47 +283,186 @@ impl<T: Cleanup> Body for Outside<T> {
 /// assert!(cleanup.buffers.lock().is_empty());
 /// # Ok::<(), Error>(())
 /// ```
-pub struct CleanupWork<T: Cleanup>(Owner<ByWork, Outside<T>>);
+pub type CleanupWork<T> = DelegateOwner<ByWork, Outside<T>>;
 
-impl<T: Cleanup> CleanupWork<T> {
-    /// Makes a cleanup work. Fails with `ENOMEM`, or as `item` does.
-    ///
-    /// Context: process; may sleep.
-    pub fn new<E>(item: impl PinInit<T, E>) -> Result<Self>
-    where
-        Error: From<E>,
-    {
-        Ok(Self(Owner::new(RunsOn::Cleanup, item)?))
+/// Allocates a workqueue, which makes progress when memory is short, as reclaim may wait for a
+/// fence.
+///
+/// Context: process; may sleep.
+fn allocate(
+    name: &CStr,
+    flags: u32,
+    max_active: i32,
+) -> Result<NonNull<bindings::workqueue_struct>> {
+    // SAFETY: The format takes a string.
+    let queue = unsafe {
+        bindings::alloc_workqueue_noprof(
+            c"%s".as_char_ptr(),
+            bindings::wq_flags_WQ_MEM_RECLAIM | bindings::wq_flags_WQ_UNBOUND | flags,
+            max_active,
+            name.as_char_ptr(),
+        )
+    };
+
+    NonNull::new(queue).ok_or(ENOMEM)
+}
+
+/// A workqueue of this library, from its init to its exit, before which all modules that use
+/// it have gone.
+struct LibraryQueue(Atomic<*mut bindings::workqueue_struct>);
+
+/// Runs work that signals, and nothing that such work may have to wait for.
+static SIGNALLING: LibraryQueue = LibraryQueue(Atomic::new(null_mut()));
+
+/// Runs work outside of sections.
+static CLEANUP: LibraryQueue = LibraryQueue(Atomic::new(null_mut()));
+
+impl LibraryQueue {
+    fn create(&self, name: &CStr, flags: u32) -> Result {
+        // With as many works at a time as the kernel chooses.
+        self.0.store(allocate(name, flags, 0)?.as_ptr(), Release);
+        Ok(())
     }
 
-    /// Queues the work. Returns `false` if it was already queued, or if its module is going.
-    ///
-    /// Context: any.
-    ///
-    /// C function: `queue_work()`
-    pub fn queue(&self) -> bool {
-        Raw::queue_after(&self.0.to_ref(), Delta::ZERO)
+    fn destroy(&self) {
+        let queue = self.0.load(Acquire);
+
+        if !queue.is_null() {
+            // SAFETY: It was allocated by `create`, and all its users have gone.
+            unsafe { bindings::destroy_workqueue(queue) };
+        }
     }
 
-    /// Waits for the body, if the work is queued or runs. First stop what queues it: a body that
-    /// is queued later is not waited for.
-    ///
-    /// The driver does so before it drops the work, if the item must be empty then: the item
-    /// is dropped in softirq context.
-    ///
-    /// Context: process; may sleep; neither a signalling section nor the body, and no lock
-    /// held that the body takes.
-    ///
-    /// C function: `flush_delayed_work()`
-    pub fn flush(&self) {
-        self.0.raw().flush();
+    fn get(&self) -> &'static Queue {
+        // SAFETY: The callers are called by other modules, which depend on this one.
+        unsafe { Queue::from_raw(self.0.load(Acquire)) }
     }
 }
 
-impl<T: Cleanup> Deref for CleanupWork<T> {
-    type Target = T;
+/// Owns the workqueues of this library.
+pub(crate) struct LibraryQueues(());
 
-    fn deref(&self) -> &T {
-        &self.0
+impl LibraryQueues {
+    /// # Safety
+    ///
+    /// Only to be called once, from this module's init.
+    pub(crate) unsafe fn new() -> Result<Self> {
+        let this = Self(());
+
+        SIGNALLING.create(c"dma_buf_rs", bindings::wq_flags_WQ_HIGHPRI)?;
+        CLEANUP.create(c"dma_buf_rs_cleanup", 0)?;
+        Ok(this)
+    }
+}
+
+impl Drop for LibraryQueues {
+    fn drop(&mut self) {
+        SIGNALLING.destroy();
+        // What has run may have left objects to RCU that have workqueues to destroy.
+        rcu::rcu_barrier();
+        CLEANUP.destroy();
+    }
+}
+
+/// A workqueue of the driver's own, for [`Work::new_on`]. It runs one work at a time, in the order
+/// in which they were queued.
+///
+/// Works run on any CPU (`WQ_UNBOUND`), with high priority, and also when memory is short. The
+/// workqueue is drained and destroyed, in process context, when the last clone and the last
+/// [`Work`] that was made for it are gone.
+///
+/// Context of the drop: any.
+///
+/// # Examples
+///
+/// ```
+/// use dma_buf::delegate::{Delegate, Work, Workqueue};
+/// use kernel::prelude::*;
+///
+/// /// Makes two works that do not run at the same time.
+/// fn works<T: Delegate>(one: T, other: T) -> Result<[Work<T>; 2]> {
+///     let queue = Workqueue::new(c"mygpu")?;
+///
+///     Ok([Work::new_on(&queue, one)?, Work::new_on(&queue, other)?])
+/// }
+/// ```
+#[derive(Clone)]
+pub struct Workqueue(Arc<Shared>);
+
+struct Shared {
+    queue: NonNull<bindings::workqueue_struct>,
+    /// Destroys the workqueue, where it may sleep. Taken by the drop.
+    end: Option<Pin<KBox<End>>>,
+}
+
+#[pin_data]
+struct End {
+    #[pin]
+    work: workqueue::Work<End>,
+    queue: NonNull<bindings::workqueue_struct>,
+}
+
+// SAFETY: A workqueue can be used, and destroyed, on any CPU.
+unsafe impl Send for Shared {}
+// SAFETY: As above.
+unsafe impl Sync for Shared {}
+// SAFETY: As above.
+unsafe impl Send for End {}
+
+impl Workqueue {
+    /// Makes a workqueue. The kernel cuts a name off that is longer than 31 bytes. Fails with
+    /// `ENOMEM`.
+    ///
+    /// Context: process; may sleep.
+    ///
+    /// C function: `alloc_ordered_workqueue()`
+    // Not inlined: the function and the lock class of `End` are this module's.
+    #[inline(never)]
+    pub fn new(name: &CStr) -> Result<Self> {
+        let flags = bindings::wq_flags_WQ_HIGHPRI | bindings::wq_flags___WQ_ORDERED;
+        let (class, key) = lock_class!(c"dma_buf_rs::Workqueue");
+        let queue = allocate(name, flags, 1)?;
+        // From here on, its drop destroys the workqueue.
+        let mut shared = Shared { queue, end: None };
+
+        shared.end = Some(KBox::pin_init(
+            pin_init!(End {
+                work <- workqueue::Work::new(class, key),
+                queue,
+            }),
+            GFP_KERNEL,
+        )?);
+        Ok(Self(Arc::new(shared, GFP_KERNEL)?))
+    }
+
+    fn get(&self) -> &Queue {
+        // SAFETY: The workqueue exists as long as this.
+        unsafe { Queue::from_raw(self.0.queue.as_ptr()) }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        match self.end.take() {
+            Some(end) => CLEANUP.get().enqueue(end),
+            // SAFETY: `Workqueue::new` has failed, where it may sleep, and the workqueue has not
+            // been used.
+            None => unsafe { bindings::destroy_workqueue(self.queue.as_ptr()) },
+        }
+    }
+}
+
+impl_has_work! {
+    impl HasWork<Self> for End { self.work }
+}
+
+impl WorkItem for End {
+    type Pointer = Pin<KBox<Self>>;
+
+    #[inline(never)]
+    fn run(this: Pin<KBox<Self>>) {
+        // SAFETY: `Shared` is gone, so the workqueue is not used any more. What was queued on it
+        // kept `Shared` until its body had returned.
+        unsafe { bindings::destroy_workqueue(this.queue.as_ptr()) };
     }
 }

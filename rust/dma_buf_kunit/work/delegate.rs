@@ -179,9 +179,9 @@ mod tests {
     }
 
     #[test]
-    fn ordered_workqueue_runs_one_after_the_other() -> Result {
+    fn workqueue_of_the_driver_runs_one_after_the_other() -> Result {
         const COUNT: i32 = 8;
-        let queue = Workqueue::new_ordered(c"dma_buf_kunit_ordered")?;
+        let queue = Workqueue::new(c"dma_buf_kunit")?;
         let (wrong, runs) = (Counter::new()?, Counter::new()?);
         let next = Arc::new(Atomic::new(0), GFP_KERNEL)?;
         let at_once = Arc::new(Atomic::new(0), GFP_KERNEL)?;
@@ -206,37 +206,6 @@ mod tests {
         drop(works);
         assert!(eventually(|| runs.get() == COUNT));
         assert_eq!(wrong.get(), 0);
-        Ok(())
-    }
-
-    /// Waits for another one to be there.
-    struct Meets(Arc<Atomic<i32>>, Counter);
-
-    impl Delegate for Meets {
-        fn run(&self, _section: &SignallingSection<'_>) {
-            self.0.fetch_add(1, Full);
-            if eventually(|| self.0.load(Relaxed) == 2) {
-                self.1.add();
-            }
-        }
-    }
-
-    #[test]
-    fn workqueue_runs_several_at_a_time() -> Result {
-        let queue = Workqueue::new(c"dma_buf_kunit")?;
-        let (there, met) = (Arc::new(Atomic::new(0), GFP_KERNEL)?, Counter::new()?);
-        let works = [
-            Work::new_on(&queue, Meets(there.clone(), met.clone()))?,
-            Work::new_on(&queue, Meets(there, met.clone()))?,
-        ];
-
-        for work in &works {
-            work.queue();
-        }
-        for work in &works {
-            work.flush();
-        }
-        assert_eq!(met.get(), 2);
         Ok(())
     }
 
