@@ -51,25 +51,20 @@ fence_kind!(
     /// # Examples
     ///
     /// ```
-    /// use dma_buf::{array::FenceArray, FenceContext, FenceContextOps};
+    /// use dma_buf::{array::FenceArrayAllocation, FenceContext};
     /// use kernel::prelude::*;
     ///
-    /// struct Engine;
-    ///
-    /// #[vtable]
-    /// impl FenceContextOps for Engine {
-    ///     type FenceData = ();
-    /// }
-    ///
-    /// let copy = FenceContext::new(c"mygpu", c"copy", Engine)?;
-    /// let render = FenceContext::new(c"mygpu", c"render", Engine)?;
+    /// let copy = FenceContext::new(c"mygpu", c"copy", ())?;
+    /// let render = FenceContext::new(c"mygpu", c"render", ())?;
     /// let a = copy.new_fence(copy.new_fence_allocation(())?);
     /// let b = render.new_fence(render.new_fence_allocation(())?);
     ///
-    /// let mut fences = KVec::with_capacity(2, GFP_KERNEL)?;
-    /// fences.push(a.leaf(), GFP_KERNEL)?;
-    /// fences.push(b.leaf(), GFP_KERNEL)?;
-    /// let both = FenceArray::create(fences)?;
+    /// let mut array = FenceArrayAllocation::new(2)?;
+    /// // Nothing is allocated from here on.
+    /// for job in [&a, &b] {
+    ///     array.push(job.leaf()).map_err(|_| ENOSPC)?;
+    /// }
+    /// let both = array.build()?;
     /// assert!(both.as_array().is_some_and(|array| array.len() == 2));
     ///
     /// a.signal(Ok(()));
@@ -89,11 +84,10 @@ fence_kind!(
 // A pointer to an array is a pointer to a fence.
 const _: () = assert!(offset_of!(bindings::dma_fence_array, base) == 0);
 
+/// Context: any, unless a function says otherwise.
 impl FenceArray {
-    /// Creates an array of several fences. Returns a single fence as it is, without an array.
-    ///
-    /// Fails with `EINVAL` if there are no fences, with `E2BIG` for more than 65 280, and with
-    /// `ENOMEM`.
+    /// Creates an array of several fences. Returns a single fence as it is, without an array. Fails
+    /// with `EINVAL` if there are no fences, with `E2BIG` for more than 65 280, and with `ENOMEM`.
     ///
     /// Context: process; may sleep.
     ///
@@ -110,8 +104,6 @@ impl FenceArray {
     }
 
     /// Returns the members, in order.
-    ///
-    /// Context: any.
     ///
     /// C functions: `dma_fence_array_first()`, `dma_fence_array_next()`,
     /// `dma_fence_array_for_each()`
@@ -131,8 +123,6 @@ impl FenceArray {
     }
 
     /// Returns the number of members.
-    ///
-    /// Context: any.
     #[expect(
         clippy::len_without_is_empty,
         reason = "only an array of a foreign driver may be empty"
@@ -151,20 +141,7 @@ impl FenceArray {
 
 /// The memory of an array, allocated before it is needed.
 ///
-/// # Examples
-///
-/// ```
-/// use dma_buf::{array::FenceArrayAllocation, Leaf};
-/// use kernel::prelude::*;
-///
-/// let mut array = FenceArrayAllocation::new(2)?;
-/// // Nothing is allocated from here on.
-/// for _ in 0..2 {
-///     array.push(Leaf::stub()).map_err(|_| ENOSPC)?;
-/// }
-/// assert!(array.build()?.is_signaled());
-/// # Ok::<(), Error>(())
-/// ```
+/// See [`FenceArray`] for an example.
 ///
 /// # Invariants
 ///
@@ -181,9 +158,8 @@ unsafe impl Send for FenceArrayAllocation {}
 unsafe impl Sync for FenceArrayAllocation {}
 
 impl FenceArrayAllocation {
-    /// Allocates an array with room for this many fences.
-    ///
-    /// Fails with `EINVAL` for 0, with `E2BIG` for more than 65 280, and with `ENOMEM`.
+    /// Allocates an array with room for this many fences. Fails with `EINVAL` for 0, with `E2BIG`
+    /// for more than 65 280, and with `ENOMEM`.
     ///
     /// Context: process; may sleep.
     ///
@@ -211,9 +187,7 @@ impl FenceArrayAllocation {
     }
 
     /// Creates an array of the fences that were added. Returns a single fence as it is, without an
-    /// array.
-    ///
-    /// Fails with `EINVAL` if no fence was added, and in no other case.
+    /// array. Fails with `EINVAL` if no fence was added, and in no other case.
     ///
     /// Context: any.
     ///
@@ -226,12 +200,11 @@ impl FenceArrayAllocation {
         let array = KBox::into_raw(array).cast::<bindings::dma_fence_array>();
         let (fences, len, _) = self.fences.into_raw_parts();
 
-        // SAFETY: By the type invariant the array has room for `len` members; it is not
-        // initialised yet, and this function owns it. The same goes for the vector, whose memory
-        // is from `kmalloc()`, and for the references in it; the array takes both over. An
-        // `ARef<Leaf>` is a pointer to a leaf, which is laid out as a `dma_fence`. As all are
-        // leaves, the function does not WARN. The new fence is an array of leaves, and its
-        // reference is the caller's.
+        // SAFETY: By the type invariant the array has room for `len` members; it is not initialised
+        // yet, and this function owns it. The same goes for the vector, whose memory is from
+        // `kmalloc()`, and for the references in it; the array takes both over. An `ARef<Leaf>` is
+        // a pointer to a leaf, which is laid out as a `dma_fence`. As all are leaves, the function
+        // does not WARN. The new fence is an array of leaves, and its reference is the caller's.
         unsafe {
             bindings::dma_fence_array_init(
                 array,

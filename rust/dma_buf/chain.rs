@@ -8,18 +8,15 @@
 //! # Cost
 //!
 //! A link is one allocation of 120 bytes (more on kernels that debug spinlocks). It holds a
-//! reference to the link before it and one to its fence. A walk removes links that have signalled
-//! from the chain. So a timeline that is walked along keeps its pending links only, and a timeline
-//! that is only appended to keeps all links.
+//! reference to the link before it and one to its fence. A walk removes links that have signalled.
+//! So a timeline that is walked along keeps its pending links only, and a timeline that is only
+//! appended to keeps all links.
 //!
-//! A walk holds one link at a time, and takes time linear in the number of links that it visits.
-//! Finding a point visits the links after it. Dropping the last reference to the tail releases
-//! all links, in time linear in their number.
-//!
-//! No recursion grows with the length. The kernel releases links in a loop, up to the first link
-//! to which there is another reference. If another CPU drops that reference right after the check,
-//! the remaining links are released from a nested call; the depth is bounded by how often that
-//! race is lost.
+//! A walk, finding a point (over the links after it) and dropping the last reference to the tail
+//! take time linear in the number of links. No recursion grows with it: the kernel releases links
+//! in a loop, up to the first to which there is another reference. If another CPU drops that right
+//! after the check, the rest is released from a nested call, once for each time that this race is
+//! lost.
 //!
 //! C header: [`include/linux/dma-fence-chain.h`](srctree/include/linux/dma-fence-chain.h)
 
@@ -133,19 +130,8 @@ impl FenceChain {
 ///
 /// # Examples
 ///
-/// ```
-/// use dma_buf::{chain::FenceChainAllocation, Leaf};
-/// use kernel::prelude::*;
-///
-/// let first = FenceChainAllocation::new()?;
-/// // Nothing fails from here on.
-/// let link = first.append(None, Leaf::stub(), 1);
-/// assert_eq!(link.seqno(), 1);
-/// # Ok::<(), Error>(())
-/// ```
-///
-/// `drm_syncobj_add_point()` takes the memory of a link and initialises it. A driver passes it like
-/// this:
+/// [`FenceChain`] has an example of a link in Rust. `drm_syncobj_add_point()` takes the memory of a
+/// link and initialises it, like this:
 ///
 /// ```
 /// use dma_buf::chain::{dma_fence_chain, FenceChainAllocation};
@@ -159,8 +145,6 @@ impl FenceChain {
 /// #     drop(unsafe { FenceChainAllocation::from_raw(link) });
 /// # }
 /// let link = FenceChainAllocation::new()?;
-///
-/// // When the job is committed:
 /// // SAFETY: The memory is unused, and the function takes it over.
 /// unsafe { add_point(link.into_raw()) };
 /// # Ok::<(), Error>(())
@@ -174,10 +158,9 @@ unsafe impl Send for FenceChainAllocation {}
 // SAFETY: A shared reference gives a pointer, but no access to the memory.
 unsafe impl Sync for FenceChainAllocation {}
 
+/// Context: any, unless a function says otherwise.
 impl FenceChainAllocation {
-    /// Allocates the memory of a link.
-    ///
-    /// Fails with `ENOMEM`.
+    /// Allocates the memory of a link. Fails with `ENOMEM`.
     ///
     /// Context: process; may sleep.
     #[inline]
@@ -188,26 +171,14 @@ impl FenceChainAllocation {
         Ok(unsafe { Self::from_raw(link.as_ptr()) })
     }
 
-    /// Returns a pointer to the memory, which is not initialised.
-    ///
-    /// Context: any.
-    #[inline]
-    pub fn as_raw(&self) -> *mut dma_fence_chain {
-        self.link.as_ptr().cast_mut()
-    }
-
     /// Gives up the memory, for a C function that makes a link in it. The memory is leaked unless
     /// that happens, or [`Self::from_raw`] takes it back.
-    ///
-    /// Context: any.
     #[inline]
     pub fn into_raw(self) -> *mut dma_fence_chain {
         KBox::into_raw(self.link).cast()
     }
 
     /// Takes over the memory of a link that C code or [`Self::into_raw`] has given up.
-    ///
-    /// Context: any.
     ///
     /// # Safety
     ///
@@ -229,8 +200,6 @@ impl FenceChainAllocation {
     ///
     /// If a foreign driver has nested containers in `prev`, waiting for the link makes the kernel
     /// recurse in them, unless the link is [unwrapped](Fence::to_unwrapped) first.
-    ///
-    /// Context: any.
     ///
     /// C function: `dma_fence_chain_init()`
     pub fn append(
@@ -263,8 +232,7 @@ impl Fence {
     ///   that the chain began with, or `None` if no link before the point is pending.
     /// - Point 0 stands for the tail, of any kind.
     ///
-    /// Asks drivers as [`Self::is_signaled`] does. A chain of a foreign driver should be
-    /// [unwrapped first](crate#containers).
+    /// Asks drivers as [`Self::is_signaled`] does.
     ///
     /// Context: any; no fence lock held.
     ///
@@ -333,9 +301,7 @@ impl ChainIter {
     }
 
     /// Returns the next link, or at the end the fence that the chain began with. The walk holds the
-    /// reference to it until the next call.
-    ///
-    /// Asks drivers as [`Fence::is_signaled`] does.
+    /// reference to it until the next call. Asks drivers as [`Fence::is_signaled`] does.
     ///
     /// Context: any; no fence lock held.
     ///
@@ -354,8 +320,8 @@ impl ChainIter {
 /// Returns the pending fence before this one on a chain. Removes links that have signalled from the
 /// chain.
 ///
-/// Does what `dma_fence_chain_walk()` does, but treats a container that a foreign driver has nested
-/// in a link as pending, since asking it would make the core recurse.
+/// Does what `dma_fence_chain_walk()` does, but takes a container that is nested in a link for
+/// pending, since asking it would make the core recurse.
 fn walk(fence: ARef<Fence>) -> Option<ARef<Fence>> {
     let link = fence.as_chain()?;
 
