@@ -327,7 +327,6 @@ mod registry;
 pub mod resv;
 mod section;
 mod slab;
-mod sort;
 mod sync_file;
 mod timeline;
 pub mod unwrap;

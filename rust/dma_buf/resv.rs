@@ -35,16 +35,15 @@
 //!
 //! # Leaks
 //!
-//! Contending tasks dereference the lock, the task that owns it and the ww acquire context. The
-//! guards own references to all three. If a guard is leaked, its objects stay locked for ever, in
-//! memory that is never freed.
+//! Contending tasks dereference the lock, the task that owns it (even after it has exited) and the
+//! ww acquire context. The guards own references to all three. If a guard is leaked, its objects
+//! stay locked for ever, in memory that is never freed.
 //!
 //! C header: [`include/linux/dma-resv.h`](srctree/include/linux/dma-resv.h)
 
 mod guard;
 mod iter;
 mod set;
-mod usage;
 
 pub use guard::{
     LockedResv,
@@ -62,7 +61,6 @@ pub use set::{
     ResvSetLocking,
     ResvSetSlots, //
 };
-pub use usage::ResvUsage;
 
 use crate::bindings;
 use core::ptr::null_mut;
@@ -88,7 +86,7 @@ use kernel::{
 ///
 /// ```
 /// use dma_buf::{
-///     resv::{HasResv, Resv, ResvGuard, ResvUsage},
+///     resv::{HasResv, Resv, ResvUsage},
 ///     Leaf,
 /// };
 /// use kernel::{prelude::*, sync::Arc};
@@ -107,13 +105,13 @@ use kernel::{
 ///
 /// let buffer = Arc::pin_init(pin_init!(Buffer { resv <- Resv::new() }), GFP_KERNEL)?;
 ///
-/// let mut guard = ResvGuard::lock(buffer.clone());
-/// // May fail, so it comes before the job is committed.
-/// let slot = guard.reserve_one()?;
-/// // Cannot fail.
-/// slot.add(&Leaf::stub(), ResvUsage::Write);
-/// drop(guard);
-///
+/// buffer.resv().with_lock(|resv| {
+///     // May fail, so it comes before the job is committed.
+///     let slot = resv.reserve_one()?;
+///     // Cannot fail.
+///     slot.add(&Leaf::stub(), ResvUsage::Write);
+///     Ok::<(), Error>(())
+/// })?;
 /// assert!(buffer.resv().test_signaled(ResvUsage::Read));
 /// # Ok::<(), Error>(())
 /// ```
@@ -134,10 +132,9 @@ unsafe impl Send for Resv {}
 // `LockedResv`.
 unsafe impl Sync for Resv {}
 
+/// Context: any, unless a function says otherwise.
 impl Resv {
     /// Creates a reservation object without fences.
-    ///
-    /// Context: any.
     ///
     /// C function: `dma_resv_init()`
     pub fn new() -> impl PinInit<Self> {
@@ -148,16 +145,12 @@ impl Resv {
     }
 
     /// Returns a pointer to the C object.
-    ///
-    /// Context: any.
     #[inline]
     pub fn as_raw(&self) -> *mut bindings::dma_resv {
         self.inner.get()
     }
 
     /// Borrows a C object.
-    ///
-    /// Context: any.
     ///
     /// # Safety
     ///
@@ -170,8 +163,6 @@ impl Resv {
 
     /// Returns `true` if a task holds the lock. The answer may be outdated on return.
     ///
-    /// Context: any.
-    ///
     /// C function: `dma_resv_is_locked()`
     #[inline]
     pub fn is_locked(&self) -> bool {
@@ -179,34 +170,13 @@ impl Resv {
         unsafe { bindings::dma_buf_rs_dma_resv_is_locked(self.as_raw()) }
     }
 
-    /// Runs `f` with the lock held.
-    ///
-    /// Cheaper than a [`ResvGuard`]: a closure cannot leak the lock, so no references are needed.
+    /// Runs `f` with the lock held. A closure cannot leak the lock, so this needs no references,
+    /// and is cheaper than a [`ResvGuard`].
     ///
     /// Context: process; may sleep. Not in a signalling section, and not with another reservation
     /// object locked.
     ///
     /// C functions: `dma_resv_lock()`, `dma_resv_unlock()`
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use dma_buf::{
-    ///     resv::{Resv, ResvUsage},
-    ///     Leaf,
-    /// };
-    /// use kernel::prelude::*;
-    ///
-    /// fn attach(resv: &Resv, job: &Leaf) -> Result {
-    ///     resv.with_lock(|resv| {
-    ///         resv.reserve_one()?.add(job, ResvUsage::Write);
-    ///         Ok(())
-    ///     })
-    /// }
-    /// # use kernel::sync::Arc;
-    /// # attach(&*Arc::pin_init(Resv::new(), GFP_KERNEL)?, &Leaf::stub())?;
-    /// # Ok::<(), Error>(())
-    /// ```
     #[inline]
     pub fn with_lock<R>(&self, f: impl FnOnce(&mut LockedResv) -> R) -> R {
         // SAFETY: By the type invariant. Without an acquire context locking cannot fail.
@@ -263,9 +233,9 @@ impl PinnedDrop for Resv {
 /// A type that has a reservation object, such as a driver's buffer.
 ///
 /// Several buffers may share one reservation object, for example all buffers of an address space.
+/// GEM objects of `kernel::drm` have one, on kernels with `CONFIG_DRM=y`: see the module `drm`.
 ///
-/// GEM objects of `kernel::drm` have one, on kernels with `CONFIG_DRM=y`: see the module `drm`. So
-/// an [`ARef`] to a GEM object is a [`ResvHandle`].
+/// See [`Resv`] for an example.
 pub trait HasResv {
     /// Returns the reservation object.
     fn resv(&self) -> &Resv;
@@ -279,10 +249,8 @@ impl HasResv for Resv {
 }
 
 /// A reference that keeps a reservation object alive: an [`Arc`] or [`ARef`] to a type that has
-/// one.
-///
-/// A pair of a handle and any other value is a handle, too. So a [`ResvSet`] can keep data for each
-/// of its members, for example the usage with which the job's fence will be added.
+/// one. A pair of a handle and any other value is a handle, too, so that a [`ResvSet`] can keep
+/// data for each of its members, such as the usage with which the job's fence will be added.
 ///
 /// # Safety
 ///
@@ -315,5 +283,114 @@ unsafe impl<H: ResvHandle, T> ResvHandle for (H, T) {
     #[inline]
     fn resv(&self) -> &Resv {
         self.0.resv()
+    }
+}
+
+/// How the work of a fence uses the buffer, and so who has to wait for it.
+///
+/// The usages are ordered from the strongest, `Kernel`, to the weakest, `Bookkeep`. A query for one
+/// usage finds the fences of all stronger usages as well.
+///
+/// | Usage | Added by | Waited for by |
+/// |---|---|---|
+/// | `Kernel` | the driver, when it moves, clears or evicts the buffer | every access to the memory, unless the buffer is pinned |
+/// | `Write` | a submission that writes, with implicit synchronisation | later submissions that read or write, with implicit synchronisation |
+/// | `Read` | a submission that only reads, with implicit synchronisation | later submissions that write, with implicit synchronisation |
+/// | `Bookkeep` | work outside of implicit synchronisation: explicitly synchronised submissions, page table updates, preemption fences | the driver, when it takes the memory away: a move, an eviction, the end of the buffer |
+///
+/// - A reader waits for `for_access(false)`: moves and writers. It runs beside other readers.
+/// - A writer waits for `for_access(true)`: moves, writers and readers.
+/// - A driver that moves the memory waits for `Bookkeep`, which is everything, and adds the fence
+///   of its copy as `Kernel`, so that everything waits for it.
+/// - A submission that user space synchronises explicitly adds its fence as `Bookkeep`. It waits
+///   for `Kernel` only, and no implicitly synchronised work waits for it. User space can still make
+///   others wait, by `DMA_BUF_IOCTL_IMPORT_SYNC_FILE`, which adds the fence as `Read` or `Write`.
+///
+/// A fence can be promoted: add it again with a stronger usage. It cannot be demoted, as others may
+/// rely on it.
+///
+/// # Examples
+///
+/// Who waits for a pending fence of each usage:
+///
+/// ```
+/// use dma_buf::{resv::{Resv, ResvUsage}, FenceContext};
+/// use kernel::{prelude::*, sync::Arc};
+///
+/// for (usage, reader_waits, writer_waits) in [
+///     (ResvUsage::Kernel, true, true),
+///     (ResvUsage::Write, true, true),
+///     (ResvUsage::Read, false, true),
+///     (ResvUsage::Bookkeep, false, false),
+/// ] {
+///     let engine = FenceContext::new(c"mygpu", c"engine", ())?;
+///     let job = engine.new_fence(engine.new_fence_allocation(())?);
+///     let resv = Arc::pin_init(Resv::new(), GFP_KERNEL)?;
+///
+///     resv.with_lock(|resv| {
+///         resv.reserve_one()?.add(&job.leaf(), usage);
+///         Ok::<(), Error>(())
+///     })?;
+///     assert_eq!(!resv.test_signaled(ResvUsage::for_access(false)), reader_waits);
+///     assert_eq!(!resv.test_signaled(ResvUsage::for_access(true)), writer_waits);
+///     // A driver that takes the memory away waits for everything.
+///     assert!(!resv.test_signaled(ResvUsage::Bookkeep));
+///
+///     job.signal(Ok(()));
+///     assert!(resv.test_signaled(ResvUsage::Bookkeep));
+/// }
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u32)]
+pub enum ResvUsage {
+    /// Memory management by the kernel: moving, clearing, evicting.
+    Kernel = bindings::dma_resv_usage_DMA_RESV_USAGE_KERNEL,
+    /// An implicitly synchronised write.
+    Write = bindings::dma_resv_usage_DMA_RESV_USAGE_WRITE,
+    /// An implicitly synchronised read.
+    Read = bindings::dma_resv_usage_DMA_RESV_USAGE_READ,
+    /// No implicit synchronisation. The memory is in use.
+    Bookkeep = bindings::dma_resv_usage_DMA_RESV_USAGE_BOOKKEEP,
+}
+
+impl ResvUsage {
+    /// All usages, from the strongest to the weakest.
+    pub const ALL: [ResvUsage; 4] = [
+        ResvUsage::Kernel,
+        ResvUsage::Write,
+        ResvUsage::Read,
+        ResvUsage::Bookkeep,
+    ];
+
+    /// Returns the usage to wait for before an implicitly synchronised access: `Read` before a
+    /// write, `Write` before a read.
+    ///
+    /// Context: any.
+    ///
+    /// C function: `dma_resv_usage_rw()`
+    #[inline]
+    pub const fn for_access(write: bool) -> Self {
+        if write {
+            ResvUsage::Read
+        } else {
+            ResvUsage::Write
+        }
+    }
+
+    #[inline]
+    pub(crate) const fn as_raw(self) -> bindings::dma_resv_usage {
+        self as bindings::dma_resv_usage
+    }
+
+    /// Converts a usage of a fence in a list. C has no other values.
+    #[inline]
+    pub(crate) const fn from_raw(usage: bindings::dma_resv_usage) -> Self {
+        match usage {
+            bindings::dma_resv_usage_DMA_RESV_USAGE_KERNEL => ResvUsage::Kernel,
+            bindings::dma_resv_usage_DMA_RESV_USAGE_WRITE => ResvUsage::Write,
+            bindings::dma_resv_usage_DMA_RESV_USAGE_READ => ResvUsage::Read,
+            _ => ResvUsage::Bookkeep,
+        }
     }
 }

@@ -42,7 +42,7 @@ use kernel::{
 const MAX_SLOTS: usize = 4096;
 
 /// The most pending fences, reserved slots included, in an object to which fences are added. The
-/// kernel doubles the memory of its list when that is full, and warns of more than 4 MiB.
+/// kernel doubles its list when that is full, and warns of more than 4 MiB.
 const MAX_PENDING: usize = 2 * MAX_SLOTS;
 
 /// The size of a list with room for [`MAX_PENDING`] fences, in bytes. A shorter one is not counted.
@@ -98,34 +98,14 @@ impl LockedResv {
     /// Reserves room for `count` fences in addition to those that are pending.
     ///
     /// Slots that are not used are given back. Using one takes time linear in the number of fences
-    /// in the object.
+    /// in the object. Fails with `EINVAL` if `count` is 0, `E2BIG` if it is more than 4096, or if
+    /// there were more than 8192 pending fences with these, and `ENOMEM`.
     ///
     /// Context: process; may sleep.
     ///
-    /// Fails with `EINVAL` if `count` is 0, `E2BIG` if it is more than 4096, or if there were more
-    /// than 8192 pending fences with these, and `ENOMEM`.
-    ///
     /// C function: `dma_resv_reserve_fences()`
     ///
-    /// # Examples
-    ///
-    /// ```
-    /// use dma_buf::{
-    ///     resv::{Resv, ResvGuard, ResvUsage},
-    ///     Leaf,
-    /// };
-    /// use kernel::{prelude::*, sync::Arc};
-    ///
-    /// let mut guard = ResvGuard::lock(Arc::pin_init(Resv::new(), GFP_KERNEL)?);
-    /// let jobs = [Leaf::stub(), Leaf::stub()];
-    ///
-    /// let slots = guard.reserve(jobs.len())?;
-    /// // Cannot fail from here on.
-    /// for (slot, job) in slots.zip(&jobs) {
-    ///     slot.add(job, ResvUsage::Read);
-    /// }
-    /// # Ok::<(), Error>(())
-    /// ```
+    /// See [`ResvGuard`] for an example.
     #[inline]
     pub fn reserve(&mut self, count: usize) -> Result<ResvSlots<'_>> {
         self.reserve_raw(count)?;
@@ -137,9 +117,9 @@ impl LockedResv {
         })
     }
 
-    /// Reserves room for one fence.
+    /// Reserves room for one fence, as [`Self::reserve`] does.
     ///
-    /// Context and errors are those of [`Self::reserve`].
+    /// Context: process; may sleep.
     ///
     /// C function: `dma_resv_reserve_fences()`
     #[inline]
@@ -191,12 +171,10 @@ impl LockedResv {
         Ok(())
     }
 
-    /// Adds a fence that exists already: itself, or its leaves if it is an array.
+    /// Adds a fence that exists already: itself, or its leaves if it is an array. Fails as
+    /// [`Self::reserve`] does, for [`UnwrappedFence::leaf_count`] fences, and adds none then.
     ///
     /// Context: process; may sleep. No fence lock held.
-    ///
-    /// Fails as [`Self::reserve`] does, for [`UnwrappedFence::leaf_count`] fences, and adds none
-    /// then.
     ///
     /// C functions: `dma_resv_reserve_fences()`, `dma_resv_add_fence()`
     pub fn add_leaves(&mut self, fence: &UnwrappedFence, usage: ResvUsage) -> Result {
@@ -217,11 +195,10 @@ impl LockedResv {
     /// If a foreign driver has added a container there, its leaves are added. In contrast to the C
     /// function the fences that are here already stay, as others may rely on them. The other
     /// object need not be locked, and may change meanwhile: the fences are those of one moment.
-    ///
-    /// Context: process; may sleep. No fence lock held.
-    ///
     /// Fails as [`Self::reserve`] and [`UnwrapIter::next`](crate::unwrap::UnwrapIter::next) do, and
     /// adds none then.
+    ///
+    /// Context: process; may sleep. No fence lock held.
     ///
     /// C function: `dma_resv_copy_fences()`
     pub fn add_fences_from(&mut self, from: &Resv) -> Result {
@@ -247,9 +224,7 @@ impl LockedResv {
         Ok(())
     }
 
-    /// Iterates over the fences of `usage` and stronger usages.
-    ///
-    /// Fences that have signalled may be among them.
+    /// Iterates over the fences of `usage` and stronger usages. Some may have signalled.
     ///
     /// Context: process.
     ///
@@ -262,13 +237,12 @@ impl LockedResv {
     /// Replaces all fences of `context` by `replacement`. Returns their number.
     ///
     /// This is right only if the work of the old fences cannot touch the buffer any more once the
-    /// replacement has signalled. For example, a preemption fence may be replaced by the fence of
-    /// the page table update that unmaps the buffer.
+    /// replacement has signalled, as with a preemption fence and the fence of the page table update
+    /// that unmaps the buffer. Fails with `EINVAL`, and changes nothing, if an old fence has a
+    /// stronger usage than the new one: a task that waits for the old usage would miss the
+    /// replacement.
     ///
     /// Context: process; no fence lock held.
-    ///
-    /// Fails with `EINVAL`, and changes nothing, if an old fence has a stronger usage than the new
-    /// one: a task that waits for the old usage would miss the replacement.
     ///
     /// C function: `dma_resv_replace_fences()`
     pub fn replace_fences(
@@ -321,9 +295,7 @@ impl Deref for LockedResv {
     }
 }
 
-/// The lock of one reservation object, held.
-///
-/// Dropping the guard unlocks the object. If the guard is leaked, the object stays locked for ever.
+/// The lock of one reservation object, held. Dropping the guard unlocks the object.
 ///
 /// # Examples
 ///
@@ -334,17 +306,19 @@ impl Deref for LockedResv {
 /// };
 /// use kernel::{prelude::*, sync::Arc};
 ///
+/// let jobs = [Leaf::stub(), Leaf::stub()];
 /// let resv = Arc::pin_init(Resv::new(), GFP_KERNEL)?;
 /// let mut guard = ResvGuard::lock(resv.clone());
 ///
 /// assert!(ResvGuard::try_lock(resv).is_err());
-/// guard.reserve_one()?.add(&Leaf::stub(), ResvUsage::Read);
-/// assert_eq!(guard.fences(ResvUsage::Read).count(), 1);
+/// let slots = guard.reserve(jobs.len())?;
+/// // Cannot fail from here on.
+/// for (slot, job) in slots.zip(&jobs) {
+///     slot.add(job, ResvUsage::Read);
+/// }
 /// assert_eq!(guard.fences(ResvUsage::Write).count(), 0);
-///
 /// // Returns the handle.
-/// let resv = guard.unlock();
-/// assert!(!resv.is_locked());
+/// assert!(!guard.unlock().is_locked());
 /// # Ok::<(), Error>(())
 /// ```
 ///
@@ -357,7 +331,7 @@ pub struct ResvGuard<H: ResvHandle> {
     /// A handle may return another object each time, so it is asked once.
     resv: NonNull<Resv>,
     handle: H,
-    /// The owner of the lock. Contending tasks dereference it, even after it has exited.
+    /// The owner of the lock.
     _task: ARef<Task>,
     _not_send: NotThreadSafe,
 }
@@ -398,9 +372,7 @@ impl<H: ResvHandle> ResvGuard<H> {
 
     /// Locks the object if it is not locked. Otherwise fails, and returns the handle.
     ///
-    /// It does not sleep, so other reservation objects may be locked.
-    ///
-    /// Context: process.
+    /// Context: process, also with other reservation objects locked.
     ///
     /// C function: `dma_resv_trylock()`
     #[inline]
@@ -543,10 +515,8 @@ impl<'a> ResvSlot<'a> {
         }
     }
 
-    /// Adds a fence.
-    ///
-    /// It takes the place of a fence that has signalled, or of an earlier one of the same context
-    /// whose usage is not stronger, if there is one.
+    /// Adds a fence, in the place of one that has signalled, or of an earlier one of the same
+    /// context whose usage is not stronger, if there is one.
     ///
     /// Context: process, also in a signalling section; no fence lock held, and no lock that a
     /// callback takes.

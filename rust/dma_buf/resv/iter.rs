@@ -95,11 +95,9 @@ impl<'a> Iterator for ResvIter<'a> {
 
 /// A walk over the pending fences of an object, without its lock.
 ///
-/// From [`Resv::fences_unlocked`], with RCU read-locked, so nothing may sleep meanwhile. Code that
-/// has to sleep takes references first, by [`Resv::get_fences`].
-///
-/// The walk restarts when the list changes, and may then return fences that it has returned before:
-/// see [`Self::is_restarted`].
+/// From [`Resv::fences_unlocked`], with RCU read-locked. Code that has to sleep takes references
+/// first, by [`Resv::get_fences`]. The walk restarts when the list changes, and may then return
+/// fences that it has returned before: see [`Self::is_restarted`].
 ///
 /// # Invariants
 ///
@@ -112,6 +110,7 @@ pub struct ResvIterUnlocked<'a> {
     _rcu: PhantomData<&'a rcu::Guard>,
 }
 
+/// Context: any, unless a function says otherwise.
 impl ResvIterUnlocked<'_> {
     /// Returns the next fence. The walk keeps it until the next call.
     ///
@@ -142,8 +141,6 @@ impl ResvIterUnlocked<'_> {
 
     /// Returns the usage of the fence that [`Self::next`] has returned last.
     ///
-    /// Context: any.
-    ///
     /// C function: `dma_resv_iter_usage()`
     #[inline]
     pub fn usage(&self) -> ResvUsage {
@@ -151,10 +148,7 @@ impl ResvIterUnlocked<'_> {
     }
 
     /// Returns `true` if the last call of [`Self::next`] has started the walk, or restarted it.
-    ///
     /// Anything counted or collected up to then is void, also if that call has returned `None`.
-    ///
-    /// Context: any.
     ///
     /// C function: `dma_resv_iter_is_restarted()`
     #[inline]
@@ -257,11 +251,9 @@ impl Resv {
     }
 
     /// Returns references to the pending fences of `usage` and stronger usages, each once for every
-    /// usage that it was added with.
+    /// usage that it was added with. Fails with `ENOMEM`.
     ///
     /// Context: process; may sleep. No fence lock held.
-    ///
-    /// Fails with `ENOMEM`.
     ///
     /// C function: `dma_resv_get_fences()`
     pub fn get_fences(&self, usage: ResvUsage) -> Result<KVec<ARef<Fence>>> {
@@ -304,11 +296,9 @@ impl Resv {
     }
 
     /// Merges the pending fences of `usage` and stronger usages into one. Returns `None` if no
-    /// fence is pending.
+    /// fence is pending. Fails as [`unwrap_merge`] does.
     ///
     /// Context: process; may sleep. No fence lock held.
-    ///
-    /// Fails as [`unwrap_merge`] does.
     ///
     /// C function: `dma_resv_get_singleton()`
     pub fn get_singleton(&self, usage: ResvUsage) -> Result<Option<UnwrappedFence>> {
@@ -329,16 +319,6 @@ impl Resv {
     /// C function: `dma_resv_wait_timeout()`
     pub fn wait(&self, usage: ResvUsage) -> Result<(), WaitError> {
         FenceWait::new().wait_resv(self, usage).map(|_| ())
-    }
-
-    /// Like [`Self::wait`], but for at most `timeout`. Returns what was left of it, as
-    /// [`FenceWait::wait`] does.
-    ///
-    /// Context: process; may sleep.
-    ///
-    /// C function: `dma_resv_wait_timeout()`
-    pub fn wait_timeout(&self, usage: ResvUsage, timeout: Delta) -> Result<Delta, WaitError> {
-        FenceWait::new().timeout(timeout).wait_resv(self, usage)
     }
 
     /// Sets a deadline on the pending fences of `usage` and stronger usages. Their drivers may
@@ -362,11 +342,10 @@ impl FenceWait {
     /// of the timeout was left, as [`Self::wait`] does.
     ///
     /// The lock may be held, but need not be. Fences that are added meanwhile are waited for, too.
-    ///
-    /// Context: process; may sleep.
-    ///
     /// Fails with [`WaitError::Driver`] if the driver of a fence gives up on it. The error is `EIO`
     /// if the driver's own way of waiting ends before the fence has signalled without saying so.
+    ///
+    /// Context: process; may sleep.
     ///
     /// C function: `dma_resv_wait_timeout()`
     #[inline]

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     bindings,
-    sort::sort_by_key, //
+    unwrap::sort_by_key, //
 };
 use core::{
     mem::{
@@ -58,9 +58,8 @@ struct Member<H> {
 /// A set, on the heap.
 struct Inner<H> {
     members: KVec<Member<H>>,
-    /// Contending tasks dereference it.
     context: Opaque<bindings::ww_acquire_ctx>,
-    /// The owner of the locks. Contending tasks dereference it, even after it has exited.
+    /// The owner of the locks.
     task: Option<ARef<Task>>,
     /// The number of members, from the first one on, that are locked.
     locked: usize,
@@ -168,20 +167,11 @@ unsafe fn unlock(resv: NonNull<Resv>) {
 /// A submission:
 ///
 /// ```
-/// use dma_buf::{
-///     resv::{HasResv, Resv, ResvSet, ResvUsage},
-///     signalling, FenceContext, FenceContextOps,
-/// };
+/// use dma_buf::{resv::{Resv, ResvSet, ResvUsage}, signalling};
 /// use kernel::{prelude::*, sync::Arc};
-/// # struct Engine;
-/// # #[vtable]
-/// # impl FenceContextOps for Engine {
-/// #     type FenceData = ();
-/// # }
-/// # let engine = FenceContext::new(c"mygpu", c"engine", Engine)?;
-/// # let (source, target) = (Resv::new(), Resv::new());
-/// # let source = Arc::pin_init(source, GFP_KERNEL)?;
-/// # let target = Arc::pin_init(target, GFP_KERNEL)?;
+/// # let engine = dma_buf::FenceContext::new(c"mygpu", c"engine", ())?;
+/// # let source = Arc::pin_init(Resv::new(), GFP_KERNEL)?;
+/// # let target = Arc::pin_init(Resv::new(), GFP_KERNEL)?;
 ///
 /// let mut set = ResvSet::new();
 /// set.push((source.clone(), ResvUsage::Read))?;
@@ -242,11 +232,10 @@ impl<H: ResvHandle> ResvSet<H> {
         Self { inner: None }
     }
 
-    /// Like [`Self::new`], with room for this number of members.
+    /// Like [`Self::new`], with room for this number of members. Fails with `ENOMEM`, and with
+    /// `E2BIG` for more than 2046.
     ///
     /// Context: process; may sleep.
-    ///
-    /// Fails with `ENOMEM`, and with `E2BIG` for more than 2046.
     pub fn with_capacity(members: usize) -> Result<Self> {
         let mut this = Self::new();
 
@@ -271,12 +260,10 @@ impl<H: ResvHandle> ResvSet<H> {
         self.inner.as_ref().map_or(&[], |inner| &inner.members)
     }
 
-    /// Adds a member.
+    /// Adds a member. Fails with `ENOMEM`, and with `E2BIG` for more than 2046 members. The handle
+    /// is dropped then.
     ///
     /// Context: process; may sleep.
-    ///
-    /// Fails with `ENOMEM`, and with `E2BIG` for more than 2046 members. The handle is dropped
-    /// then.
     pub fn push(&mut self, handle: H) -> Result {
         push(&mut self.inner()?.members, handle).map(|_| ())
     }
@@ -327,58 +314,38 @@ impl<H: ResvHandle> ResvSet<H> {
     /// members are locked, `find` is called again. So it must not rely on what it has seen before.
     ///
     /// The found members come after the others, in the order in which they were found.
+    /// Fails as `find`, [`ResvSetLocking::push`] and [`Self::lock_interruptible`] do.
     ///
-    /// Context: process; may sleep. Not in a signalling section, and not with another reservation
-    /// object locked.
-    ///
-    /// Fails with an error of `find` or of [`ResvSetLocking::push`], and with `EINTR` if a signal
-    /// arrives before all members are locked. The set is dropped then.
+    /// Context: that of [`Self::lock`].
     ///
     /// C functions: those of [`Self::lock_interruptible`]
     ///
     /// # Examples
     ///
     /// ```
-    /// use dma_buf::resv::{HasResv, Resv, ResvSet};
+    /// use dma_buf::resv::{Resv, ResvSet};
     /// use kernel::{prelude::*, sync::Arc};
     ///
-    /// #[pin_data]
-    /// struct Buffer {
-    ///     #[pin]
-    ///     resv: Resv,
-    ///     // In a real driver, the reservation object's lock guards this.
-    ///     metadata: Option<Arc<Buffer>>,
-    /// }
+    /// let inner = Arc::pin_init(Resv::new(), GFP_KERNEL)?;
+    /// let outer = Arc::pin_init(Resv::new(), GFP_KERNEL)?;
     ///
-    /// impl HasResv for Buffer {
-    ///     fn resv(&self) -> &Resv {
-    ///         &self.resv
-    ///     }
-    /// }
-    ///
-    /// fn buffer(metadata: Option<Arc<Buffer>>) -> Result<Arc<Buffer>> {
-    ///     Arc::pin_init(pin_init!(Buffer { resv <- Resv::new(), metadata }), GFP_KERNEL)
-    /// }
-    ///
-    /// let inner = buffer(None)?;
-    /// let outer = buffer(Some(inner.clone()))?;
-    ///
+    /// // With each object, another one that its driver finds when it is locked.
     /// let mut set = ResvSet::new();
-    /// set.push(outer)?;
+    /// set.push((outer, Some(inner.clone())))?;
     /// let locked = set.lock_with(|locking| {
     ///     let mut index = 0;
     ///
     ///     // Reaches found members, too.
-    ///     while let Some((buffer, _)) = locking.get(index) {
-    ///         if let Some(metadata) = buffer.metadata.clone() {
-    ///             locking.push(metadata)?;
+    ///     while let Some(((_, other), _)) = locking.get(index) {
+    ///         if let Some(other) = other.clone() {
+    ///             locking.push((other, None))?;
     ///         }
     ///         index += 1;
     ///     }
     ///     Ok(())
     /// })?;
     /// assert_eq!(locked.iter().len(), 2);
-    /// assert!(inner.resv.is_locked());
+    /// assert!(inner.is_locked());
     /// # Ok::<(), Error>(())
     /// ```
     pub fn lock_with(
@@ -415,9 +382,20 @@ impl<H: ResvHandle> ResvSet<H> {
 /// Why a set could not be locked.
 struct Failed<H> {
     error: Error,
-    /// The index of the member that could not be locked, unless it was found while locking.
-    index: usize,
-    found: Option<Member<H>>,
+    /// The object that could not be locked.
+    resv: Option<NonNull<Resv>>,
+    /// Keeps that object, if it was found while locking.
+    found: Option<H>,
+}
+
+impl<H> From<Error> for Failed<H> {
+    fn from(error: Error) -> Self {
+        Self {
+            error,
+            resv: None,
+            found: None,
+        }
+    }
 }
 
 /// A [`ResvSet`] that is being locked: see [`ResvSet::lock_with`].
@@ -430,31 +408,19 @@ impl<H: ResvHandle> ResvSetLocking<'_, H> {
     /// Locks an object that has been found, and adds it to the set.
     ///
     /// If this fails, [`ResvSet::lock_with`] unlocks everything, whatever the closure returns. So
-    /// the closure should return at once. The handle is dropped, possibly with the lock held.
+    /// the closure should return at once. The handle may be dropped with locks held. Fails with
+    /// `EDEADLK` if another task contends for the object; then the closure is called again. Fails
+    /// with `EINTR`, `ENOMEM` and `E2BIG` as locking and [`ResvSet::push`] do; then locking the set
+    /// fails with the same error.
     ///
     /// Context: process; may sleep.
     ///
-    /// Fails with `EDEADLK` if another task contends for the object; then the closure is called
-    /// again. Fails with `EINTR` if a signal arrives, `ENOMEM`, and `E2BIG` for more than 2046
-    /// members; then locking the set fails with the same error.
-    ///
     /// C function: `dma_resv_lock_interruptible()`
     pub fn push(&mut self, handle: H) -> Result {
-        if let Some(failed) = &self.failed {
-            return Err(failed.error);
+        if self.failed.is_none() {
+            self.failed = self.guard.push_locked(handle).err();
         }
-        let index = self.guard.set.members().len();
-        let (error, found) = match self.guard.push_locked(handle) {
-            Ok(()) => return Ok(()),
-            Err(failed) => failed,
-        };
-
-        self.failed = Some(Failed {
-            error,
-            index,
-            found,
-        });
-        Err(error)
+        self.failed.as_ref().map_or(Ok(()), |it| Err(it.error))
     }
 }
 
@@ -467,9 +433,9 @@ impl<H: ResvHandle> Deref for ResvSetLocking<'_, H> {
     }
 }
 
-/// The locks of all members of a [`ResvSet`], held.
+/// The locks of all members of a [`ResvSet`], held. Dropping the guard unlocks the objects.
 ///
-/// Dropping the guard unlocks the objects. If it is leaked, they stay locked for ever.
+/// See [`ResvSet`] for an example.
 ///
 /// # Invariants
 ///
@@ -534,6 +500,7 @@ impl<H: ResvHandle> Inner<H> {
     }
 }
 
+/// Context: any, unless a function says otherwise.
 impl<H: ResvHandle> ResvSetGuard<H> {
     /// Begins to lock a set.
     #[inline]
@@ -549,27 +516,27 @@ impl<H: ResvHandle> ResvSetGuard<H> {
         }
     }
 
-    /// Locks an object, and appends it as a member. If that fails, also returns the member that
-    /// could not be locked: it is to be dropped when nothing is locked any more.
-    fn push_locked(&mut self, handle: H) -> Result<(), (Error, Option<Member<H>>)> {
+    /// Locks an object, and appends it as a member.
+    fn push_locked(&mut self, handle: H) -> Result<(), Failed<H>> {
         let is_first = self.set.inner.is_none();
-        let inner = self.set.inner().map_err(|error| (error, None))?;
+        let inner = self.set.inner()?;
 
         if is_first {
             // SAFETY: The context has just been made, and the set is in this guard.
             unsafe { inner.begin() };
         }
         let (context, is_shared) = (inner.context.get(), &mut inner.is_shared);
-        let member = push(&mut inner.members, handle).map_err(|error| (error, None))?;
+        let member = push(&mut inner.members, handle)?;
+        let resv = Some(member.resv);
 
         // SAFETY: The others are locked, as nothing has failed so far.
-        match unsafe { member.lock::<true>(context, is_shared) } {
-            Ok(()) => {
-                inner.locked += 1;
-                Ok(())
-            }
-            Err(error) => Err((error, inner.members.pop())),
+        if let Err(error) = unsafe { member.lock::<true>(context, is_shared) } {
+            let found = inner.members.pop().map(|member| member.handle);
+
+            return Err(Failed { error, resv, found });
         }
+        inner.locked += 1;
+        Ok(())
     }
 
     /// Locks the members, none of which is locked.
@@ -592,7 +559,7 @@ impl<H: ResvHandle> ResvSetGuard<H> {
                 *locked = index;
                 return Err(Failed {
                     error,
-                    index,
+                    resv: Some(member.resv),
                     found: None,
                 });
             }
@@ -612,15 +579,10 @@ impl<H: ResvHandle> ResvSetGuard<H> {
         // SAFETY: It is in this guard.
         unsafe { inner.unlock() };
         inner.members.truncate(known);
-        if failed.error != EDEADLK {
-            return Err(failed.error);
-        }
-        let resv = match failed.found {
-            Some(member) => {
-                inner.found = Some(member.handle);
-                member.resv
-            }
-            None => inner.members.get(failed.index).ok_or(EDEADLK)?.resv,
+        inner.found = failed.found;
+        let resv = match failed.resv {
+            Some(resv) if failed.error == EDEADLK => resv,
+            _ => return Err(failed.error),
         };
 
         loop {
@@ -651,8 +613,6 @@ impl<H: ResvHandle> ResvSetGuard<H> {
     }
 
     /// Returns the handle and the object of a member.
-    ///
-    /// Context: any.
     #[inline]
     pub fn get(&self, index: usize) -> Option<(&H, &LockedResv)> {
         let member = self.set.members().get(index)?;
@@ -665,8 +625,6 @@ impl<H: ResvHandle> ResvSetGuard<H> {
     }
 
     /// Iterates over the handles and the objects of all members.
-    ///
-    /// Context: any.
     #[inline]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&H, &LockedResv)> + '_ {
         let members = self.set.members().iter();
@@ -679,11 +637,8 @@ impl<H: ResvHandle> ResvSetGuard<H> {
         })
     }
 
-    /// Returns the object of a member, to change its list of fences.
-    ///
-    /// Only one member can be borrowed at a time, as another one may have the same object.
-    ///
-    /// Context: any.
+    /// Returns the object of a member, to change its list of fences. One can be borrowed at a time,
+    /// as another member may have the same object.
     #[inline]
     pub fn get_mut(&mut self, index: usize) -> Option<&mut LockedResv> {
         let member = self.set.members().get(index)?;
@@ -695,12 +650,11 @@ impl<H: ResvHandle> ResvSetGuard<H> {
 
     /// Reserves room for one fence for each member.
     ///
-    /// For a second fence in the same object, add a second member.
+    /// For a second fence in the same object, add a second member. Fails with `ENOMEM`, and with
+    /// `E2BIG` as [`LockedResv::reserve`] does. The objects are unlocked and the set is dropped
+    /// then.
     ///
     /// Context: process; may sleep.
-    ///
-    /// Fails with `ENOMEM`, and with `E2BIG` as [`LockedResv::reserve`] does. The objects are
-    /// unlocked and the set is dropped then.
     ///
     /// C function: `dma_resv_reserve_fences()`
     pub fn reserve(self) -> Result<ResvSetSlots<H>> {
@@ -771,9 +725,10 @@ impl<H: ResvHandle> Drop for ResvSetGuard<H> {
     }
 }
 
-/// The locks of all members of a [`ResvSet`], held, and a slot for each member.
+/// The locks of all members of a [`ResvSet`], held, and a slot for each member. Dropping this
+/// unlocks the objects.
 ///
-/// Dropping this unlocks the objects. If it is leaked, they stay locked for ever.
+/// See [`ResvSet`] for an example.
 ///
 /// # Invariants
 ///
@@ -787,9 +742,7 @@ pub struct ResvSetSlots<H: ResvHandle> {
 
 impl<H: ResvHandle> ResvSetSlots<H> {
     /// Iterates over the handles of all members, and the slot of each, in the order of the set.
-    ///
-    /// There is one slot for each member. Slots that are not used are given back, and a second call
-    /// returns none.
+    /// Slots that are not used are given back, and a second call returns none.
     ///
     /// Context: process, also in a signalling section.
     #[inline]
@@ -806,9 +759,9 @@ impl<H: ResvHandle> ResvSetSlots<H> {
         })
     }
 
-    /// Unlocks all objects. Returns the set, with the members that were found while locking.
+    /// Unlocks all objects, as [`ResvSetGuard::unlock`] does.
     ///
-    /// Context: that of locking, also in a signalling section.
+    /// Context: process; may sleep. Also in a signalling section.
     ///
     /// C functions: `dma_resv_unlock()`, `ww_acquire_fini()`
     #[inline]

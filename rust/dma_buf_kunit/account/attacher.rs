@@ -74,9 +74,9 @@ impl Role for Attacher {
             1..5 => self.attach_to_several(&fence)?,
             5 => {
                 WAITS.add();
-                let _ = buffer
-                    .resv
-                    .wait_timeout(ResvUsage::Write, Delta::from_millis(1));
+                let _ = FenceWait::new()
+                    .timeout(Delta::from_millis(1))
+                    .wait_resv(&buffer.resv, ResvUsage::Write);
             }
             6 => {
                 if let Some(fence) = buffer.resv.get_singleton(ResvUsage::Read)? {

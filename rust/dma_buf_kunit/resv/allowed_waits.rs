@@ -31,7 +31,9 @@ mod tests {
             let guard = ResvGuard::lock(job.resv().clone());
             let good = job.run(|_| {
                 if timeout {
-                    guard.wait_timeout(ResvUsage::Bookkeep, crate::fixture::long())?;
+                    FenceWait::new()
+                        .timeout(crate::fixture::long())
+                        .wait_resv(&guard, ResvUsage::Bookkeep)?;
                     return Ok(());
                 }
                 guard.wait(ResvUsage::Bookkeep)

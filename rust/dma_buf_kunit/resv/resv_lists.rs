@@ -322,8 +322,9 @@ mod tests {
         for i in 0..3 {
             array.signal(i);
         }
-        assert!(resv
-            .wait_timeout(ResvUsage::Bookkeep, fixture::long())
+        assert!(FenceWait::new()
+            .timeout(fixture::long())
+            .wait_resv(&resv, ResvUsage::Bookkeep)
             .is_ok());
         Ok(())
     }

@@ -17,7 +17,8 @@ mod tests {
             for asked in ResvUsage::ALL {
                 assert_eq!(resv.test_signaled(asked), asked < usage);
                 assert_eq!(resv.get_fences(asked)?.is_empty(), asked < usage);
-                assert_eq!(resv.wait_timeout(asked, Delta::ZERO).is_ok(), asked < usage);
+                let wait = FenceWait::new().timeout(Delta::ZERO);
+                assert_eq!(wait.wait_resv(&resv, asked).is_ok(), asked < usage);
             }
             f.signal(0);
             assert!(resv.test_signaled(ResvUsage::Bookkeep));
@@ -41,7 +42,9 @@ mod tests {
         assert!(!resv.test_signaled(ResvUsage::Read));
         assert_eq!(resv.get_fences(ResvUsage::Read)?.len(), 1);
         assert_eq!(
-            resv.wait_timeout(ResvUsage::Read, Delta::from_millis(1)),
+            FenceWait::new()
+                .timeout(Delta::from_millis(1))
+                .wait_resv(&resv, ResvUsage::Read),
             Err(WaitError::TimedOut)
         );
         f.signal(0);

@@ -131,7 +131,9 @@ mod tests {
             assert!(!job.may_begin());
         }
         assert_eq!(
-            buffer.resv().wait_timeout(ResvUsage::Kernel, Delta::ZERO),
+            FenceWait::new()
+                .timeout(Delta::ZERO)
+                .wait_resv(buffer.resv(), ResvUsage::Kernel),
             Err(WaitError::TimedOut)
         );
         moved.complete();
