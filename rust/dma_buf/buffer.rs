@@ -25,9 +25,8 @@ use kernel::{
 /// A buffer that a driver has exported. Its [reservation object](crate::resv) is what this crate
 /// uses of it.
 ///
-/// References are kept as [`ARef<DmaBuf>`]. The last one may be dropped in any context.
-///
-/// C functions: `get_dma_buf()`, `dma_buf_put()`
+/// References are kept as [`ARef<DmaBuf>`] (`get_dma_buf()`, `dma_buf_put()`). The last one may be
+/// dropped in any context.
 ///
 /// # Examples
 ///
@@ -78,11 +77,10 @@ unsafe impl AlwaysRefCounted for DmaBuf {
     }
 }
 
+/// Context: any, unless a function says otherwise.
 impl DmaBuf {
-    /// Returns the buffer of a file descriptor of the current process.
-    ///
-    /// Fails with `EBADF` if the descriptor is not open, and with `EINVAL` if it is not one of a
-    /// dma-buf.
+    /// Returns the buffer of a file descriptor of the current process. Fails with `EBADF` if the
+    /// descriptor is not open, and with `EINVAL` if it is not one of a dma-buf.
     ///
     /// Context: process.
     ///
@@ -97,16 +95,12 @@ impl DmaBuf {
     }
 
     /// Returns a pointer to the C object.
-    ///
-    /// Context: any.
     #[inline]
     pub fn as_raw(&self) -> *mut bindings::dma_buf {
         self.inner.get()
     }
 
     /// Borrows a C object.
-    ///
-    /// Context: any.
     ///
     /// # Safety
     ///

@@ -5,13 +5,12 @@
 //! # Signalling domains
 //!
 //! The core has one lockdep map for the fences of all drivers. By it lockdep finds a lock that is
-//! taken in a [signalling section](crate::signalling) and held over a wait. It does not find every
-//! deadlock: the map cannot tell fences apart, so the core releases it for the time of a wait, and
-//! a wait inside a section passes.
+//! taken in a [signalling section](crate::signalling) and held over a wait. The map cannot tell
+//! fences apart, so the core releases it for the time of a wait, and a wait inside a section
+//! passes.
 //!
-//! A [`SignallingDomain`] is a map of a driver's own. It is used together with the core's map,
-//! never instead of it, and it is stricter, since it is not released during a wait. Under the
-//! domain's name, lockdep reports
+//! A [`SignallingDomain`] is a map of a driver's own, together with the core's. It is stricter,
+//! since it is not released during a wait. Under the domain's name, lockdep reports
 //!
 //! - a wait in a domain inside a section of the same domain;
 //! - a wait in domain A inside a section of domain B, if the reverse has happened as well;
@@ -19,12 +18,10 @@
 //!
 //! # Lifetime
 //!
-//! Lockdep forgets a lock class when the memory of its key or name is freed. A fence that outlives
-//! the class then has a lock that lockdep does not track, and releasing that lock is reported. So
-//! this module copies keys and names to memory of its own, one copy for each name. They are never
-//! freed, and the module cannot be unloaded once there is one.
-//!
-//! There is room for 64 names. A domain and a lock class of the same name are two names.
+//! Lockdep forgets a lock class when the memory of its key or name is freed. Releasing the lock of
+//! a fence that outlives the class is reported then. So this module has keys and copies of the
+//! names in memory of its own, for up to 64 names. They are never freed, and the module cannot be
+//! unloaded once there is one. A domain and a lock class of the same name are two names.
 //!
 //! Without `CONFIG_LOCKDEP` both types are empty, and all of this compiles to nothing.
 //!
@@ -68,10 +65,8 @@ pub struct SignallingDomain {
 }
 
 impl SignallingDomain {
-    /// Returns the domain of this name. Creates it if there is none.
-    ///
-    /// Fails with `EINVAL` if the name is empty or longer than 63 bytes, and with `ENOSPC` if
-    /// there are 64 names already.
+    /// Returns the domain of this name. Creates it if there is none. Fails with `EINVAL` if the
+    /// name is empty or longer than 63 bytes, and with `ENOSPC` if there are 64 names already.
     ///
     /// Context: process.
     ///
@@ -147,28 +142,10 @@ impl Drop for DomainSection {
 /// A lockdep class for the locks of a context's fences; see
 /// [`ContextOptions::lock_class`](crate::ContextOptions::lock_class).
 ///
-/// Reports show the class under its name. Fences without a class of their own share the core's,
-/// so lockdep reports a recursion if a callback of one signals another.
+/// Reports show its name. Fences without a class of their own share the core's, so lockdep reports
+/// a recursion if a callback of one signals another.
 ///
-/// # Examples
-///
-/// ```
-/// use dma_buf::{lockdep::LockClass, ContextOptions, FenceContext, FenceContextOps};
-/// use kernel::prelude::*;
-///
-/// struct Ring;
-///
-/// #[vtable]
-/// impl FenceContextOps for Ring {
-///     type FenceData = ();
-/// }
-///
-/// let options = ContextOptions::new().lock_class(LockClass::new(c"mygpu ring")?);
-/// let ring = FenceContext::with_options(c"mygpu", c"ring 0", options, Ring)?;
-///
-/// ring.new_fence(ring.new_fence_allocation(())?).signal(Ok(()));
-/// # Ok::<(), Error>(())
-/// ```
+/// See [`ContextOptions`](crate::ContextOptions) for an example.
 #[derive(Clone, Copy)]
 pub struct LockClass {
     #[cfg(CONFIG_LOCKDEP)]
@@ -176,9 +153,8 @@ pub struct LockClass {
 }
 
 impl LockClass {
-    /// Returns the class of this name. Creates it if there is none.
-    ///
-    /// Fails as [`SignallingDomain::new`] does.
+    /// Returns the class of this name. Creates it if there is none. Fails as
+    /// [`SignallingDomain::new`] does.
     ///
     /// Context: process.
     pub fn new(name: &CStr) -> Result<Self> {

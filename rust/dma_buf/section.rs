@@ -46,14 +46,7 @@ pub struct SignallingSection<'a> {
 ///
 /// C functions: `dma_fence_begin_signalling()`, `dma_fence_end_signalling()`
 ///
-/// # Examples
-///
-/// ```
-/// use dma_buf::signalling;
-///
-/// let answer = signalling(|_section| 42);
-/// assert_eq!(answer, 42);
-/// ```
+/// See [`SignallingSection`] for an example.
 #[inline]
 pub fn signalling<R>(f: impl FnOnce(&SignallingSection<'_>) -> R) -> R {
     let _annotation = Annotation::begin();
@@ -64,12 +57,8 @@ pub fn signalling<R>(f: impl FnOnce(&SignallingSection<'_>) -> R) -> R {
     })
 }
 
-/// Reports a wait inside a section, which the caller does not allow.
-///
-/// Lockdep does not report such a wait: the core leaves the section for the time of a wait, as a
-/// scheduler may wait for earlier fences. Kernels without lockdep do not track sections.
-///
-/// The report comes once; if C helpers are inlined into Rust, once for each module that waits.
+/// Reports a wait inside a section, once, which the caller does not allow. Lockdep does not: the
+/// core leaves the section for the time of a wait, as a scheduler may wait for earlier fences.
 #[inline]
 pub(crate) fn report_wait() {
     #[cfg(CONFIG_LOCKDEP)]
@@ -79,8 +68,7 @@ pub(crate) fn report_wait() {
     }
 }
 
-/// The annotation of a section, from its creation to its drop. Code of this crate uses it where no
-/// [`SignallingSection`] is needed.
+/// The annotation of a section, from its creation to its drop.
 ///
 /// If annotations nest, the first one is the lock that lockdep sees, and the others do nothing. A
 /// [`PublishedJob`](crate::job_queue::PublishedJob) has one, so they may end in any order: lockdep

@@ -23,48 +23,23 @@ use kernel::{
 
 /// A sync_file, a file that stands for a fence, before it has a descriptor.
 ///
-/// # Examples
-///
-/// ```no_run
-/// use dma_buf::{Fence, SyncFile};
-/// use kernel::{
-///     fs::file::{flags::O_CLOEXEC, FileDescriptorReservation},
-///     prelude::*, //
-/// };
-///
-/// fn export(fence: &Fence) -> Result<u32> {
-///     let fd = FileDescriptorReservation::get_unused_fd_flags(O_CLOEXEC)?;
-///     let file = SyncFile::new(fence)?;
-///     let number = fd.reserved_fd();
-///
-///     // Nothing fails from here on. User space can use the descriptor only now.
-///     file.install(fd);
-///     Ok(number)
-/// }
-/// ```
+/// See [`SyncFileAllocation`] for an example.
 pub struct SyncFile {
     file: ARef<File>,
 }
 
-/// A sync_file for a fence that is not published yet.
-///
-/// A driver creates it before it commits a job, since nothing may fail after that.
+/// A sync_file for a fence that is not published yet: nothing may fail after a job is committed.
 ///
 /// # Examples
 ///
 /// ```no_run
-/// use dma_buf::{DriverFence, FenceContext, FenceContextOps, SyncFileAllocation};
+/// use dma_buf::{DriverFence, FenceContext, SyncFileAllocation};
 /// use kernel::{
 ///     fs::file::{flags::O_CLOEXEC, FileDescriptorReservation},
 ///     prelude::*, //
 /// };
-/// # struct Ring;
-/// # #[vtable]
-/// # impl FenceContextOps for Ring {
-/// #     type FenceData = ();
-/// # }
 ///
-/// fn submit(ring: &FenceContext<Ring>) -> Result<(DriverFence<Ring>, u32)> {
+/// fn submit(ring: &FenceContext<()>) -> Result<(DriverFence<()>, u32)> {
 ///     let fd = FileDescriptorReservation::get_unused_fd_flags(O_CLOEXEC)?;
 ///     let file = SyncFileAllocation::new()?;
 ///     let memory = ring.new_fence_allocation(())?;
@@ -72,6 +47,7 @@ pub struct SyncFile {
 ///
 ///     // The job is committed: nothing fails from here on.
 ///     let job = ring.new_fence(memory);
+///     // User space can use the descriptor only now.
 ///     file.into_file(job.as_fence()).install(fd);
 ///     Ok((job, number))
 /// }
@@ -91,9 +67,7 @@ unsafe impl Send for SyncFileAllocation {}
 unsafe impl Sync for SyncFileAllocation {}
 
 impl SyncFileAllocation {
-    /// Creates a file.
-    ///
-    /// Fails with `ENOMEM`.
+    /// Creates a file. Fails with `ENOMEM`.
     ///
     /// Context: process; may sleep.
     ///
@@ -113,10 +87,7 @@ impl SyncFileAllocation {
         })
     }
 
-    /// Makes the file stand for a fence. Takes a reference to the fence.
-    ///
-    /// A container of a foreign driver must be [unwrapped first](crate#containers), as polling the
-    /// file adds a callback to the fence.
+    /// Makes the file stand for a fence, as [`SyncFile::new`] does.
     ///
     /// Context: any.
     pub fn into_file(self, fence: &Fence) -> SyncFile {
@@ -155,9 +126,7 @@ impl SyncFile {
     /// Creates a file for a fence. Takes a reference to the fence.
     ///
     /// A container of a foreign driver must be [unwrapped first](crate#containers), as polling the
-    /// file adds a callback to the fence.
-    ///
-    /// Fails with `ENOMEM`.
+    /// file adds a callback to the fence. Fails with `ENOMEM`.
     ///
     /// Context: process; may sleep.
     ///
@@ -176,7 +145,6 @@ impl SyncFile {
     }
 
     /// Returns the fence that a file descriptor of the current process stands for.
-    ///
     /// Fails with `EINVAL` if the descriptor is not one of a sync_file.
     ///
     /// Context: process.
