@@ -49,8 +49,8 @@
 //! # Ok::<(), Error>(())
 //! ```
 //!
-//! - [`FenceContext`] is a timeline of the driver, such as a ring.
-//! - [`DriverFence`] is the driver's handle to the fence of one job. It can signal the fence.
+//! - [`FenceContext`] is a timeline of the driver, such as a ring, and [`DriverFence`] its handle
+//!   to the fence of one job, by which it signals the fence.
 //! - [`Fence`], behind an [`ARef`], is for all others. They wait for it, ask it, and register
 //!   [callbacks](callback) on it, but cannot signal it.
 //! - [`resv`] has the reservation objects of buffers, [`DmaBuf`] those of other drivers' buffers,
@@ -59,10 +59,9 @@
 //! - [`job_queue`] takes a ring's jobs from their submission, over their dependencies and the
 //!   hardware, to their cleanup.
 //!
-//! What each C function has become is in a table: [`coverage`]. What each version has changed is
-//! in [`changes`]. Prose says *signalled* and
-//! *signalling*, as the kernel's documentation does. Names of items are spelt as in C:
-//! `is_signaled`, `enable_signaling`, `begin_signalling`.
+//! What each C function has become is in a table: [`coverage`]. What each version has changed is in
+//! [`changes`]. Prose says *signalled* and *signalling*, as the kernel's documentation does. Names
+//! of items are spelt as in C: `is_signaled`, `enable_signaling`, `begin_signalling`.
 //!
 //! # States of a fence
 //!
@@ -83,7 +82,6 @@
 //!                                  +--> done, and one of these in its turn
 //! ```
 //!
-//! - *Allocated*: no other code knows the fence. It can be dropped without a trace.
 //! - *Pending*: others may wait for the fence. It must signal in finite time, and nothing that this
 //!   depends on may wait for memory or for a reservation object.
 //! - *Done*: the result is fixed. The fences of a context signal in order, so the fence waits for
@@ -98,25 +96,25 @@
 //! fences of any kind. The type says what a fence may be put into:
 //!
 //! - A [`Leaf`] is no container. It goes into arrays, links and reservation objects. It comes from
-//!   [`DriverFence::leaf`], [`Fence::kind`] and [`Leaf::from_fence`].
+//!   [`DriverFence::leaf`] and [`Fence::as_leaf`].
 //! - An [`UnwrappedFence`] is a leaf or an array of leaves. It goes into links and, leaf by leaf,
-//!   into reservation objects. It comes from [`Fence::to_unwrapped`] and
-//!   [`unwrap_merge`](unwrap::unwrap_merge), which accept any nesting, and from
-//!   [`FenceArray::create`](array::FenceArray::create).
+//!   into reservation objects. It comes from [`Fence::to_unwrapped`],
+//!   [`unwrap_merge`](unwrap::unwrap_merge) and [`FenceArray::create`](array::FenceArray::create).
 //! - A [`FenceChain`](chain::FenceChain) is a link, with an unwrapped fence in it. It comes from
 //!   [`FenceChainAllocation::append`](chain::FenceChainAllocation::append).
 //!
 //! A foreign driver may nest containers in ways that the kernel warns about: an array in an array,
 //! a link in a link. If such a fence is passed to the core, the core recurses once per level and
-//! nests locks of one class, which lockdep reports. So a driver unwraps the fences that it gets.
-//! [`Fence::leaves`] and [`Fence::links`] take any nesting as well, and registering a callback on a
-//! nested fence that is pending fails. All other functions pass the fence to the core as it is. The
-//! last reference to it also makes the kernel recurse, which no caller can avoid.
+//! nests locks of one class, which lockdep reports. So a driver unwraps the fences that it gets
+//! before it does anything else with them. [`Fence::to_unwrapped`], [`Fence::leaves`],
+//! [`Fence::links`] and merges take any nesting, and registering a callback on a nested fence that
+//! is pending fails. All other functions pass the fence to the core as it is. The last reference to
+//! it also makes the kernel recurse, which no caller can avoid.
 //!
 //! # Locks
 //!
-//! A context has two locks. Publishing a fence takes the tail lock. Signalling takes the head lock,
-//! and runs callbacks with the head lock and the lock of the fence held:
+//! A context has two locks. Publishing takes the tail lock. Signalling takes the head lock, and
+//! runs callbacks with that and the lock of the fence held:
 //!
 //! ```text
 //!  publishing                  signalling
@@ -131,11 +129,9 @@
 //! ```
 //!
 //! - A callback may take a lock L of the driver that is irq-safe, publish on any context, and queue
-//!   a [`delegate`].
-//! - A callback must not signal. It queues a delegate that does, or is a [`FenceProxy`].
-//! - With L held, the driver may call all functions under *Any context* below, such as publishing.
-//! - With L held, the driver must not call the functions under *No fence lock held*, such as
-//!   signalling.
+//!   a [`delegate`]. It must not signal: it queues a delegate that does, or is a [`FenceProxy`].
+//! - With L held, the driver may call all functions under *Any context* below, such as publishing,
+//!   and none of those under *No fence lock held*, such as signalling.
 //! - The operations of a context ([`FenceContextOps`]) may be called with the lock of a fence held.
 //!   They must not take a lock under which the driver signals.
 //!
@@ -146,17 +142,14 @@
 //! Each function says in which contexts it may be called. By and large:
 //!
 //! *May sleep, process context only*
-//! - creating contexts, delegates, allocations and sync_files;
-//! - waiting;
-//! - [`FenceArray::create`](array::FenceArray::create), [`Fence::to_unwrapped`],
-//!   [`unwrap_merge`](unwrap::unwrap_merge);
-//! - locking a reservation object, and reserving slots.
+//! - creating contexts, delegates, allocations, arrays and sync_files; unwrapping;
+//! - waiting, locking a reservation object, and reserving slots.
 //!
 //! *No fence lock held, and no lock that a callback takes; otherwise any context*
 //! - signalling and cancelling, and the drop of a [`DriverFence`] or [`FenceContext`];
-//! - asking a context for its pending fences;
-//! - asking a driver: [`Fence::is_signaled`], [`Fence::status`], [`Fence::enable_signaling`],
-//!   [`Resv::test_signaled`](resv::Resv::test_signaled), walks along chains and over leaves;
+//! - asking a context for its pending fences, or a driver ([`Fence::is_signaled`],
+//!   [`Fence::status`], [`Fence::enable_signaling`],
+//!   [`Resv::test_signaled`](resv::Resv::test_signaled), walks along chains and over leaves);
 //! - registering and cancelling callbacks;
 //! - dropping the last reference to a fence, and so also
 //!   [`ResvSlot::add`](resv::ResvSlot::add), which may replace a fence, and [`RcuFence`].
@@ -164,12 +157,10 @@
 //! *Any context, also a callback*
 //! - publishing: [`FenceContext::new_fence`], [`FenceContext::new_fence_at`];
 //! - [`Fence::test_signaled_flag`], and a fence's error, timestamp, numbers, names and kind;
-//! - taking a reference, and dropping one that is not the last;
-//! - queueing a delegate.
+//! - taking a reference, dropping one that is not the last, and queueing a delegate.
 //!
 //! Any context is any but NMI. With `PREEMPT_RT`, where spinlocks sleep, it is also neither hard
-//! interrupt context nor a section under a raw spinlock; delegates run in threads and softirqs
-//! there.
+//! interrupt context, in which delegates do not run then, nor a section under a raw spinlock.
 //!
 //! # Signalling sections
 //!
@@ -184,9 +175,8 @@
 //! The types do refuse: signalling twice, or through a [`Fence`]; using the data of a fence that
 //! may have been dropped; keeping a section or a name beyond its scope; moving a callback that is
 //! registered; a callback of the driver's own without `unsafe`; adding a fence to a reservation
-//! object without its lock or without a slot; putting a container where a leaf belongs.
-//!
-//! The table of all this, with the reports, is [`misuse`].
+//! object without its lock or without a slot; putting a container where a leaf belongs. The table
+//! of all this, with the reports, is [`misuse`].
 //!
 //! # Module unload
 //!
@@ -213,17 +203,15 @@
 //! takes their names and shapes, except:
 //!
 //! [`FenceContext`]
-//! - 7.4 returns an initialiser from `FenceContext::new(first_seqno, driver, timeline, data)`, and
-//!   the driver pins the context. Here [`FenceContext::new`] returns a handle that can be moved, to
+//! - 7.4's `FenceContext::new(first_seqno, driver, timeline, data)` returns an initialiser, and the
+//!   driver pins the context. Here [`FenceContext::new`] returns a handle that can be moved, to
 //!   memory that stays in place: pending fences refer to it, even if the handle is leaked. The
 //!   first seqno is 1, or [`ContextOptions::first_seqno`].
 //! - 7.4 counts unsignalled fences. Dropping the context panics if any is left, and otherwise waits
-//!   for `rcu_barrier()`. Here the context knows its pending fences. Dropping it cancels them, in
-//!   any context, and does not wait.
+//!   for `rcu_barrier()`. Here dropping it cancels them, in any context, and does not wait.
 //! - In 7.4 a fence signals when the driver signals it, and two CPUs can publish in another order
 //!   than that of the seqnos. Here seqnos are given out and published under one lock, and fences
-//!   signal in the order of their seqnos, as reservation objects and merges keep only the latest
-//!   fence of a context.
+//!   signal in their order, as reservation objects and merges keep only the latest of a context.
 //! - 7.4 calls `dma_fence_init()`, with which the core compares seqnos as 32-bit numbers. Here it
 //!   is `dma_fence_init64()`.
 //! - 7.4 keeps the context's data to itself. Here [`FenceContext`] dereferences to it.
@@ -233,19 +221,19 @@
 //! [`FenceContextOps`]
 //! - In 7.4 the trait has a type, `FenceDataType`, and no operations. Here it is a `#[vtable]`
 //!   trait with the type [`FenceData`](FenceContextOps::FenceData) and optional operations. It is
-//!   `Send + Sync + 'static`, as a leaked context outlives all borrows.
+//!   `Send + Sync + 'static`, as a leaked context outlives all borrows, and `()` implements it.
 //! - In C the core signals a fence at once if an operation finds its work done. Here an irq_work
 //!   does, a moment later: an operation may be called with the fence's lock held, and earlier
 //!   fences may be pending.
 //!
 //! [`DriverFenceAllocation`]
 //! - In 7.4 it borrows the context, and `allocation.new_fence()` publishes the fence. Here it
-//!   belongs to no context, and [`FenceContext::new_fence`] takes it. So it can be stored beside
-//!   the context.
-//! - Only here: [`DriverFenceAllocation::new`] with allocation flags, and access to the data.
+//!   belongs to no context, so it can be stored beside one, and [`FenceContext::new_fence`] takes
+//!   it.
+//! - Only here: [`DriverFenceAllocation::new`] with allocation flags.
 //!
 //! [`DriverFence`]
-//! - In 7.4 it borrows its context. Here it has no lifetime: it can be in a list, an XArray or an
+//! - In 7.4 it borrows its context. Here it has no lifetime: it can be in a list or an
 //!   [`Arc`](kernel::sync::Arc), and in one structure with its context.
 //! - In 7.4 it dereferences to the data. Here it has [`DriverFence::data`], so that no method of
 //!   the data looks like one of the fence.
@@ -264,7 +252,6 @@
 //! [`Fence`]
 //! - 7.4's `is_signaled()` takes the fence's lock, and so returns `true` only after the callbacks
 //!   have run. [`Fence::is_signaled`] returns `true` as soon as the flag is set, as in C.
-//!   Cancelling a callback waits until it has run.
 //! - 7.4's `from_raw()` takes only fences that were made in Rust. [`Fence::from_raw`] takes any.
 //! - Only here: all methods but `is_signaled()`, `seqno()` and `from_raw()`; comparison and
 //!   printing.
@@ -413,8 +400,7 @@ module! {
 #[doc(hidden)]
 #[pin_data]
 pub struct DmaBufModule {
-    /// Goes first: what it runs to the end leaves things to RCU, which `watch`
-    /// waits for.
+    /// Goes first: what it runs to the end leaves things to RCU, which `watch` waits for.
     queues: delegate::LibraryQueues,
     #[pin]
     watch: registry::ModuleWatch,
