@@ -33,7 +33,6 @@
 #include "preempt.c"
 #include "section.c"
 #include "slab.c"
-#include "spinlock.c"
 #include "ww_mutex.c"
 
 #pragma clang attribute pop

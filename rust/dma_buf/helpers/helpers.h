@@ -20,7 +20,6 @@
 #include <linux/module.h>
 #include <linux/preempt.h>
 #include <linux/slab.h>
-#include <linux/spinlock.h>
 #include <linux/ww_mutex.h>
 
 /* dma-buf.c */
@@ -93,10 +92,6 @@ void dma_buf_rs_report_wait_in_section(void);
 size_t dma_buf_rs_ksize(const void *memory);
 void *dma_buf_rs_kmalloc(size_t size, gfp_t flags);
 void *dma_buf_rs_kmalloc_pointers(size_t count);
-
-/* spinlock.c */
-unsigned long dma_buf_rs_spin_lock_irqsave(spinlock_t *lock);
-void dma_buf_rs_spin_unlock_irqrestore(spinlock_t *lock, unsigned long flags);
 
 /* ww_mutex.c */
 void dma_buf_rs_ww_acquire_init(struct ww_acquire_ctx *ctx);
