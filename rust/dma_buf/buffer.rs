@@ -5,22 +5,13 @@
 //! C header: [`include/linux/dma-buf.h`](srctree/include/linux/dma-buf.h)
 
 use crate::{
-    bindings,
+    prelude::*,
     resv::{
         HasResv,
         Resv, //
     }, //
 };
-use core::ptr::NonNull;
-use kernel::{
-    error::from_err_ptr,
-    prelude::*,
-    sync::aref::{
-        ARef,
-        AlwaysRefCounted, //
-    },
-    types::Opaque, //
-};
+use kernel::error::from_err_ptr;
 
 /// A buffer that a driver has exported. Its [reservation object](crate::resv) is what this crate
 /// uses of it.

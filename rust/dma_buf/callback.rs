@@ -21,32 +21,20 @@
 //! ```
 
 use crate::{
-    bindings,
     delegate::{
         IrqWorkRef,
         WorkRef, //
     },
-    fence::Fence,
+    prelude::*,
     unwrap::UnwrappedFence, //
 };
 use core::{
     cell::UnsafeCell,
     mem::MaybeUninit, //
 };
-use kernel::{
-    container_of,
-    prelude::*,
-    sync::{
-        aref::ARef,
-        atomic::{
-            Atomic,
-            Relaxed, //
-        },
-        poll::PollCondVar,
-        Arc,
-        Completion, //
-    },
-    types::Opaque, //
+use kernel::sync::{
+    poll::PollCondVar,
+    Completion, //
 };
 
 /// A callback on a fence. Drivers rarely implement this: see the [module](self).

@@ -7,19 +7,16 @@ mod ops;
 pub use ops::FenceContextOps;
 
 use crate::{
-    bindings,
     driver_fence::{
         DriverFence,
         DriverFenceAllocation, //
     },
-    fence::{
-        errno,
-        Fence, //
-    },
+    fence::errno,
     lockdep::{
         LockClass,
         SignallingDomain, //
     },
+    prelude::*,
     registry::{
         Tracked,
         TrackedBox,
@@ -31,24 +28,8 @@ use crate::{
         TimelineOps, //
     }, //
 };
-use core::{
-    marker::PhantomData,
-    mem::needs_drop,
-    ops::Deref, //
-};
-use kernel::{
-    prelude::*,
-    str::CString,
-    sync::{
-        aref::ARef,
-        atomic::{
-            Atomic,
-            Relaxed, //
-        },
-        rcu, //
-    },
-    time::Delta, //
-};
+use core::mem::needs_drop;
+use kernel::str::CString;
 
 /// A context in memory.
 #[pin_data]

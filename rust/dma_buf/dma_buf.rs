@@ -310,6 +310,7 @@ mod fence;
 pub mod job_queue;
 mod lock;
 pub mod lockdep;
+mod prelude;
 mod registry;
 pub mod resv;
 mod section;

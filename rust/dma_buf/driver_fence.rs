@@ -3,13 +3,12 @@
 //! The driver's side of a fence.
 
 use crate::{
-    bindings,
     context::FenceContextOps,
     fence::{
         errno,
-        Fence,
         Leaf, //
     },
+    prelude::*,
     slab,
     timeline::{
         drop_data,
@@ -20,28 +19,11 @@ use crate::{
         PENDING, //
     }, //
 };
-use core::{
-    marker::PhantomData,
-    mem::{
-        needs_drop,
-        ManuallyDrop, //
-    },
-    ptr::NonNull, //
-};
+use core::mem::needs_drop;
 use kernel::{
     alloc::Flags,
     bindings::rcu_callback_t,
-    prelude::*,
-    sync::{
-        aref::ARef,
-        atomic::Relaxed,
-        rcu, //
-    },
-    time::{
-        hrtimer::HrTimerExpires,
-        Instant,
-        Monotonic, //
-    }, //
+    time::hrtimer::HrTimerExpires, //
 };
 
 /// The memory of a fence with the driver's data in it, for

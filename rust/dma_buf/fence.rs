@@ -21,37 +21,14 @@ pub use wait::{
     WaitError, //
 };
 
-use crate::bindings;
-use core::ptr::{
-    self,
-    NonNull, //
-};
+use crate::prelude::*;
+use core::ptr;
 use kernel::{
     ffi::c_char,
     fmt,
-    prelude::*,
     seq_file::SeqFile,
     str::CStrExt,
-    sync::{
-        aref::{
-            ARef,
-            AlwaysRefCounted, //
-        },
-        atomic::{
-            Acquire,
-            Atomic,
-            Full,
-            Relaxed, //
-        },
-        rcu, //
-    },
-    time::{
-        hrtimer::HrTimerExpires,
-        Delta,
-        Instant,
-        Monotonic, //
-    },
-    types::Opaque, //
+    time::hrtimer::HrTimerExpires, //
 };
 
 /// The state of the work that a fence stands for.

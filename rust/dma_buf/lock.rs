@@ -9,11 +9,7 @@
 //!
 //! C header: [`include/linux/spinlock.h`](srctree/include/linux/spinlock.h)
 
-use crate::bindings;
-use kernel::{
-    sync::SpinLockIrq,
-    types::NotThreadSafe, //
-};
+use crate::prelude::*;
 
 /// The name and the key of a new lock class.
 ///

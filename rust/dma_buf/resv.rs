@@ -62,20 +62,9 @@ pub use set::{
     ResvSetSlots, //
 };
 
-use crate::bindings;
+use crate::prelude::*;
 use core::ptr::null_mut;
-use kernel::{
-    error::to_result,
-    prelude::*,
-    sync::{
-        aref::{
-            ARef,
-            AlwaysRefCounted, //
-        },
-        Arc, //
-    },
-    types::Opaque, //
-};
+use kernel::error::to_result;
 
 /// A reservation object.
 ///

@@ -7,12 +7,8 @@
 //! instead of 490, where C takes 470 (`make bench`). It is the same memory, which boxes and vectors
 //! can own.
 
-use crate::bindings;
-use core::ptr::NonNull;
-use kernel::{
-    alloc::Flags,
-    prelude::*, //
-};
+use crate::prelude::*;
+use kernel::alloc::Flags;
 
 /// Allocates memory for a box.
 ///

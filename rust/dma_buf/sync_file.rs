@@ -5,20 +5,12 @@
 //! C header: [`include/linux/sync_file.h`](srctree/include/linux/sync_file.h)
 
 use crate::{
-    bindings,
-    fence::{
-        self,
-        Fence, //
-    }, //
+    fence,
+    prelude::*, //
 };
-use core::ptr::NonNull;
-use kernel::{
-    fs::{
-        file::FileDescriptorReservation,
-        File, //
-    },
-    prelude::*,
-    sync::aref::ARef, //
+use kernel::fs::{
+    file::FileDescriptorReservation,
+    File, //
 };
 
 /// A sync_file, a file that stands for a fence, before it has a descriptor.

@@ -45,7 +45,6 @@ pub(crate) use header::{
 pub(crate) use signal::Completed;
 
 use crate::{
-    bindings,
     context::{
         ContextOptions,
         MAX_CHOSEN_SEQNO, //
@@ -56,32 +55,19 @@ use crate::{
         new_irq_lock,
         IrqsOff, //
     },
+    prelude::*,
     registry::TrackedEntry, //
 };
-use core::{
-    any::TypeId,
-    ptr::NonNull, //
-};
+use core::any::TypeId;
 use kernel::{
     ffi::{
         c_char,
         c_void, //
     },
-    prelude::*,
     str::{
         CStrExt,
         CString, //
-    },
-    sync::{
-        atomic::{
-            Acquire,
-            Atomic,
-            Relaxed,
-            Release, //
-        },
-        SpinLockIrq, //
-    },
-    types::Opaque, //
+    }, //
 };
 use pending::{
     Points,

@@ -47,24 +47,18 @@ use crate::{
     chain::ChainIter,
     fence::{
         signaled_at,
-        Fence,
         FenceKind,
         Leaf, //
-    }, //
+    },
+    prelude::*, //
 };
 use core::{
     mem::{
         forget,
         replace, //
     },
-    ops::{
-        Deref,
-        Range, //
-    },
-    ptr::{
-        null,
-        NonNull, //
-    },
+    ops::Range,
+    ptr::null,
     slice, //
 };
 use kernel::{
@@ -76,12 +70,7 @@ use kernel::{
         kvec::PushError, //
     },
     fmt,
-    prelude::*,
-    sync::aref::ARef,
-    time::{
-        delay::fsleep,
-        Delta, //
-    }, //
+    time::delay::fsleep, //
 };
 
 /// A leaf or an array of leaves.

@@ -7,13 +7,12 @@ use super::{
     Inner, //
 };
 use crate::{
-    bindings,
     driver_fence::DriverFence,
     fence::{
         errno,
-        instant,
-        Fence, //
+        instant, //
     },
+    prelude::*,
     registry::TrackedBox,
     timeline::{
         FenceData,
@@ -24,21 +23,7 @@ use crate::{
         PENDING, //
     }, //
 };
-use core::{
-    any::TypeId,
-    ptr::NonNull, //
-};
-use kernel::{
-    prelude::*,
-    sync::{
-        atomic::Relaxed,
-        rcu, //
-    },
-    time::{
-        Instant,
-        Monotonic, //
-    }, //
-};
+use core::any::TypeId;
 
 /// The operations of a driver on the fences of its contexts.
 ///

@@ -18,19 +18,13 @@ use super::{
     DelegateRef, //
 };
 use crate::{
-    bindings,
     lock::{
         lock_class,
         PreemptOff, //
-    }, //
+    },
+    prelude::*, //
 };
-use core::ptr::NonNull;
-use kernel::{
-    container_of,
-    prelude::*,
-    sync::Mutex,
-    types::Opaque, //
-};
+use kernel::sync::Mutex;
 
 /// The mechanism of an [`IrqWork`].
 pub enum ByIrqWork {}

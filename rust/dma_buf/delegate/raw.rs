@@ -15,6 +15,7 @@
 use super::Delegate;
 use crate::{
     lock::new_irq_lock,
+    prelude::*,
     registry::{
         Tracked,
         TrackedBox,
@@ -23,23 +24,7 @@ use crate::{
     },
     section::signalling, //
 };
-use core::{
-    convert::Infallible,
-    marker::PhantomData,
-    ops::Deref,
-    ptr::NonNull, //
-};
-use kernel::{
-    prelude::*,
-    sync::{
-        aref::{
-            ARef,
-            AlwaysRefCounted, //
-        },
-        Arc,
-        SpinLockIrq, //
-    }, //
-};
+use core::convert::Infallible;
 
 /// A way of the kernel's to call a body.
 pub trait Mechanism: Sized + 'static {

@@ -17,29 +17,16 @@ use super::{
     DelegateOwner,
     DelegateRef, //
 };
-use crate::bindings;
-use core::ptr::NonNull;
+use crate::prelude::*;
 use kernel::{
     impl_has_hr_timer,
-    prelude::*,
-    sync::{
-        atomic::{
-            Atomic,
-            Relaxed, //
-        },
-        rcu, //
-    },
-    time::{
-        hrtimer::{
-            HasHrTimer,
-            HrTimer,
-            HrTimerCallback,
-            HrTimerCallbackContext,
-            HrTimerRestart,
-            RelativeMode, //
-        },
-        Delta,
-        Monotonic, //
+    time::hrtimer::{
+        HasHrTimer,
+        HrTimer,
+        HrTimerCallback,
+        HrTimerCallbackContext,
+        HrTimerRestart,
+        RelativeMode, //
     }, //
 };
 

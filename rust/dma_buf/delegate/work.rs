@@ -20,30 +20,13 @@ use super::{
     DelegateRef, //
 };
 use crate::{
-    bindings,
-    lock::lock_class, //
+    lock::lock_class,
+    prelude::*, //
 };
-use core::{
-    marker::PhantomData,
-    ptr::{
-        null_mut,
-        NonNull, //
-    }, //
-};
+use core::ptr::null_mut;
 use kernel::{
     impl_has_work,
-    prelude::*,
     str::CStrExt,
-    sync::{
-        aref::ARef,
-        atomic::{
-            Acquire,
-            Atomic,
-            Release, //
-        },
-        rcu,
-        Arc, //
-    },
     workqueue::{
         self,
         Queue,

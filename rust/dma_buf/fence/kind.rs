@@ -5,10 +5,9 @@
 use super::Fence;
 use crate::{
     array::FenceArray,
-    bindings,
-    chain::FenceChain, //
+    chain::FenceChain,
+    prelude::*, //
 };
-use kernel::sync::aref::ARef;
 
 /// Defines a kind of fence, whose C structure starts with a `dma_fence`.
 macro_rules! fence_kind {

@@ -9,32 +9,22 @@ use super::{
     ResvUsage, //
 };
 use crate::{
-    bindings,
     fence::{
         FenceKind,
         Leaf, //
     },
+    prelude::*,
     unwrap::UnwrappedFence, //
 };
 use core::{
-    mem::ManuallyDrop,
-    ops::{
-        Deref,
-        DerefMut, //
-    },
-    ptr::{
-        self,
-        NonNull, //
-    }, //
+    ops::DerefMut,
+    ptr, //
 };
 use kernel::{
     error::to_result,
     ffi::c_void,
-    prelude::*,
     seq_file::SeqFile,
-    sync::aref::ARef,
-    task::Task,
-    types::NotThreadSafe, //
+    task::Task, //
 };
 
 /// The most slots that are reserved at a time. Adding a fence takes time linear in the number of

@@ -15,29 +15,14 @@ use super::{
     ResvSlot, //
 };
 use crate::{
-    bindings,
+    prelude::*,
     unwrap::sort_by_key, //
 };
 use core::{
-    mem::{
-        replace,
-        ManuallyDrop, //
-    },
-    ops::Deref,
-    ptr::{
-        self,
-        NonNull, //
-    }, //
+    mem::replace,
+    ptr, //
 };
-use kernel::{
-    prelude::*,
-    sync::aref::ARef,
-    task::Task,
-    types::{
-        NotThreadSafe,
-        Opaque, //
-    }, //
-};
+use kernel::task::Task;
 
 /// The most members of a set. Lockdep counts the locks of a ww acquire context in 11 bits.
 const MAX_MEMBERS: usize = 2046;

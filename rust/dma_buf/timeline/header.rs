@@ -11,24 +11,12 @@ use super::{
     Timeline, //
 };
 use crate::{
-    bindings,
+    prelude::*,
     registry::call_rcu, //
 };
 use core::{
     cell::UnsafeCell,
-    mem::{
-        ManuallyDrop,
-        MaybeUninit, //
-    },
-    ptr::NonNull, //
-};
-use kernel::{
-    container_of,
-    sync::atomic::{
-        Atomic,
-        Full, //
-    },
-    types::Opaque, //
+    mem::MaybeUninit, //
 };
 
 /// Links of a fence, of which one is in use at a time.

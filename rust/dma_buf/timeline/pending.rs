@@ -10,26 +10,13 @@ use super::{
     Tail, //
 };
 use crate::{
-    bindings,
     lock::{
         lock,
         IrqsOff, //
-    }, //
-};
-use core::ptr::{
-    self,
-    NonNull, //
-};
-use kernel::sync::{
-    atomic::{
-        Acquire,
-        Atomic,
-        Full,
-        Relaxed,
-        Release, //
     },
-    SpinLockIrq, //
+    prelude::*, //
 };
+use core::ptr;
 
 /// The next fence of a queue, or null.
 pub(crate) type Next = Atomic<*mut Header>;

@@ -20,33 +20,15 @@ use super::{
     BATCH, //
 };
 use crate::{
-    bindings,
-    fence::{
-        self,
-        Fence, //
-    },
+    fence,
     lock::{
         lock,
         IrqGuard,
         IrqsOff, //
     },
     lockdep::DomainSection,
-    section::Annotation, //
-};
-use core::ptr::NonNull;
-use kernel::{
-    container_of,
     prelude::*,
-    sync::{
-        aref::ARef,
-        atomic::{
-            Acquire,
-            Full,
-            Relaxed, //
-        },
-        rcu, //
-    },
-    types::Opaque, //
+    section::Annotation, //
 };
 
 /// What came of an attempt to complete a fence.

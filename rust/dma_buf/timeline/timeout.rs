@@ -13,19 +13,10 @@ use super::{
     BATCH, //
 };
 use crate::{
-    bindings,
-    fence::Fence,
     lock::IrqsOff,
     lockdep::DomainSection,
-    section::Annotation, //
-};
-use core::ptr::NonNull;
-use kernel::{
-    container_of,
     prelude::*,
-    sync::aref::ARef,
-    time::Delta,
-    types::Opaque, //
+    section::Annotation, //
 };
 
 /// The least time between two runs of the timer, in ns. Fences that expire close together share
