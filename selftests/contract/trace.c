@@ -2,13 +2,14 @@
 #include "trace.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "file.h"
 
 #define ROOT "/sys/kernel/tracing"
 #define CPUS 256
@@ -22,17 +23,10 @@ static void path_of(char *path, size_t size, const char *file)
 
 static int put(const char *file, const char *text)
 {
-	int fd, ret = 0, len = strlen(text);
 	char path[160];
 
 	path_of(path, sizeof(path), file);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	if (write(fd, text, len) != len)
-		ret = -errno;
-	close(fd);
-	return ret;
+	return write_text(path, text);
 }
 
 int trace_begin(struct trace *t)

@@ -12,11 +12,12 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "fault.h"
 #include "module.h"
+#include "socket.h"
 
 const char *const parameters = "bound_ms=400 max_fences=40 max_contexts=64 sw_sync=1";
 
@@ -34,19 +35,19 @@ void prepare_acts(void)
 	/* Without SA_RESTART, so that calls are interrupted. */
 	sigaction(SIGUSR1, &(struct sigaction){ .sa_handler = nothing }, NULL);
 	getrlimit(RLIMIT_NOFILE, &descriptors);
+	/* Some kernels have none. */
+	inject_faults();
 	if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, sockets))
 		abort();
 }
 
 static void set_cpu(bool online)
 {
-	int fd = open("/sys/devices/system/cpu/cpu1/online", O_WRONLY | O_CLOEXEC);
+	int ret;
 
-	if (fd < 0)
-		return;
-	while (write(fd, online ? "1" : "0", 1) < 0 && (errno == EINTR || errno == EBUSY))
+	while ((ret = write_text("/sys/devices/system/cpu/cpu1/online", online ? "1" : "0")) ==
+	       -EINTR || ret == -EBUSY || ret == -EMFILE)
 		usleep(1000);
-	close(fd);
 }
 
 void end_acts(void)
@@ -86,44 +87,22 @@ static void wait_for_some(struct thread *t)
 /* Descriptors are in flight from the one to the other; where they arrive is by chance. */
 static int receive(struct thread *t)
 {
-	char control[CMSG_SPACE(sizeof(int))] = "", byte;
-	struct iovec data = { &byte, 1 };
-	struct msghdr m = {
-		.msg_iov = &data, .msg_iovlen = 1, .msg_control = control,
-		.msg_controllen = sizeof(control),
-	};
-	int fd;
+	int fd = receive_fd(sockets[1]);
 
-	if (recvmsg(sockets[1], &m, MSG_CMSG_CLOEXEC) < 0)
-		return -1;
-	/* There is none if there was no number left for it. */
-	if (CMSG_FIRSTHDR(&m)) {
-		memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&m)), sizeof(fd));
+	if (fd >= 0)
 		put(t, below(&t->random, KINDS), fd);
-	}
-	return 0;
+	return fd;
 }
 
 static void send_or_receive(struct thread *t)
 {
-	char control[CMSG_SPACE(sizeof(int))] = "", byte = 0;
-	struct iovec data = { &byte, 1 };
-	struct msghdr m = {
-		.msg_iov = &data, .msg_iovlen = 1, .msg_control = control,
-		.msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
 	int fd = pick_any(t);
 
 	if (fd < 0 || one_in(&t->random, 2)) {
 		receive(t);
 		return;
 	}
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
-	sendmsg(sockets[0], &m, 0);
+	send_fd(sockets[0], fd);
 }
 
 static void interrupt_another(struct thread *t)
@@ -203,6 +182,16 @@ static void without_descriptors(struct thread *t)
 	setrlimit(RLIMIT_NOFILE, &descriptors);
 }
 
+/* One of the ioctl's allocations fails, or one that it would make if it went on. */
+static void without_memory(struct thread *t)
+{
+	t->faults = open_faults();
+	call_once(t);
+	if (t->faults >= 0)
+		close(t->faults);
+	t->faults = -1;
+}
+
 int reload(void)
 {
 	int ret = load_module("vfence", parameters);
@@ -227,7 +216,7 @@ static void unload(struct thread *t)
 			is_quiet = true;
 			for (int i = 0; ret && i < 20; i++) {
 				close_all(t);
-				while (receive(t) >= 0)
+				while (receive(t) != -EAGAIN)
 					;
 				ret = unload_module("vfence");
 				usleep(1000);
@@ -272,6 +261,7 @@ static const struct {
 	{ "a signal", interrupt_another, 150 },
 	{ "read, mmap or the like", misuse, 100 },
 	{ "an ioctl without descriptors", without_descriptors, 20 },
+	{ "an ioctl without memory", without_memory, 300 },
 	{ "fork", have_child, 20 },
 	{ "rmmod", unload, 20 },
 	{ "a CPU that goes offline", change_cpus, 2 },

@@ -19,6 +19,8 @@
 #include <linux/sync_file.h>
 #include <linux/vfence.h>
 
+#include "fault.h"
+
 #define MSEC 1000000ULL
 
 /*
@@ -464,11 +466,11 @@ static char *place(struct thread *t, char *arg, size_t size)
 	}
 }
 
-static void check(struct thread *t, const struct description *d, int ret, const char *arg,
+static void check(struct thread *t, const struct description *d, int error, const char *arg,
 		  size_t size, bool is_here)
 {
 	const char *saved = t->memory + SAVED;
-	int error = ret < 0 ? errno : 0, fd;
+	int fd;
 
 	if (!error && t->is_forbidden) {
 		char text[2 * 128 + 1] = "";
@@ -496,7 +498,7 @@ static void call_on(struct thread *t, int fd, const struct description *d)
 	unsigned long cmd = d->cmd;
 	char *arg = t->memory + ARGUMENT, *at = arg;
 	bool is_here;
-	int ret;
+	int ret, error;
 
 	t->doing = d->name;
 	t->is_forbidden = false;
@@ -507,10 +509,15 @@ static void call_on(struct thread *t, int fd, const struct description *d)
 	memcpy(t->memory + SAVED, arg, size);
 	if (size > 1 && !chance(t, 24))
 		at = place(t, arg, size);
+	if (t->faults >= 0)
+		arm(t->faults, 1 + chance(t, 8));
 	ret = ioctl(fd, cmd, at);
+	error = ret < 0 ? errno : 0;
+	if (t->faults >= 0)
+		disarm(t->faults);
 	t->calls++;
 	is_here = at >= t->memory && at < t->memory + GUARD && at + size <= t->memory + GUARD;
-	check(t, d, ret, at, size, is_here);
+	check(t, d, error, at, size, is_here);
 }
 
 void call_once(struct thread *t)

@@ -118,6 +118,7 @@ TEST_F_TIMEOUT(fuzz, nothing_is_broken_or_left, NO_TIMEOUT)
 		t->id = i;
 		t->random.state = next(&seeds);
 		t->doing = "nothing yet";
+		t->faults = -1;
 		make_memory(t);
 		ASSERT_EQ(0, pthread_create(&t->thread, NULL, run, t));
 	}

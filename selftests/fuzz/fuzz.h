@@ -26,6 +26,8 @@ struct thread {
 	bool is_forbidden;
 	const char *doing;
 	unsigned long calls, successes;
+	/* By which an allocation of the next ioctl fails, or -1. */
+	int faults;
 	/* Arguments end before a page that is not there. */
 	char *memory;
 	/* What KCOV has seen of this thread, or NULL, since the modules were loaded so often. */

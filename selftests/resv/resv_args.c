@@ -3,6 +3,7 @@
  * What is refused when a fence meets a buffer, and that nothing half-done is left
  * of it.
  */
+#include "fault.h"
 #include "resv_test.h"
 
 #include <dirent.h>
@@ -225,43 +226,13 @@ TEST_F(refused, no_descriptor_is_needed)
 	EXPECT_EQ(100, ret[1]);
 }
 
-static int write_text(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC), ret;
-
-	if (fd < 0)
-		return -errno;
-	ret = write(fd, text, strlen(text)) < 0 ? -errno : 0;
-	close(fd);
-	return ret;
-}
-
-#define FAILSLAB "/sys/kernel/debug/failslab/"
-
-/* Attaches with the nth allocation failing; were there so many? */
-static bool fails_nth(int fd, unsigned int n, int dev, int buf, int fence, int *ret)
-{
-	char left[16] = {};
-
-	snprintf(left, sizeof(left), "%u", n);
-	if (pwrite(fd, left, strlen(left), 0) < 0)
-		return false;
-	*ret = attach(dev, buf, fence, VFENCE_USAGE_WRITE);
-	memset(left, 0, sizeof(left));
-	if (pread(fd, left, sizeof(left) - 1, 0) < 0 || pwrite(fd, "0", 1, 0) < 0)
-		return false;
-	return left[0] == '0';
-}
-
 /* Those of the kernel's own debugging fail too, and do not matter to anybody. */
 TEST_F(refused, out_of_memory)
 {
-	int fd, other = timeline(), m, ret = -1, failures = 0;
+	int faults = open_faults(), other = timeline(), m, ret = -1, failures = 0;
 
-	if (write_text(FAILSLAB "ignore-gfp-wait", "N") || write_text(FAILSLAB "verbose", "0"))
+	if (faults < 0 || inject_faults())
 		SKIP(return, "this kernel does not inject faults");
-	fd = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
-	ASSERT_LE(0, fd);
 	m = merge(self->fence, manual(other));
 	ASSERT_LE(0, m);
 
@@ -272,7 +243,9 @@ TEST_F(refused, out_of_memory)
 		ASSERT_LE(0, buf);
 		files = open_fds();
 		refs = references(buf);
-		failed = fails_nth(fd, n, self->dev, buf, m, &ret);
+		arm(faults, n);
+		ret = attach(self->dev, buf, m, VFENCE_USAGE_WRITE);
+		failed = disarm(faults);
 		EXPECT_EQ(files, open_fds());
 		EXPECT_EQ(refs, references(buf));
 		EXPECT_TRUE(ret == 0 || (failed && ret == -ENOMEM));

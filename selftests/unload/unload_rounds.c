@@ -17,6 +17,7 @@
 
 #include "buffer.h"
 #include "driver.h"
+#include "file.h"
 #include "kselftest_harness.h"
 
 /* What the module leaves behind: see leave() in rust/dma_buf_unload/leave.rs. */
@@ -94,15 +95,10 @@ static void use(int fence, int other, int buffer)
 /* Has the driver in C add a callback to a fence; -ENOENT if that has signalled. */
 static int watch(int fence)
 {
-	int file = open("/sys/module/dma_buf_stranger/parameters/watch", O_WRONLY | O_CLOEXEC);
-	int ret = 0;
+	char text[16];
 
-	if (file < 0)
-		return -errno;
-	if (dprintf(file, "%d", fence) < 0)
-		ret = -errno;
-	close(file);
-	return ret;
+	snprintf(text, sizeof(text), "%d", fence);
+	return write_text("/sys/module/dma_buf_stranger/parameters/watch", text);
 }
 
 /* How many callbacks that driver has added, how many were called, and how many wrongly. */

@@ -8,6 +8,7 @@
  * pages.
  */
 #include "buffer.h"
+#include "fault.h"
 #include "vfence_test.h"
 
 #include <linux/dma-buf.h>
@@ -33,53 +34,16 @@
 #define IN(type, field)	((int)offsetof(struct type, field))
 #define NONE		-1
 
-static int write_text(const char *path, const char *text)
+static int faults = -1;
+
+static int prepare(void)
 {
-	int fd = open(path, O_WRONLY | O_CLOEXEC), ret;
-
-	if (fd < 0)
-		return -errno;
-	ret = write(fd, text, strlen(text)) < 0 ? -errno : 0;
-	close(fd);
-	return ret;
-}
-
-static int armed = -1;
-
-static int inject_faults(void)
-{
-	armed = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
+	faults = open_faults();
 	/*
 	 * A page of the caller's that is not there, or that the fork has left shared, is allocated
 	 * when the kernel writes to it, and is then what fails: with EFAULT.
 	 */
-	return armed < 0 || mlockall(MCL_CURRENT) ||
-	       write_text("/sys/kernel/debug/failslab/ignore-gfp-wait", "N") ||
-	       write_text("/sys/kernel/debug/failslab/verbose", "0") ||
-	       write_text("/sys/kernel/debug/fail_page_alloc/ignore-gfp-wait", "N") ||
-	       write_text("/sys/kernel/debug/fail_page_alloc/ignore-gfp-highmem", "N") ||
-	       write_text("/sys/kernel/debug/fail_page_alloc/min-order", "0") ||
-	       write_text("/sys/kernel/debug/fail_page_alloc/verbose", "0");
-}
-
-/* From here on, the n-th allocation of this thread fails. */
-static void arm(unsigned int n)
-{
-	char text[16];
-
-	snprintf(text, sizeof(text), "%u", n);
-	if (pwrite(armed, text, strlen(text), 0) < 0)
-		abort();
-}
-
-/* Was it failed? */
-static bool disarm(void)
-{
-	char left[16] = {};
-
-	if (pread(armed, left, sizeof(left) - 1, 0) <= 0 || pwrite(armed, "0", 1, 0) < 0)
-		abort();
-	return left[0] == '0';
+	return faults < 0 || mlockall(MCL_CURRENT) || inject_faults();
 }
 
 static int result_of(const void *arg, int result)
@@ -112,9 +76,9 @@ static void in_turn(struct __test_metadata *_metadata, int observed, int dev, un
 		memset(copy, 0, sizeof(copy));
 		memcpy(copy, arg, _IOC_SIZE(cmd));
 		observe(&before, observed, cmd, copy);
-		arm(n);
+		arm(faults, n);
 		ret = call(dev, cmd, copy);
-		failed = disarm();
+		failed = disarm(faults);
 		fd = result_of(copy, result);
 		if (!ret && fd >= 0)
 			close(fd);
@@ -150,7 +114,7 @@ FIXTURE_SETUP(fault)
 	if (self->dev < 0 && errno == ENOENT)
 		SKIP(return, "there is no /dev/vfence");
 	ASSERT_LE(0, self->dev);
-	if (inject_faults())
+	if (prepare())
 		SKIP(return, "this kernel does not inject faults");
 	self->other = timeline();
 	self->points = timeline();
@@ -209,9 +173,9 @@ TEST_F(fault, open_and_setup)
 		for (unsigned int n = 1; failed; n++) {
 			int fds = open_fds(), fd;
 
-			arm(n);
+			arm(faults, n);
 			fd = opened(kind);
-			failed = disarm();
+			failed = disarm(faults);
 			if (fd >= 0)
 				close(fd);
 			else
@@ -234,9 +198,9 @@ TEST_F(fault, first_job)
 		int dev = timeline(), ret;
 		bool failed;
 
-		arm(n);
+		arm(faults, n);
 		ret = call(dev, VFENCE_IOC_SUBMIT, &s);
-		failed = disarm();
+		failed = disarm(faults);
 		reached += failed;
 		refusals += ret != 0;
 		if (ret) {
@@ -400,9 +364,9 @@ TEST_F(fault, debugfs)
 		for (unsigned int n = 1; failed; n++) {
 			int fds = open_fds(), ret;
 
-			arm(n);
+			arm(faults, n);
 			ret = read_all(path[i]);
-			failed = disarm();
+			failed = disarm(faults);
 			EXPECT_TRUE(!ret || (failed && ret == -ENOMEM));
 			EXPECT_EQ(fds, open_fds());
 			reached += failed;

@@ -2,11 +2,11 @@
 /*
  * Timelines and fences in several hands: copies, children, other processes, threads.
  */
+#include "socket.h"
 #include "vfence_test.h"
 
 #include <pthread.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 
 #define THREADS 16
@@ -106,39 +106,6 @@ TEST_F(share, not_after_exec)
 	EXPECT_EQ(1, IN_CHILD(execlp("test", "test", "-e", path, NULL)));
 	ASSERT_EQ(0, fcntl(dev, F_SETFD, 0));
 	EXPECT_EQ(0, IN_CHILD(execlp("test", "test", "-e", path, NULL)));
-}
-
-static int send_fd(int to, int fd)
-{
-	char control[CMSG_SPACE(sizeof(int))] = "", byte = 0;
-	struct iovec data = { &byte, 1 };
-	struct msghdr m = {
-		.msg_iov = &data, .msg_iovlen = 1, .msg_control = control,
-		.msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
-
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
-	return sendmsg(to, &m, 0) == 1 ? 0 : -errno;
-}
-
-static int receive_fd(int from)
-{
-	char control[CMSG_SPACE(sizeof(int))], byte;
-	struct iovec data = { &byte, 1 };
-	struct msghdr m = {
-		.msg_iov = &data, .msg_iovlen = 1, .msg_control = control,
-		.msg_controllen = sizeof(control),
-	};
-	int fd;
-
-	if (recvmsg(from, &m, 0) != 1 || !CMSG_FIRSTHDR(&m))
-		return -1;
-	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&m)), sizeof(fd));
-	return fd;
 }
 
 TEST_F(share, sent_to_another_process)

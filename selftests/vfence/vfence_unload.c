@@ -2,6 +2,7 @@
 /*
  * The module is unloaded, and sync_files of it are left.
  */
+#include "fault.h"
 #include "module.h"
 #include "vfence_test.h"
 
@@ -137,7 +138,7 @@ static const char *const nodes[] = {
 static atomic_int done;
 
 /* There were as many allocations as that. */
-static int has_failed;
+static bool has_failed;
 
 /* How often all nodes have been tried, and how many are open. */
 static atomic_int rounds, opened;
@@ -161,29 +162,17 @@ static void *opener(void *unused)
 	return NULL;
 }
 
-static int set(const char *path, const char *value)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC), ret;
-
-	if (fd < 0)
-		return -errno;
-	ret = write(fd, value, strlen(value)) < 0 ? -errno : 0;
-	close(fd);
-	return ret;
-}
-
 /*
  * Loads with the n-th allocation failing, with an opener at work. If that succeeds, waits for
  * the opener to have opened `expected` nodes.
  */
 static int load_failing(const char *name, const char *parameters, int n, int expected)
 {
-	int fail = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC), ret;
+	int faults = open_faults(), ret;
 	pthread_t thread;
-	char number[16];
 
-	if (fail < 0)
-		return -errno;
+	if (faults < 0)
+		return faults;
 	done = 0;
 	rounds = 0;
 	opened = 0;
@@ -191,16 +180,10 @@ static int load_failing(const char *name, const char *parameters, int n, int exp
 		abort();
 	while (!rounds)
 		usleep(100);
-	snprintf(number, sizeof(number), "%d", n);
-	if (write(fail, number, strlen(number)) < 0)
-		abort();
+	arm(faults, n);
 	ret = load_module(name, parameters);
-	/* What is left of the count is 0 once the allocation has failed. */
-	memset(number, 0, sizeof(number));
-	if (pread(fail, number, sizeof(number) - 1, 0) <= 0 || pwrite(fail, "0", 1, 0) < 0)
-		abort();
-	has_failed = !atoi(number);
-	close(fail);
+	has_failed = disarm(faults);
+	close(faults);
 	while (!ret && opened < expected)
 		usleep(100);
 	done = 1;
@@ -221,10 +204,8 @@ TEST_F_TIMEOUT(unload, init_that_fails, 1200)
 		const char *name, *parameters;
 	} module[] = { { "dma_buf_rs", "" }, { "vfence", "sw_sync=1" } };
 
-	if (access("/proc/thread-self/fail-nth", W_OK) || !has_module("dma_buf_rs"))
+	if (inject_faults() || !has_module("dma_buf_rs"))
 		SKIP(return, "the kernel injects no faults, or the modules are elsewhere");
-	EXPECT_EQ(0, set("/sys/kernel/debug/failslab/ignore-gfp-wait", "N"));
-	EXPECT_EQ(0, set("/sys/kernel/debug/fail_page_alloc/ignore-gfp-wait", "N"));
 	close(self->dev);
 	self->dev = -1;
 	ASSERT_EQ(0, unload());
@@ -262,8 +243,6 @@ TEST_F_TIMEOUT(unload, init_that_fails, 1200)
 		EXPECT_LT(0, failed);
 		ASSERT_EQ(0, load_module(module[m].name, ""));
 	}
-	set("/sys/kernel/debug/failslab/ignore-gfp-wait", "Y");
-	set("/sys/kernel/debug/fail_page_alloc/ignore-gfp-wait", "Y");
 }
 
 TEST_HARNESS_MAIN
