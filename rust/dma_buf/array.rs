@@ -5,11 +5,12 @@
 //! C header: [`include/linux/dma-fence-array.h`](srctree/include/linux/dma-fence-array.h)
 
 use crate::{
+    bindings,
     fence::{
         fence_kind,
+        Fence,
         Leaf, //
     },
-    prelude::*,
     slab,
     unwrap::UnwrappedFence, //
 };
@@ -18,7 +19,12 @@ use core::{
     mem::{
         offset_of,
         MaybeUninit, //
-    }, //
+    },
+    ptr::NonNull, //
+};
+use kernel::{
+    prelude::*,
+    sync::aref::ARef, //
 };
 
 /// The highest number of members of an array, which with a callback for each member is an

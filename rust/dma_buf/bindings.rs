@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The C side: `kernel::bindings`, and what bindgen makes of `bindings.h`, which holds only what
-//! the former lacks.
+//! The C side: `kernel::bindings`, and what bindgen makes of `bindings.h`,
+//! which holds only what the former lacks.
 
 #![allow(
     clippy::all,

@@ -5,13 +5,22 @@
 //! C header: [`include/linux/dma-buf.h`](srctree/include/linux/dma-buf.h)
 
 use crate::{
-    prelude::*,
+    bindings,
     resv::{
         HasResv,
         Resv, //
     }, //
 };
-use kernel::error::from_err_ptr;
+use core::ptr::NonNull;
+use kernel::{
+    error::from_err_ptr,
+    prelude::*,
+    sync::aref::{
+        ARef,
+        AlwaysRefCounted, //
+    },
+    types::Opaque, //
+};
 
 /// A buffer that a driver has exported. Its [reservation object](crate::resv) is what this crate
 /// uses of it.

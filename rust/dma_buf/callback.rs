@@ -21,20 +21,32 @@
 //! ```
 
 use crate::{
+    bindings,
     delegate::{
         IrqWorkRef,
         WorkRef, //
     },
-    prelude::*,
+    fence::Fence,
     unwrap::UnwrappedFence, //
 };
 use core::{
     cell::UnsafeCell,
     mem::MaybeUninit, //
 };
-use kernel::sync::{
-    poll::PollCondVar,
-    Completion, //
+use kernel::{
+    container_of,
+    prelude::*,
+    sync::{
+        aref::ARef,
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        poll::PollCondVar,
+        Arc,
+        Completion, //
+    },
+    types::Opaque, //
 };
 
 /// A callback on a fence. Drivers rarely implement this: see the [module](self).

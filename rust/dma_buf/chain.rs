@@ -21,13 +21,14 @@
 //! C header: [`include/linux/dma-fence-chain.h`](srctree/include/linux/dma-fence-chain.h)
 
 use crate::{
+    bindings,
     fence::{
         fence_kind,
         owned,
+        Fence,
         FenceKind,
         RcuFence, //
     },
-    prelude::*,
     slab,
     unwrap::UnwrappedFence, //
 };
@@ -38,7 +39,11 @@ use core::{
     },
     ptr, //
 };
-use kernel::error::to_result;
+use kernel::{
+    error::to_result,
+    prelude::*,
+    sync::aref::ARef, //
+};
 
 /// The C structure of a link, for [`FenceChainAllocation::into_raw`].
 pub use crate::bindings::dma_fence_chain;

@@ -7,16 +7,19 @@ mod ops;
 pub use ops::FenceContextOps;
 
 use crate::{
+    bindings,
     driver_fence::{
         DriverFence,
         DriverFenceAllocation, //
     },
-    fence::errno,
+    fence::{
+        errno,
+        Fence, //
+    },
     lockdep::{
         LockClass,
         SignallingDomain, //
     },
-    prelude::*,
     registry::{
         Tracked,
         TrackedBox,
@@ -28,8 +31,24 @@ use crate::{
         TimelineOps, //
     }, //
 };
-use core::mem::needs_drop;
-use kernel::str::CString;
+use core::{
+    marker::PhantomData,
+    mem::needs_drop,
+    ops::Deref, //
+};
+use kernel::{
+    prelude::*,
+    str::CString,
+    sync::{
+        aref::ARef,
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        rcu, //
+    },
+    time::Delta, //
+};
 
 /// A context in memory.
 #[pin_data]

@@ -310,7 +310,6 @@ mod fence;
 pub mod job_queue;
 mod lock;
 pub mod lockdep;
-mod prelude;
 mod registry;
 pub mod resv;
 mod section;

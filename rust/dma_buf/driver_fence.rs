@@ -3,12 +3,13 @@
 //! The driver's side of a fence.
 
 use crate::{
+    bindings,
     context::FenceContextOps,
     fence::{
         errno,
+        Fence,
         Leaf, //
     },
-    prelude::*,
     slab,
     timeline::{
         drop_data,
@@ -19,11 +20,28 @@ use crate::{
         PENDING, //
     }, //
 };
-use core::mem::needs_drop;
+use core::{
+    marker::PhantomData,
+    mem::{
+        needs_drop,
+        ManuallyDrop, //
+    },
+    ptr::NonNull, //
+};
 use kernel::{
     alloc::Flags,
     bindings::rcu_callback_t,
-    time::hrtimer::HrTimerExpires, //
+    prelude::*,
+    sync::{
+        aref::ARef,
+        atomic::Relaxed,
+        rcu, //
+    },
+    time::{
+        hrtimer::HrTimerExpires,
+        Instant,
+        Monotonic, //
+    }, //
 };
 
 /// The memory of a fence with the driver's data in it, for

@@ -21,14 +21,37 @@ pub use wait::{
     WaitError, //
 };
 
-use crate::prelude::*;
-use core::ptr;
+use crate::bindings;
+use core::ptr::{
+    self,
+    NonNull, //
+};
 use kernel::{
     ffi::c_char,
     fmt,
+    prelude::*,
     seq_file::SeqFile,
     str::CStrExt,
-    time::hrtimer::HrTimerExpires, //
+    sync::{
+        aref::{
+            ARef,
+            AlwaysRefCounted, //
+        },
+        atomic::{
+            Acquire,
+            Atomic,
+            Full,
+            Relaxed, //
+        },
+        rcu, //
+    },
+    time::{
+        hrtimer::HrTimerExpires,
+        Delta,
+        Instant,
+        Monotonic, //
+    },
+    types::Opaque, //
 };
 
 /// The state of the work that a fence stands for.

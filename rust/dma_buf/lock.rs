@@ -9,7 +9,11 @@
 //!
 //! C header: [`include/linux/spinlock.h`](srctree/include/linux/spinlock.h)
 
-use crate::prelude::*;
+use crate::bindings;
+use kernel::{
+    sync::SpinLockIrq,
+    types::NotThreadSafe, //
+};
 
 /// The name and the key of a new lock class.
 ///

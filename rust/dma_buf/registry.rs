@@ -22,26 +22,43 @@
 //! [`include/linux/notifier.h`](srctree/include/linux/notifier.h)
 
 use crate::{
+    bindings,
     callback::keep_library,
     lock::{
         new_irq_lock,
         PreemptOff, //
-    },
-    prelude::*, //
+    }, //
 };
-use core::ptr;
+use core::{
+    marker::PhantomData,
+    ptr::{
+        self,
+        NonNull, //
+    }, //
+};
 use kernel::{
+    container_of,
     error::to_result,
     ffi::{
         c_int,
         c_ulong,
         c_void, //
     },
+    prelude::*,
     sync::{
+        atomic::{
+            Acquire,
+            Atomic,
+            Relaxed,
+            Release, //
+        },
         global_lock,
+        rcu,
         Refcount,
+        SpinLockIrq,
         SpinLockIrqGuard, //
-    }, //
+    },
+    types::Opaque, //
 };
 
 type ListHead = Opaque<bindings::list_head>;

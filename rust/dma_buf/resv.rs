@@ -62,9 +62,20 @@ pub use set::{
     ResvSetSlots, //
 };
 
-use crate::prelude::*;
+use crate::bindings;
 use core::ptr::null_mut;
-use kernel::error::to_result;
+use kernel::{
+    error::to_result,
+    prelude::*,
+    sync::{
+        aref::{
+            ARef,
+            AlwaysRefCounted, //
+        },
+        Arc, //
+    },
+    types::Opaque, //
+};
 
 /// A reservation object.
 ///

@@ -7,8 +7,12 @@
 //! instead of 490, where C takes 470 (`make bench`). It is the same memory, which boxes and vectors
 //! can own.
 
-use crate::prelude::*;
-use kernel::alloc::Flags;
+use crate::bindings;
+use core::ptr::NonNull;
+use kernel::{
+    alloc::Flags,
+    prelude::*, //
+};
 
 /// Allocates memory for a box.
 ///

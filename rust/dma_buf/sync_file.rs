@@ -5,12 +5,20 @@
 //! C header: [`include/linux/sync_file.h`](srctree/include/linux/sync_file.h)
 
 use crate::{
-    fence,
-    prelude::*, //
+    bindings,
+    fence::{
+        self,
+        Fence, //
+    }, //
 };
-use kernel::fs::{
-    file::FileDescriptorReservation,
-    File, //
+use core::ptr::NonNull;
+use kernel::{
+    fs::{
+        file::FileDescriptorReservation,
+        File, //
+    },
+    prelude::*,
+    sync::aref::ARef, //
 };
 
 /// A sync_file, a file that stands for a fence, before it has a descriptor.

@@ -45,6 +45,7 @@ pub(crate) use header::{
 pub(crate) use signal::Completed;
 
 use crate::{
+    bindings,
     context::{
         ContextOptions,
         MAX_CHOSEN_SEQNO, //
@@ -55,19 +56,32 @@ use crate::{
         new_irq_lock,
         IrqsOff, //
     },
-    prelude::*,
     registry::TrackedEntry, //
 };
-use core::any::TypeId;
+use core::{
+    any::TypeId,
+    ptr::NonNull, //
+};
 use kernel::{
     ffi::{
         c_char,
         c_void, //
     },
+    prelude::*,
     str::{
         CStrExt,
         CString, //
-    }, //
+    },
+    sync::{
+        atomic::{
+            Acquire,
+            Atomic,
+            Relaxed,
+            Release, //
+        },
+        SpinLockIrq, //
+    },
+    types::Opaque, //
 };
 use pending::{
     Points,

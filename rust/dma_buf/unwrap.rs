@@ -47,18 +47,24 @@ use crate::{
     chain::ChainIter,
     fence::{
         signaled_at,
+        Fence,
         FenceKind,
         Leaf, //
-    },
-    prelude::*, //
+    }, //
 };
 use core::{
     mem::{
         forget,
         replace, //
     },
-    ops::Range,
-    ptr::null,
+    ops::{
+        Deref,
+        Range, //
+    },
+    ptr::{
+        null,
+        NonNull, //
+    },
     slice, //
 };
 use kernel::{
@@ -70,7 +76,12 @@ use kernel::{
         kvec::PushError, //
     },
     fmt,
-    time::delay::fsleep, //
+    prelude::*,
+    sync::aref::ARef,
+    time::{
+        delay::fsleep,
+        Delta, //
+    }, //
 };
 
 /// A leaf or an array of leaves.

@@ -7,12 +7,13 @@ use super::{
     Inner, //
 };
 use crate::{
+    bindings,
     driver_fence::DriverFence,
     fence::{
         errno,
-        instant, //
+        instant,
+        Fence, //
     },
-    prelude::*,
     registry::TrackedBox,
     timeline::{
         FenceData,
@@ -23,7 +24,21 @@ use crate::{
         PENDING, //
     }, //
 };
-use core::any::TypeId;
+use core::{
+    any::TypeId,
+    ptr::NonNull, //
+};
+use kernel::{
+    prelude::*,
+    sync::{
+        atomic::Relaxed,
+        rcu, //
+    },
+    time::{
+        Instant,
+        Monotonic, //
+    }, //
+};
 
 /// The operations of a driver on the fences of its contexts.
 ///

@@ -17,10 +17,17 @@ use crate::{
     },
     context::FenceContextOps,
     driver_fence::DriverFence,
+    fence::Fence,
     lock::new_irq_lock,
-    prelude::*,
     section::SignallingSection,
     unwrap::UnwrappedFence, //
+};
+use kernel::{
+    prelude::*,
+    sync::{
+        aref::ARef,
+        SpinLockIrq, //
+    }, //
 };
 
 /// The two ends of a proxy.

@@ -18,13 +18,19 @@ use super::{
     DelegateRef, //
 };
 use crate::{
+    bindings,
     lock::{
         lock_class,
         PreemptOff, //
-    },
-    prelude::*, //
+    }, //
 };
-use kernel::sync::Mutex;
+use core::ptr::NonNull;
+use kernel::{
+    container_of,
+    prelude::*,
+    sync::Mutex,
+    types::Opaque, //
+};
 
 /// The mechanism of an [`IrqWork`].
 pub enum ByIrqWork {}

@@ -15,7 +15,6 @@
 use super::Delegate;
 use crate::{
     lock::new_irq_lock,
-    prelude::*,
     registry::{
         Tracked,
         TrackedBox,
@@ -24,7 +23,23 @@ use crate::{
     },
     section::signalling, //
 };
-use core::convert::Infallible;
+use core::{
+    convert::Infallible,
+    marker::PhantomData,
+    ops::Deref,
+    ptr::NonNull, //
+};
+use kernel::{
+    prelude::*,
+    sync::{
+        aref::{
+            ARef,
+            AlwaysRefCounted, //
+        },
+        Arc,
+        SpinLockIrq, //
+    }, //
+};
 
 /// A way of the kernel's to call a body.
 pub trait Mechanism: Sized + 'static {

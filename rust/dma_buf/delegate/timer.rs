@@ -17,16 +17,29 @@ use super::{
     DelegateOwner,
     DelegateRef, //
 };
-use crate::prelude::*;
+use crate::bindings;
+use core::ptr::NonNull;
 use kernel::{
     impl_has_hr_timer,
-    time::hrtimer::{
-        HasHrTimer,
-        HrTimer,
-        HrTimerCallback,
-        HrTimerCallbackContext,
-        HrTimerRestart,
-        RelativeMode, //
+    prelude::*,
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        rcu, //
+    },
+    time::{
+        hrtimer::{
+            HasHrTimer,
+            HrTimer,
+            HrTimerCallback,
+            HrTimerCallbackContext,
+            HrTimerRestart,
+            RelativeMode, //
+        },
+        Delta,
+        Monotonic, //
     }, //
 };
 

@@ -20,13 +20,30 @@ use super::{
     DelegateRef, //
 };
 use crate::{
-    lock::lock_class,
-    prelude::*, //
+    bindings,
+    lock::lock_class, //
 };
-use core::ptr::null_mut;
+use core::{
+    marker::PhantomData,
+    ptr::{
+        null_mut,
+        NonNull, //
+    }, //
+};
 use kernel::{
     impl_has_work,
+    prelude::*,
     str::CStrExt,
+    sync::{
+        aref::ARef,
+        atomic::{
+            Acquire,
+            Atomic,
+            Release, //
+        },
+        rcu,
+        Arc, //
+    },
     workqueue::{
         self,
         Queue,

@@ -5,9 +5,10 @@
 use super::Fence;
 use crate::{
     array::FenceArray,
-    chain::FenceChain,
-    prelude::*, //
+    bindings,
+    chain::FenceChain, //
 };
+use kernel::sync::aref::ARef;
 
 /// Defines a kind of fence, whose C structure starts with a `dma_fence`.
 macro_rules! fence_kind {

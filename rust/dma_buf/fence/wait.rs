@@ -4,16 +4,20 @@
 
 use super::Fence;
 use crate::{
+    bindings,
     lockdep::SignallingDomain,
-    prelude::*,
     section, //
 };
 use kernel::{
     bindings::TICK_NSEC,
     error::code::*,
     ffi::c_long,
+    prelude::*,
     task::MAX_SCHEDULE_TIMEOUT,
-    time::Jiffies, //
+    time::{
+        Delta,
+        Jiffies, //
+    }, //
 };
 
 /// The reason why a wait ended though the fence has not signalled.

@@ -9,22 +9,32 @@ use super::{
     ResvUsage, //
 };
 use crate::{
+    bindings,
     fence::{
         FenceKind,
         Leaf, //
     },
-    prelude::*,
     unwrap::UnwrappedFence, //
 };
 use core::{
-    ops::DerefMut,
-    ptr, //
+    mem::ManuallyDrop,
+    ops::{
+        Deref,
+        DerefMut, //
+    },
+    ptr::{
+        self,
+        NonNull, //
+    }, //
 };
 use kernel::{
     error::to_result,
     ffi::c_void,
+    prelude::*,
     seq_file::SeqFile,
-    task::Task, //
+    sync::aref::ARef,
+    task::Task,
+    types::NotThreadSafe, //
 };
 
 /// The most slots that are reserved at a time. Adding a fence takes time linear in the number of

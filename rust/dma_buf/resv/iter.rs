@@ -8,27 +8,41 @@ use super::{
     ResvUsage, //
 };
 use crate::{
+    bindings,
     fence::{
         owned,
         put,
         to_delta,
+        Fence,
         FenceWait,
         WaitError, //
     },
-    prelude::*,
     unwrap::{
         unwrap_merge,
         UnwrappedFence, //
     }, //
 };
 use core::{
+    marker::PhantomData,
     mem::replace,
     ptr::{
         null_mut,
         without_provenance_mut, //
     }, //
 };
-use kernel::alloc::flags::__GFP_NOWARN;
+use kernel::{
+    alloc::flags::__GFP_NOWARN,
+    prelude::*,
+    sync::{
+        aref::ARef,
+        rcu, //
+    },
+    time::{
+        Delta,
+        Instant,
+        Monotonic, //
+    }, //
+};
 
 /// An iterator over the fences of a locked object, and their usages.
 ///

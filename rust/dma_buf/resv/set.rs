@@ -15,14 +15,29 @@ use super::{
     ResvSlot, //
 };
 use crate::{
-    prelude::*,
+    bindings,
     unwrap::sort_by_key, //
 };
 use core::{
-    mem::replace,
-    ptr, //
+    mem::{
+        replace,
+        ManuallyDrop, //
+    },
+    ops::Deref,
+    ptr::{
+        self,
+        NonNull, //
+    }, //
 };
-use kernel::task::Task;
+use kernel::{
+    prelude::*,
+    sync::aref::ARef,
+    task::Task,
+    types::{
+        NotThreadSafe,
+        Opaque, //
+    }, //
+};
 
 /// The most members of a set. Lockdep counts the locks of a ww acquire context in 11 bits.
 const MAX_MEMBERS: usize = 2046;

@@ -11,12 +11,24 @@ use super::{
     Timeline, //
 };
 use crate::{
-    prelude::*,
+    bindings,
     registry::call_rcu, //
 };
 use core::{
     cell::UnsafeCell,
-    mem::MaybeUninit, //
+    mem::{
+        ManuallyDrop,
+        MaybeUninit, //
+    },
+    ptr::NonNull, //
+};
+use kernel::{
+    container_of,
+    sync::atomic::{
+        Atomic,
+        Full, //
+    },
+    types::Opaque, //
 };
 
 /// Links of a fence, of which one is in use at a time.

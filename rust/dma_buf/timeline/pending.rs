@@ -10,13 +10,26 @@ use super::{
     Tail, //
 };
 use crate::{
+    bindings,
     lock::{
         lock,
         IrqsOff, //
-    },
-    prelude::*, //
+    }, //
 };
-use core::ptr;
+use core::ptr::{
+    self,
+    NonNull, //
+};
+use kernel::sync::{
+    atomic::{
+        Acquire,
+        Atomic,
+        Full,
+        Relaxed,
+        Release, //
+    },
+    SpinLockIrq, //
+};
 
 /// The next fence of a queue, or null.
 pub(crate) type Next = Atomic<*mut Header>;

@@ -20,15 +20,33 @@ use super::{
     BATCH, //
 };
 use crate::{
-    fence,
+    bindings,
+    fence::{
+        self,
+        Fence, //
+    },
     lock::{
         lock,
         IrqGuard,
         IrqsOff, //
     },
     lockdep::DomainSection,
-    prelude::*,
     section::Annotation, //
+};
+use core::ptr::NonNull;
+use kernel::{
+    container_of,
+    prelude::*,
+    sync::{
+        aref::ARef,
+        atomic::{
+            Acquire,
+            Full,
+            Relaxed, //
+        },
+        rcu, //
+    },
+    types::Opaque, //
 };
 
 /// What came of an attempt to complete a fence.

@@ -13,10 +13,19 @@ use super::{
     BATCH, //
 };
 use crate::{
+    bindings,
+    fence::Fence,
     lock::IrqsOff,
     lockdep::DomainSection,
-    prelude::*,
     section::Annotation, //
+};
+use core::ptr::NonNull;
+use kernel::{
+    container_of,
+    prelude::*,
+    sync::aref::ARef,
+    time::Delta,
+    types::Opaque, //
 };
 
 /// The least time between two runs of the timer, in ns. Fences that expire close together share
