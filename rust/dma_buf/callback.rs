@@ -243,8 +243,8 @@ impl<T: FenceCallback> FenceCallbackRegistration<T> {
         if fence.needs_unwrapping() {
             return Err(CallbackError::Nested(callback));
         }
-        self.add(fence, callback)
-            .map_err(CallbackError::AlreadySignaled)
+        // SAFETY: It is idle, as it has no fence.
+        unsafe { self.add(fence, callback) }.map_err(CallbackError::AlreadySignaled)
     }
 
     /// Registers a callback on an unwrapped fence. If the registration is in use, cancels and drops
@@ -260,17 +260,23 @@ impl<T: FenceCallback> FenceCallbackRegistration<T> {
         callback: T,
     ) -> Result<(), T> {
         drop(self.as_mut().cancel());
-        self.add(fence, callback)
+        // SAFETY: It has just been cancelled.
+        unsafe { self.add(fence, callback) }
     }
 
-    /// Adds the callback to the fence. The registration must be idle.
+    /// Adds the callback to the fence.
+    ///
+    /// # Safety
+    ///
+    /// The registration is idle.
     #[inline(always)]
-    fn add(self: Pin<&mut Self>, fence: &Fence, callback: T) -> Result<(), T> {
+    unsafe fn add(self: Pin<&mut Self>, fence: &Fence, callback: T) -> Result<(), T> {
         // SAFETY: Nothing is moved out of the pinned field, `entry`.
         let this = unsafe { self.get_unchecked_mut() };
 
         this.callback.get_mut().write(callback);
-        // SAFETY: The field is valid for writes. It is `None`, so there is nothing to drop.
+        // SAFETY: The field is valid for writes. It is `None`, by the function's contract, so there
+        // is nothing to drop.
         unsafe { (&raw mut this.fence).write(Some(fence.into())) };
 
         // SAFETY: The fence is valid, and the reference in `this.fence` keeps it so. The
@@ -463,7 +469,7 @@ ready_callback!(
 /// would cost as much as asking the fence.
 static REGISTRATIONS: Atomic<i64> = Atomic::new(0);
 
-/// Whether this module has a reference to itself. Only [`keep_library`] uses it.
+/// Set while this module holds a reference to itself. Only [`keep_library`] uses it.
 static KEPT: Atomic<bool> = Atomic::new(false);
 
 /// Takes a reference to this module if there are registrations, and drops it if there are none.

@@ -320,8 +320,8 @@ impl ChainIter {
 /// Returns the pending fence before this one on a chain. Removes links that have signalled from the
 /// chain.
 ///
-/// Does what `dma_fence_chain_walk()` does, but takes a container that is nested in a link for
-/// pending, since asking it would make the core recurse.
+/// Does what `dma_fence_chain_walk()` does, but treats a container nested in a link as pending,
+/// since asking it would make the core recurse.
 fn walk(fence: ARef<Fence>) -> Option<ARef<Fence>> {
     let link = fence.as_chain()?;
 

@@ -16,16 +16,13 @@ use crate::{
         errno,
         Fence, //
     },
-    lockdep::{
-        LockClass,
-        SignallingDomain, //
-    },
     registry::{
         Tracked,
         TrackedBox,
         TrackedEntry, //
     },
     timeline::{
+        ContextOptions,
         FenceData,
         Timeline,
         TimelineOps, //
@@ -46,8 +43,7 @@ use kernel::{
             Relaxed, //
         },
         rcu, //
-    },
-    time::Delta, //
+    }, //
 };
 
 /// A context in memory.
@@ -68,8 +64,9 @@ unsafe impl<T: FenceContextOps> Tracked for Inner<T> {
         self.timeline.close();
     }
 
-    fn quiesce(&self) {
-        self.timeline.sync();
+    unsafe fn quiesce(&self) {
+        // SAFETY: By the function's contract, this is the only task that does.
+        unsafe { self.timeline.sync() };
     }
 
     fn is_busy(&self) -> bool {
@@ -249,7 +246,7 @@ impl<T: FenceContextOps> FenceContext<T> {
     }
 
     /// Returns the highest sequence number, up to the last published one, whose lower 32 bits are
-    /// `seqno`, as hardware reports it. Returns `None` if there is none that is not negative.
+    /// `seqno`, as hardware reports it. Returns `None` if that number would be negative.
     ///
     /// If the hardware reports a number that has not been published, the result is 2^32 lower. It
     /// has passed, so [`Self::signal_up_to`] does nothing. Fewer than 2^32 fences may be pending.
@@ -340,102 +337,6 @@ impl<T: FenceContextOps> FenceContext<T> {
     /// Context: any, but not a callback of this context, and no lock held that a callback takes.
     pub fn pending(&self, fences: &mut KVec<ARef<Fence>>) {
         self.timeline().pending(fences)
-    }
-}
-
-/// The highest sequence number that a driver may choose, except for points. So the numbers given
-/// out after it do not run out.
-pub(crate) const MAX_CHOSEN_SEQNO: u64 = i64::MAX as u64;
-
-/// Options of a [`FenceContext`].
-///
-/// # Examples
-///
-/// ```
-/// use dma_buf::{lockdep::{LockClass, SignallingDomain}, ContextOptions, FenceContext};
-/// use kernel::{prelude::*, time::Delta};
-///
-/// let options = ContextOptions::new()
-///     .domain(SignallingDomain::new(c"mygpu")?)
-///     .lock_class(LockClass::new(c"mygpu fence")?)
-///     .timeout(Delta::from_secs(10))?;
-/// let ring = FenceContext::with_options(c"mygpu", c"ring 0", options, ())?;
-///
-/// ring.new_fence(ring.new_fence_allocation(())?).signal(Ok(()));
-/// # Ok::<(), Error>(())
-/// ```
-#[derive(Clone, Copy)]
-pub struct ContextOptions {
-    pub(crate) domain: Option<SignallingDomain>,
-    pub(crate) lock_class: Option<LockClass>,
-    pub(crate) timeout: Option<Delta>,
-    /// Not zero.
-    pub(crate) first_seqno: u64,
-    pub(crate) points: bool,
-}
-
-impl Default for ContextOptions {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-/// Context: any.
-impl ContextOptions {
-    /// Creates options, of which none is set.
-    pub const fn new() -> Self {
-        Self {
-            domain: None,
-            lock_class: None,
-            timeout: None,
-            first_seqno: 1,
-            points: false,
-        }
-    }
-
-    /// Sets the sequence number of the first fence that the context numbers by itself, which is 1
-    /// without this option. Lower numbers have passed. Fails with `EINVAL` if it is 0, or above
-    /// 2^63 - 1.
-    pub fn first_seqno(mut self, seqno: u64) -> Result<Self> {
-        if seqno == 0 || seqno > MAX_CHOSEN_SEQNO {
-            return Err(EINVAL);
-        }
-        self.first_seqno = seqno;
-        Ok(self)
-    }
-
-    /// Lets the driver choose the sequence numbers, in any order and more than once, as with
-    /// sw_sync: see [`FenceContext::new_fence_at`].
-    pub const fn points(mut self) -> Self {
-        self.points = true;
-        self
-    }
-
-    /// Declares that the context's fences signal in sections of this domain.
-    pub const fn domain(mut self, domain: SignallingDomain) -> Self {
-        self.domain = Some(domain);
-        self
-    }
-
-    /// Sets the lock class of the context's fences.
-    pub const fn lock_class(mut self, class: LockClass) -> Self {
-        self.lock_class = Some(class);
-        self
-    }
-
-    /// Completes a fence with `ETIME` if it is still pending this long after it was published,
-    /// and all fences before it in the context with it. Later fences have their own time.
-    ///
-    /// A timer does this, in its interrupt (in a softirq with `PREEMPT_RT`), for at most 256 fences
-    /// in a run. With thousands of pending fences, it may be several milliseconds late. A driver
-    /// that resets its hardware uses a shorter timeout of its own. Fails with `EINVAL` if `timeout`
-    /// is not positive.
-    pub fn timeout(mut self, timeout: Delta) -> Result<Self> {
-        if timeout.is_zero() || timeout.is_negative() {
-            return Err(EINVAL);
-        }
-        self.timeout = Some(timeout);
-        Ok(self)
     }
 }
 
@@ -624,7 +525,8 @@ impl<T: FenceContextOps> ContextNumbers<T> {
         let rcu = rcu::read_lock();
         // SAFETY: The fence is valid, and RCU is read-locked.
         let ops = unsafe { TimelineOps::load(fence.as_raw()) };
-        let is_ours = ops.is_none_or(|ops| TimelineOps::of_fence(ops).is_some());
+        // SAFETY: As above.
+        let is_ours = ops.is_none_or(|ops| unsafe { TimelineOps::of_fence(ops) }.is_some());
         drop(rcu);
 
         // SAFETY: It is no array or chain, so by the type invariant the fence is of a context

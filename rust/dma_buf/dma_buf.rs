@@ -56,8 +56,8 @@
 //! - [`resv`] has the reservation objects of buffers, [`DmaBuf`] those of other drivers' buffers,
 //!   and [`SyncFile`] passes fences to user space.
 //! - [`delegate`] has irq_work, work items and timers in which a driver may signal fences.
-//! - [`job_queue`] takes a ring's jobs from their submission, over their dependencies and the
-//!   hardware, to their cleanup.
+//! - [`job_queue`] carries a ring's jobs from submission, through dependencies and the hardware, to
+//!   cleanup.
 //!
 //! What each C function has become is in a table: [`coverage`]. What each version has changed is in
 //! [`changes`]. Prose says *signalled* and *signalling*, as the kernel's documentation does. Names
@@ -159,8 +159,8 @@
 //! - [`Fence::test_signaled_flag`], and a fence's error, timestamp, numbers, names and kind;
 //! - taking a reference, dropping one that is not the last, and queueing a delegate.
 //!
-//! Any context is any but NMI. With `PREEMPT_RT`, where spinlocks sleep, it is also neither hard
-//! interrupt context, in which delegates do not run then, nor a section under a raw spinlock.
+//! Any context is any but NMI. With `PREEMPT_RT`, where spinlocks sleep, it excludes hard interrupt
+//! context and sections under a raw spinlock; delegates run in neither.
 //!
 //! # Signalling sections
 //!
@@ -321,15 +321,13 @@ pub mod unwrap;
 pub use buffer::DmaBuf;
 pub use context::{
     ContextNumbers,
-    ContextOptions,
     FenceContext,
     FenceContextOps,
     SeqnoError, //
 };
 pub use driver_fence::{
     DriverFence,
-    DriverFenceAllocation,
-    SignalOutcome, //
+    DriverFenceAllocation, //
 };
 pub use fence::{
     Fence,
@@ -347,6 +345,10 @@ pub use section::{
 pub use sync_file::{
     SyncFile,
     SyncFileAllocation, //
+};
+pub use timeline::{
+    ContextOptions,
+    SignalOutcome, //
 };
 pub use unwrap::UnwrappedFence;
 
@@ -396,10 +398,8 @@ module! {
     imports_ns: ["DMA_BUF"],
 }
 
-/// Public, as `()` implements a trait with `#[vtable]`, which names its module.
-#[doc(hidden)]
 #[pin_data]
-pub struct DmaBufModule {
+struct DmaBufModule {
     /// Goes first: what it runs to the end leaves things to RCU, which `watch` waits for.
     queues: delegate::LibraryQueues,
     #[pin]

@@ -13,9 +13,9 @@ use crate::{
     slab,
     timeline::{
         drop_data,
-        Completed,
         FenceData,
         Header,
+        SignalOutcome,
         Timeline,
         PENDING, //
     }, //
@@ -105,20 +105,6 @@ impl<T: FenceContextOps> Drop for DriverFenceAllocation<T> {
         // SAFETY: Not published, so this is the only owner of the data.
         unsafe { ManuallyDrop::drop(&mut self.inner.data) };
     }
-}
-
-/// What came of [`DriverFence::signal`].
-///
-/// See [`DriverFence`] for an example.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SignalOutcome {
-    /// The fence has signalled.
-    Signaled,
-    /// The fence is done. It signals as soon as all fences before it in its context have.
-    InTurn,
-    /// The fence had been completed before, and that result stays: by the context, its timeout, or
-    /// an operation of the driver.
-    TooLate,
 }
 
 /// The only handle to a fence that can signal it.
@@ -253,8 +239,8 @@ impl<T: FenceContextOps> DriverFence<T> {
         self.complete(errno(result), timestamp.as_nanos().max(1))
     }
 
-    /// Gives up the handle, and leaves the fence to its context, whose functions complete it, or
-    /// its drop.
+    /// Gives up the handle. The context completes the fence, by
+    /// [`signal_up_to`](crate::FenceContext::signal_up_to) and the like, or when it is dropped.
     pub fn detach(self) -> ARef<Fence> {
         let fence = self.fence();
         let this = ManuallyDrop::new(self);
@@ -272,22 +258,21 @@ impl<T: FenceContextOps> DriverFence<T> {
         // fence that has signalled, the timeline's reference is the caller's.
         unsafe {
             let outcome = match Timeline::complete(header, error, timestamp) {
-                Completed::Signaled if Self::DROP_DATA.is_none() => {
+                SignalOutcome::Signaled if Self::DROP_DATA.is_none() => {
                     bindings::dma_buf_rs_dma_fence_put_many(Header::as_fence(header), 2);
                     return SignalOutcome::Signaled;
                 }
-                Completed::Signaled => {
+                SignalOutcome::Signaled => {
                     Header::release(header, Self::DROP_DATA);
                     SignalOutcome::Signaled
                 }
                 // Another CPU, or a point that shares its number, may have signalled it.
-                Completed::Done
+                SignalOutcome::InTurn
                     if Fence::from_raw(Header::as_fence(header)).test_signaled_flag() =>
                 {
                     SignalOutcome::Signaled
                 }
-                Completed::Done => SignalOutcome::InTurn,
-                Completed::Before => SignalOutcome::TooLate,
+                other => other,
             };
 
             Header::release(header, Self::DROP_DATA);

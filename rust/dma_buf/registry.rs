@@ -61,6 +61,8 @@ use kernel::{
     types::Opaque, //
 };
 
+/// Not the kernel crate's `List`: that owns its entries, and an entry here is in one without being
+/// kept by it, and leaves it on the CPU that drops the last reference.
 type ListHead = Opaque<bindings::list_head>;
 
 /// What the registry asks of the object that a [`TrackedEntry`] starts.
@@ -73,7 +75,8 @@ pub(crate) struct TrackedOps {
     pub(crate) stop: unsafe fn(NonNull<TrackedEntry>),
     /// Waits for what runs.
     ///
-    /// Process context, may sleep. Called a grace period after `stop`, with a reference held.
+    /// Process context, may sleep. Called once at most, a grace period after `stop`, with a
+    /// reference held.
     pub(crate) quiesce: unsafe fn(NonNull<TrackedEntry>),
     /// Returns `true` if the kernel still uses the object, although no reference is left
     /// and a grace period has passed. It is asked again after another. Stops what can be
@@ -97,7 +100,7 @@ pub(crate) struct TrackedOps {
 pub(crate) struct TrackedEntry {
     /// Links the entry in [`Entries`], under its lock.
     link: ListHead,
-    /// Links the first of a ring in [`Entries::rings`].
+    /// Links the first of a ring in [`Entries::rings`], which an unload searches.
     ring: ListHead,
     rcu: Opaque<bindings::callback_head>,
     ops: NonNull<TrackedOps>,
@@ -421,7 +424,11 @@ pub(crate) unsafe trait Tracked: Send + Sync + Sized + 'static {
     fn stop(&self) {}
 
     /// See [`TrackedOps::quiesce`].
-    fn quiesce(&self);
+    ///
+    /// # Safety
+    ///
+    /// Only the registry calls it, once for an object.
+    unsafe fn quiesce(&self);
 
     /// See [`TrackedOps::is_busy`].
     fn is_busy(&self) -> bool;
@@ -453,8 +460,8 @@ impl<T: Tracked> TrackedBox<T> {
         // SAFETY: By the trait's contract, here and below, the entry starts a `T`, which the
         // callers of these operations know to be valid.
         stop: |entry| unsafe { entry.cast::<T>().as_ref() }.stop(),
-        // SAFETY: As above.
-        quiesce: |entry| unsafe { entry.cast::<T>().as_ref() }.quiesce(),
+        // SAFETY: As above; this is the registry.
+        quiesce: |entry| unsafe { entry.cast::<T>().as_ref().quiesce() },
         // SAFETY: As above.
         is_busy: |entry| unsafe { entry.cast::<T>().as_ref() }.is_busy(),
         free: Self::free,

@@ -57,7 +57,7 @@ pub fn signalling<R>(f: impl FnOnce(&SignallingSection<'_>) -> R) -> R {
     })
 }
 
-/// Reports a wait inside a section, once, which the caller does not allow. Lockdep does not: the
+/// Reports, once, a wait inside a section that the caller does not allow. Lockdep does not: the
 /// core leaves the section for the time of a wait, as a scheduler may wait for earlier fences.
 #[inline]
 pub(crate) fn report_wait() {

@@ -32,6 +32,7 @@
 //! signals a fence of ours. `reap` asks the driver about the fences before it with no lock held.
 
 mod header;
+mod options;
 mod pending;
 mod signal;
 mod timeout;
@@ -42,14 +43,11 @@ pub(crate) use header::{
     Header,
     PENDING, //
 };
-pub(crate) use signal::Completed;
+pub use options::ContextOptions;
+pub use signal::SignalOutcome;
 
 use crate::{
     bindings,
-    context::{
-        ContextOptions,
-        MAX_CHOSEN_SEQNO, //
-    },
     fence,
     lock::{
         lock,
@@ -83,6 +81,7 @@ use kernel::{
     },
     types::Opaque, //
 };
+use options::MAX_CHOSEN_SEQNO;
 use pending::{
     Points,
     Queue, //
@@ -119,9 +118,10 @@ pub(crate) struct TimelineOps {
     pub(crate) expired: Option<unsafe fn(NonNull<Timeline>, u64, usize)>,
     /// `type_id` and `anchor` together identify the type that the operations are for. The id of a
     /// type is unique among crates of different names, and the crates of one module have different
-    /// names. The anchor is a function instantiated for the type, so its address lies in the module
-    /// that uses the type. Neither is enough alone: another module may have a crate of the same
-    /// name, and the linker may merge functions of the same code.
+    /// names. (`()` is in no crate, and is the same type in all.) The anchor is a function
+    /// instantiated for the type, so its address lies in the module that uses the type. Neither is
+    /// enough alone: another module may have a crate of the same name, and the linker may merge
+    /// functions of the same code.
     pub(crate) type_id: fn() -> TypeId,
     pub(crate) anchor: unsafe fn(NonNull<TrackedEntry>),
 }
@@ -165,7 +165,11 @@ impl TimelineOps {
     }
 
     /// Returns what the operations of a fence are part of, if it is a fence of this crate.
-    pub(crate) fn of_fence(ops: &bindings::dma_fence_ops) -> Option<&Self> {
+    ///
+    /// # Safety
+    ///
+    /// `ops` are the operations of a fence.
+    pub(crate) unsafe fn of_fence(ops: &bindings::dma_fence_ops) -> Option<&Self> {
         let ours = ops.get_driver_name.is_some_and(|f| {
             core::ptr::fn_addr_eq(
                 f,
@@ -174,7 +178,7 @@ impl TimelineOps {
             )
         });
 
-        // SAFETY: By the type invariants.
+        // SAFETY: By the function's contract and the type invariants.
         ours.then(|| unsafe { &*core::ptr::from_ref(ops).cast::<Self>() })
     }
 
@@ -429,8 +433,9 @@ impl Timeline {
     /// The fence is initialised, on a timeline that has signalled all before it, or is closed. The
     /// tail lock is held.
     unsafe fn signal_at_once(&self, header: NonNull<Header>, error: i32) {
-        // SAFETY: By the function's contract. The handle is still there, so `drop_data`, which may
-        // have gone with the module of a closed timeline, is not called.
+        // SAFETY: By the function's contract; the tail lock is held, so interrupts are off, or the
+        // lock sleeps. The handle is still there, so `drop_data`, which may have gone with the
+        // module of a closed timeline, is not called.
         unsafe {
             header.as_ref().outcome.store(error, Release);
             fence::signal_unknown(Header::as_fence(header), error);

@@ -10,8 +10,8 @@
 //!
 //! A merge leaves out leaves that have signalled, with their errors. A driver that refuses a job if
 //! an in-fence has failed looks at the leaves before the merge, and at those of the merged fence
-//! when it has signalled. The first walk along a chain removes links that have signalled, with
-//! their errors, so some cannot be found out about.
+//! when it has signalled. The first walk along a chain removes links that have signalled, so their
+//! errors are lost.
 //!
 //! ```
 //! use dma_buf::{unwrap::unwrap_merge, Fence, UnwrappedFence};

@@ -28,6 +28,19 @@ fn data_shared(ring: &mut FenceContext<Ring>) -> u32 {
     ring.number
 }
 
+/// The library's init is not for others to call.
+#[cfg(fault = "context_library_module")]
+use dma_buf::DmaBufModule; //~ E0603 struct `DmaBufModule` is private
+
+/// Nor is it by way of a context of `()`, which is the library's own.
+#[cfg(fault = "context_unit_module")]
+fn init() {
+    let module = kernel::module::this_module::<LocalModule>();
+
+    let _ = <<() as FenceContextOps>::OwnerModule as kernel::InPlaceModule>::init(module);
+    //~^ E0277 the trait bound `(): Module` is not satisfied
+}
+
 struct Borrows<T>(T);
 
 /// A context's data outlives whoever made it, so it borrows nothing.

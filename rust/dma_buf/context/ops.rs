@@ -102,6 +102,11 @@ use kernel::{
 /// ```
 #[vtable]
 pub trait FenceContextOps: Send + Sync + Sized + 'static {
+    /// Set by `#[vtable]`, and not used: a context belongs to the module that makes it. Without a
+    /// bound, so that `()` need not name this module, whose init is not for others to call.
+    #[doc(hidden)]
+    type OwnerModule;
+
     /// The driver's data in each fence.
     ///
     /// It is dropped in softirq context, a grace period after the fence has signalled and its
@@ -152,9 +157,10 @@ pub trait FenceContextOps: Send + Sync + Sized + 'static {
     }
 }
 
-/// A context without data, operations or data in its fences.
+/// A context without data and operations, whose fences have no data.
 #[vtable]
 impl FenceContextOps for () {
+    type OwnerModule = ();
     type FenceData = ();
 }
 
@@ -313,7 +319,8 @@ impl<T: FenceContextOps> FenceContext<T> {
         let ops = unsafe { TimelineOps::load(fence) };
 
         if !ops
-            .and_then(TimelineOps::of_fence)
+            // SAFETY: They are those of the fence.
+            .and_then(|ops| unsafe { TimelineOps::of_fence(ops) })
             .is_some_and(|ops| ops.is_same(Self::TIMELINE_OPS))
         {
             return None;

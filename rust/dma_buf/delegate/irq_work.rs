@@ -8,8 +8,8 @@
 
 use super::{
     raw::{
-        InSection,
-        Mechanism,
+        Backend,
+        DelegateBody,
         Queued,
         Raw, //
     },
@@ -32,8 +32,8 @@ use kernel::{
     types::Opaque, //
 };
 
-/// The mechanism of an [`IrqWork`].
-pub enum ByIrqWork {}
+/// The backend of an [`IrqWork`].
+pub enum IrqWorkBackend {}
 
 #[pin_data]
 pub struct Source {
@@ -50,7 +50,7 @@ unsafe impl Send for Source {}
 // SAFETY: As above.
 unsafe impl Sync for Source {}
 
-impl Mechanism for ByIrqWork {
+impl Backend for IrqWorkBackend {
     type Source = Source;
     type Data = ();
 
@@ -83,7 +83,7 @@ impl Mechanism for ByIrqWork {
     }
 }
 
-impl Queued for ByIrqWork {
+impl Queued for IrqWorkBackend {
     #[inline]
     fn queue(raw: &Raw<Self>) -> bool {
         // Once the module goes, and a grace period has passed, nothing is queued.
@@ -103,14 +103,14 @@ impl Queued for ByIrqWork {
 ///
 /// # Safety
 ///
-/// `work` is that of a `Raw<ByIrqWork>`, and was queued by [`Queued::queue`].
+/// `work` is that of a `Raw<IrqWorkBackend>`, and was queued by [`Queued::queue`].
 #[inline(never)]
 unsafe extern "C" fn run(work: *mut bindings::irq_work) {
     // SAFETY: By the function's contract, the work is in a `Source`, and that in a `Raw`.
     let this = unsafe {
         let source = container_of!(Opaque::cast_from(work), Source, work);
 
-        NonNull::new_unchecked(container_of!(source, Raw<ByIrqWork>, source).cast_mut())
+        NonNull::new_unchecked(container_of!(source, Raw<IrqWorkBackend>, source).cast_mut())
     };
 
     // SAFETY: The core calls this inside an RCU read-side section: interrupts are off, or, with
@@ -128,10 +128,10 @@ unsafe extern "C" fn run(work: *mut bindings::irq_work) {
 /// while its body runs, the body may run on another CPU at the same time.
 ///
 /// See [`Delegate`] for an example.
-pub type IrqWork<T> = DelegateOwner<ByIrqWork, InSection<T>>;
+pub type IrqWork<T> = DelegateOwner<IrqWorkBackend, DelegateBody<T>>;
 
 /// A counted reference to an [`IrqWork`], of whatever item.
-pub type IrqWorkRef = DelegateRef<ByIrqWork>;
+pub type IrqWorkRef = DelegateRef<IrqWorkBackend>;
 
 impl<T: Delegate> IrqWork<T> {
     /// Waits until the irq_work is neither queued nor running. If it is queued while its
@@ -141,7 +141,7 @@ impl<T: Delegate> IrqWork<T> {
     ///
     /// C function: `irq_work_sync()`
     pub fn sync(&self) {
-        ByIrqWork::quiesce(self.raw());
+        IrqWorkBackend::quiesce(self.raw());
     }
 
     /// Returns `true` if the irq_work is queued and has not begun to run.
@@ -160,6 +160,6 @@ impl<T: Delegate> IrqWork<T> {
     ///
     /// C function: `irq_work_is_busy()`
     pub fn is_busy(&self) -> bool {
-        ByIrqWork::is_busy(self.raw())
+        IrqWorkBackend::is_busy(self.raw())
     }
 }

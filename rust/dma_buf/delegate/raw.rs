@@ -41,8 +41,8 @@ use kernel::{
     }, //
 };
 
-/// A way of the kernel's to call a body.
-pub trait Mechanism: Sized + 'static {
+/// How the kernel calls a body: by an irq_work, a work or a timer.
+pub trait Backend: Sized + 'static {
     /// The kernel's part of it.
     type Source: Send + Sync;
     /// The library's part of it.
@@ -61,16 +61,16 @@ pub trait Mechanism: Sized + 'static {
     /// Called when the owner is dropped.
     fn owner_dropped(_raw: &Raw<Self>) {}
 
-    /// Stops it, or has what is queued run, and waits until the body does not run. May sleep.
-    /// The entry is dead, and has been for a grace period.
+    /// Cancels or flushes what is queued, and waits for the body. May sleep. Called a grace period
+    /// after the entry was stopped.
     fn quiesce(raw: &Raw<Self>);
 
     /// Returns `true` if the kernel still uses the source, though no reference is left.
     fn is_busy(raw: &Raw<Self>) -> bool;
 }
 
-/// A mechanism that runs the body soon after it was queued.
-pub trait Queued: Mechanism {
+/// A backend that runs the body soon after it was queued.
+pub trait Queued: Backend {
     /// [`DelegateOwner::queue`].
     fn queue(raw: &Raw<Self>) -> bool;
 }
@@ -82,22 +82,22 @@ pub trait Queued: Mechanism {
 /// It starts the `Inner` that `body` was made for, which [`TrackedBox::new`] has registered.
 #[pin_data]
 #[repr(C)]
-pub struct Raw<M: Mechanism> {
+pub struct Raw<B: Backend> {
     /// At the start, as the registry relies on it.
     entry: TrackedEntry,
-    body: unsafe fn(NonNull<Raw<M>>),
+    body: unsafe fn(NonNull<Raw<B>>),
     _link: Option<Unlink>,
-    pub(super) data: M::Data,
+    pub(super) data: B::Data,
     #[pin]
-    pub(super) source: M::Source,
+    pub(super) source: B::Source,
 }
 
-impl<M: Mechanism> Raw<M> {
+impl<B: Backend> Raw<B> {
     fn new(
         ops: &'static TrackedOps,
-        body: unsafe fn(NonNull<Raw<M>>),
+        body: unsafe fn(NonNull<Raw<B>>),
         link: Option<Arc<Link>>,
-        data: M::Data,
+        data: B::Data,
     ) -> impl PinInit<Self> {
         pin_init!(Self {
             entry: TrackedEntry::new(ops),
@@ -105,13 +105,13 @@ impl<M: Mechanism> Raw<M> {
             _link: link.map(Unlink),
             data,
             source <- {
-                let data: *const M::Data = &raw const *data;
+                let data: *const B::Data = &raw const *data;
 
                 // SAFETY: The closure initialises the slot and cannot fail. `data` stays
                 // where it is: it is part of the same object.
                 unsafe {
                     pin_init::pin_init_from_closure::<_, Infallible>(move |slot| {
-                        M::init(slot, &*data);
+                        B::init(slot, &*data);
                         Ok(())
                     })
                 }
@@ -141,7 +141,7 @@ impl<M: Mechanism> Raw<M> {
 }
 
 // SAFETY: The entry counts references, and the object stays as long as there is one.
-unsafe impl<M: Mechanism> AlwaysRefCounted for Raw<M> {
+unsafe impl<B: Backend> AlwaysRefCounted for Raw<B> {
     #[inline]
     fn inc_ref(&self) {
         self.entry.get();
@@ -155,13 +155,18 @@ unsafe impl<M: Mechanism> AlwaysRefCounted for Raw<M> {
 }
 
 /// The kind of a body, and where it runs.
-pub trait Body<M: Mechanism>: 'static {
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not say how a delegate runs",
+    note = "implement `Delegate` for the item of a `Work`, `IrqWork` or `Timer`, and `Cleanup` for \
+            that of a `CleanupWork`"
+)]
+pub trait Body<B: Backend>: 'static {
     /// What the body works on.
     type Item: Send + Sync + 'static;
 
-    /// Makes the data of the mechanism.
-    fn data() -> M::Data {
-        M::Data::default()
+    /// Makes the data of the backend.
+    fn data() -> B::Data {
+        B::Data::default()
     }
 
     /// Runs the body.
@@ -169,9 +174,9 @@ pub trait Body<M: Mechanism>: 'static {
 }
 
 /// The body of a [`Delegate`], in a signalling section.
-pub struct InSection<T>(PhantomData<T>);
+pub struct DelegateBody<T>(PhantomData<T>);
 
-impl<M: Mechanism, T: Delegate> Body<M> for InSection<T> {
+impl<B: Backend, T: Delegate> Body<B> for DelegateBody<T> {
     type Item = T;
 
     fn run(item: &T) {
@@ -182,34 +187,34 @@ impl<M: Mechanism, T: Delegate> Body<M> for InSection<T> {
 /// A delegate with its item.
 #[pin_data]
 #[repr(C)]
-struct Inner<M: Mechanism, B: Body<M>> {
+struct Inner<B: Backend, R: Body<B>> {
     /// At the start, as the body relies on it.
     #[pin]
-    raw: Raw<M>,
+    raw: Raw<B>,
     #[pin]
-    item: B::Item,
+    item: R::Item,
 }
 
-impl<M: Mechanism, B: Body<M>> Inner<M, B> {
+impl<B: Backend, R: Body<B>> Inner<B, R> {
     /// See [`Raw::call`].
     ///
     /// # Safety
     ///
     /// `raw` starts a valid `Self`.
-    unsafe fn body(raw: NonNull<Raw<M>>) {
+    unsafe fn body(raw: NonNull<Raw<B>>) {
         // SAFETY: By the function's contract.
-        B::run(unsafe { &raw.cast::<Self>().as_ref().item });
+        R::run(unsafe { &raw.cast::<Self>().as_ref().item });
     }
 }
 
 // SAFETY: It starts with the raw part, and that with the entry, which `DelegateOwner::make` makes.
-unsafe impl<M: Mechanism, B: Body<M>> Tracked for Inner<M, B> {
-    fn quiesce(&self) {
-        M::quiesce(&self.raw);
+unsafe impl<B: Backend, R: Body<B>> Tracked for Inner<B, R> {
+    unsafe fn quiesce(&self) {
+        B::quiesce(&self.raw);
     }
 
     fn is_busy(&self) -> bool {
-        M::is_busy(&self.raw)
+        B::is_busy(&self.raw)
     }
 }
 
@@ -217,60 +222,60 @@ unsafe impl<M: Mechanism, B: Body<M>> Tracked for Inner<M, B> {
 /// [`Work`](super::Work), a [`Timer`](super::Timer) or a [`CleanupWork`](super::CleanupWork).
 ///
 /// See [`Delegate`] for an example.
-pub struct DelegateOwner<M: Mechanism, B: Body<M>>(TrackedBox<Inner<M, B>>);
+pub struct DelegateOwner<B: Backend, R: Body<B>>(TrackedBox<Inner<B, R>>);
 
-impl<M: Mechanism, B: Body<M>> DelegateOwner<M, B> {
+impl<B: Backend, R: Body<B>> DelegateOwner<B, R> {
     /// Makes a delegate, which is not queued. Fails with `ENOMEM`, or as `item` does.
     ///
     /// Context: process; may sleep.
     ///
     /// C functions: `init_irq_work()`, `INIT_WORK()`, `hrtimer_setup()`
-    pub fn new<E>(item: impl PinInit<B::Item, E>) -> Result<Self>
+    pub fn new<E>(item: impl PinInit<R::Item, E>) -> Result<Self>
     where
         Error: From<E>,
     {
-        Self::make(B::data(), None, item)
+        Self::make(R::data(), None, item)
     }
 
     pub(super) fn make<E>(
-        data: M::Data,
+        data: B::Data,
         link: Option<Arc<Link>>,
-        item: impl PinInit<B::Item, E>,
+        item: impl PinInit<R::Item, E>,
     ) -> Result<Self>
     where
         Error: From<E>,
     {
-        let ops = TrackedBox::<Inner<M, B>>::OPS;
+        let ops = TrackedBox::<Inner<B, R>>::OPS;
 
         // INVARIANT: The body is that of this type.
         Ok(Self(TrackedBox::new(try_pin_init!(Inner {
-            raw <- Raw::new(ops, Inner::<M, B>::body, link, data),
+            raw <- Raw::new(ops, Inner::<B, R>::body, link, data),
             item <- item,
         }? Error))?))
     }
 
     #[inline]
-    pub(super) fn raw(&self) -> &Raw<M> {
+    pub(super) fn raw(&self) -> &Raw<B> {
         &self.0.get().raw
     }
 }
 
-impl<M: Mechanism, T: Delegate> DelegateOwner<M, InSection<T>> {
+impl<B: Backend, T: Delegate> DelegateOwner<B, DelegateBody<T>> {
     /// Makes a delegate whose item has a weak reference to it. Fails as [`Self::new`] does.
     ///
     /// Context: process; may sleep.
-    pub fn new_cyclic<I, E>(item: impl FnOnce(WeakRef<DelegateRef<M>>) -> I) -> Result<Self>
+    pub fn new_cyclic<I, E>(item: impl FnOnce(WeakRef<DelegateRef<B>>) -> I) -> Result<Self>
     where
         I: PinInit<T, E>,
         Error: From<E>,
     {
         let link = Link::new()?;
-        // INVARIANT: There is no target yet, and that below is of this mechanism.
+        // INVARIANT: There is no target yet, and that below is of this backend.
         let item = item(WeakRef {
             link: link.clone(),
             _upgraded: PhantomData,
         });
-        let this = Self::make(M::Data::default(), Some(link.clone()), item)?;
+        let this = Self::make(B::Data::default(), Some(link.clone()), item)?;
 
         // INVARIANT: The object's drop takes it back.
         link.target.lock().0 = Some(this.0.as_ptr().cast());
@@ -280,36 +285,36 @@ impl<M: Mechanism, T: Delegate> DelegateOwner<M, InSection<T>> {
     /// Takes a reference that does not depend on the item's type, for a callback.
     ///
     /// Context: any.
-    pub fn to_ref(&self) -> DelegateRef<M> {
+    pub fn to_ref(&self) -> DelegateRef<B> {
         DelegateRef(self.raw().into())
     }
 }
 
-impl<M: Queued, B: Body<M>> DelegateOwner<M, B> {
-    /// Queues the delegate, an irq_work on this CPU. Returns `false` if it was already queued, if
-    /// it is being cancelled, or if its module is going.
+impl<B: Queued, R: Body<B>> DelegateOwner<B, R> {
+    /// Queues the delegate. An irq_work is queued on this CPU. Returns `false` if it was already
+    /// queued, if it is being cancelled, or if its module is going.
     ///
     /// Context: any; for an irq_work, NMI included.
     ///
     /// C functions: `irq_work_queue()`, `queue_work()`
     #[inline]
     pub fn queue(&self) -> bool {
-        M::queue(self.raw())
+        B::queue(self.raw())
     }
 }
 
-impl<M: Mechanism, B: Body<M>> Deref for DelegateOwner<M, B> {
-    type Target = B::Item;
+impl<B: Backend, R: Body<B>> Deref for DelegateOwner<B, R> {
+    type Target = R::Item;
 
     #[inline]
-    fn deref(&self) -> &B::Item {
+    fn deref(&self) -> &R::Item {
         &self.0.get().item
     }
 }
 
-impl<M: Mechanism, B: Body<M>> Drop for DelegateOwner<M, B> {
+impl<B: Backend, R: Body<B>> Drop for DelegateOwner<B, R> {
     fn drop(&mut self) {
-        M::owner_dropped(self.raw());
+        B::owner_dropped(self.raw());
     }
 }
 
@@ -319,25 +324,25 @@ impl<M: Mechanism, B: Body<M>> Drop for DelegateOwner<M, B> {
 /// Context of the drop: any. The item is dropped later, if this was the last reference.
 ///
 /// See [the module](super) for an example.
-pub struct DelegateRef<M: Mechanism>(pub(super) ARef<Raw<M>>);
+pub struct DelegateRef<B: Backend>(pub(super) ARef<Raw<B>>);
 
-impl<M: Mechanism> Clone for DelegateRef<M> {
+impl<B: Backend> Clone for DelegateRef<B> {
     fn clone(&self) -> Self {
         Self(self.0.clone())
     }
 }
 
-impl<M: Queued> DelegateRef<M> {
+impl<B: Queued> DelegateRef<B> {
     /// Queues the delegate, as [`DelegateOwner::queue`] does, in the same contexts.
     ///
     /// C functions: `irq_work_queue()`, `queue_work()`
     #[inline]
     pub fn queue(&self) -> bool {
-        M::queue(&self.0)
+        B::queue(&self.0)
     }
 }
 
-/// The way from weak references to their delegate.
+/// Leads from the weak references to their delegate.
 #[pin_data]
 pub(super) struct Link {
     #[pin]
@@ -413,18 +418,18 @@ impl Drop for Unlink {
 ///
 /// # Invariants
 ///
-/// `R` is a [`DelegateRef`], and the target of `link` is a `Raw` of its mechanism.
+/// `R` is a [`DelegateRef`], and the target of `link` is a `Raw` of its backend.
 pub struct WeakRef<R> {
     link: Arc<Link>,
     _upgraded: PhantomData<fn() -> R>,
 }
 
-impl<M: Mechanism> WeakRef<DelegateRef<M>> {
+impl<B: Backend> WeakRef<DelegateRef<B>> {
     /// Takes a reference to the delegate. Returns `None` if the delegate and all of its
     /// references have been dropped, or while it is being made.
     ///
     /// Context: any.
-    pub fn upgrade(&self) -> Option<DelegateRef<M>> {
+    pub fn upgrade(&self) -> Option<DelegateRef<B>> {
         let target = self.link.target.lock();
         let entry = target.0?;
 

@@ -9,8 +9,8 @@
 
 use super::{
     raw::{
-        InSection,
-        Mechanism,
+        Backend,
+        DelegateBody,
         Raw, //
     },
     Delegate,
@@ -43,8 +43,8 @@ use kernel::{
     }, //
 };
 
-/// The mechanism of a [`Timer`].
-pub enum ByTimer {}
+/// The backend of a [`Timer`].
+pub enum TimerBackend {}
 
 /// Set when the [`Timer`] has been dropped. A body that runs meanwhile may have started the
 /// timer, which cannot be stopped then.
@@ -56,7 +56,7 @@ impl Default for Dropped {
     }
 }
 
-impl Mechanism for ByTimer {
+impl Backend for TimerBackend {
     type Source = HrTimer<Raw<Self>>;
     type Data = Dropped;
 
@@ -68,29 +68,26 @@ impl Mechanism for ByTimer {
 
     fn owner_dropped(raw: &Raw<Self>) {
         raw.data.0.store(true, Relaxed);
-        // Stops it.
-        Self::is_busy(raw);
+        raw.try_cancel();
     }
 
     fn quiesce(raw: &Raw<Self>) {
         raw.cancel();
     }
 
-    /// Stops the timer unless the body runs.
     fn is_busy(raw: &Raw<Self>) -> bool {
-        // SAFETY: The timer is initialised.
-        unsafe { bindings::hrtimer_try_to_cancel(raw.as_raw()) < 0 }
+        !raw.try_cancel()
     }
 }
 
 impl_has_hr_timer! {
-    impl HasHrTimer<Self> for Raw<ByTimer> {
+    impl HasHrTimer<Self> for Raw<TimerBackend> {
         mode: RelativeMode<Monotonic>,
         field: self.source,
     }
 }
 
-impl HrTimerCallback for Raw<ByTimer> {
+impl HrTimerCallback for Raw<TimerBackend> {
     type Pointer<'a> = Pin<&'a Self>;
 
     // Text of this library, as it may be called when the driver's is gone. The memory is not
@@ -107,7 +104,7 @@ impl HrTimerCallback for Raw<ByTimer> {
     }
 }
 
-impl Raw<ByTimer> {
+impl Raw<TimerBackend> {
     fn start_after(&self, delay: Delta) {
         // Once the module goes, and a grace period has passed, nothing is started.
         let _rcu = rcu::read_lock();
@@ -123,6 +120,12 @@ impl Raw<ByTimer> {
         unsafe { Self::c_timer_ptr(self) }.cast_mut()
     }
 
+    /// Stops the timer unless the body runs. Returns `false` if it does.
+    fn try_cancel(&self) -> bool {
+        // SAFETY: The timer is initialised.
+        unsafe { bindings::hrtimer_try_to_cancel(self.as_raw()) >= 0 }
+    }
+
     fn cancel(&self) -> bool {
         // SAFETY: The timer is initialised.
         unsafe { bindings::hrtimer_cancel(self.as_raw()) > 0 }
@@ -136,11 +139,11 @@ impl Raw<ByTimer> {
 /// one, though it may have started the timer again.
 ///
 /// See [`WeakRef`](super::WeakRef) for an example.
-pub type Timer<T> = DelegateOwner<ByTimer, InSection<T>>;
+pub type Timer<T> = DelegateOwner<TimerBackend, DelegateBody<T>>;
 
 /// A counted reference to a [`Timer`], of whatever item. It does not keep the timer going: when the
 /// [`Timer`] has been dropped, the body does not run any more.
-pub type TimerRef = DelegateRef<ByTimer>;
+pub type TimerRef = DelegateRef<TimerBackend>;
 
 impl<T: Delegate> Timer<T> {
     /// Starts the timer: the body runs after `delay`, at once if that is negative, and never if the

@@ -9,9 +9,9 @@
 
 use super::{
     raw::{
+        Backend,
         Body,
-        InSection,
-        Mechanism,
+        DelegateBody,
         Queued,
         Raw, //
     },
@@ -51,12 +51,12 @@ use kernel::{
     }, //
 };
 
-/// The mechanism of a [`Work`] and of a [`CleanupWork`].
-pub enum ByWork {}
+/// The backend of a [`Work`] and of a [`CleanupWork`].
+pub enum WorkBackend {}
 
-/// Which workqueue runs it.
+/// The workqueue that a work runs on.
 #[derive(Default)]
-pub enum RunsOn {
+pub enum WorkTarget {
     #[default]
     Library,
     Driver(Workqueue),
@@ -64,15 +64,15 @@ pub enum RunsOn {
     Cleanup,
 }
 
-impl Mechanism for ByWork {
+impl Backend for WorkBackend {
     type Source = workqueue::Work<Raw<Self>>;
-    type Data = RunsOn;
+    type Data = WorkTarget;
 
     #[inline(never)]
-    unsafe fn init(source: *mut Self::Source, runs_on: &RunsOn) {
+    unsafe fn init(source: *mut Self::Source, target: &WorkTarget) {
         // A flush of the one may be allowed where that of the other is not.
-        let (name, key) = match runs_on {
-            RunsOn::Cleanup => lock_class!(c"dma_buf_rs::CleanupWork"),
+        let (name, key) = match target {
+            WorkTarget::Cleanup => lock_class!(c"dma_buf_rs::CleanupWork"),
             _ => lock_class!(c"dma_buf_rs::Work"),
         };
 
@@ -82,7 +82,7 @@ impl Mechanism for ByWork {
 
     fn quiesce(raw: &Raw<Self>) {
         match raw.data {
-            RunsOn::Cleanup => raw.flush(),
+            WorkTarget::Cleanup => raw.flush(),
             _ => drop(raw.cancel()),
         }
     }
@@ -93,7 +93,7 @@ impl Mechanism for ByWork {
     }
 }
 
-impl Queued for ByWork {
+impl Queued for WorkBackend {
     #[inline(never)]
     fn queue(raw: &Raw<Self>) -> bool {
         // Once the module goes, and a grace period has passed, nothing is queued.
@@ -103,9 +103,9 @@ impl Queued for ByWork {
             return false;
         }
         let queue = match &raw.data {
-            RunsOn::Library => SIGNALLING.get(),
-            RunsOn::Driver(queue) => queue.get(),
-            RunsOn::Cleanup => CLEANUP.get(),
+            WorkTarget::Library => SIGNALLING.get(),
+            WorkTarget::Driver(queue) => queue.get(),
+            WorkTarget::Cleanup => CLEANUP.get(),
         };
 
         queue.enqueue(ARef::from(raw)).is_ok()
@@ -113,10 +113,10 @@ impl Queued for ByWork {
 }
 
 impl_has_work! {
-    impl HasWork<Self> for Raw<ByWork> { self.source }
+    impl HasWork<Self> for Raw<WorkBackend> { self.source }
 }
 
-impl WorkItem for Raw<ByWork> {
+impl WorkItem for Raw<WorkBackend> {
     /// What is queued owns a reference.
     type Pointer = ARef<Self>;
 
@@ -128,15 +128,15 @@ impl WorkItem for Raw<ByWork> {
         // returned. The workqueue does not touch the work after this.
         let this = unsafe { ARef::from_raw(raw) };
 
-        if !this.is_stopped() || matches!(this.data, RunsOn::Cleanup) {
+        if !this.is_stopped() || matches!(this.data, WorkTarget::Cleanup) {
             // SAFETY: The driver's text stays until this returns, as its module, in going,
-            // first marks the entry dead, and a grace period later waits for the work.
+            // first marks the entry as stopped, and a grace period later waits for the work.
             unsafe { Raw::call(raw) };
         }
     }
 }
 
-impl Raw<ByWork> {
+impl Raw<WorkBackend> {
     fn as_raw(&self) -> *mut bindings::work_struct {
         // SAFETY: The pointer is valid.
         unsafe { workqueue::Work::raw_get(&self.source) }
@@ -167,10 +167,10 @@ impl Raw<ByWork> {
 /// All works are of one lock class: the body of one must not flush or cancel another.
 ///
 /// See [the module](super) for an example.
-pub type Work<T> = DelegateOwner<ByWork, InSection<T>>;
+pub type Work<T> = DelegateOwner<WorkBackend, DelegateBody<T>>;
 
 /// A counted reference to a [`Work`], of whatever item.
-pub type WorkRef = DelegateRef<ByWork>;
+pub type WorkRef = DelegateRef<WorkBackend>;
 
 impl<T: Delegate> Work<T> {
     /// Makes a work item that runs on a workqueue of the driver, which it keeps. Fails as
@@ -181,7 +181,7 @@ impl<T: Delegate> Work<T> {
     where
         Error: From<E>,
     {
-        Self::make(RunsOn::Driver(queue.clone()), None, item)
+        Self::make(WorkTarget::Driver(queue.clone()), None, item)
     }
 
     /// Takes the work off its queue, and waits for the body if it runs. Returns `true` if
@@ -195,7 +195,7 @@ impl<T: Delegate> Work<T> {
     }
 }
 
-impl<B: Body<ByWork>> DelegateOwner<ByWork, B> {
+impl<R: Body<WorkBackend>> DelegateOwner<WorkBackend, R> {
     /// Waits for the body, if the work is queued or runs. First stop what queues it: a body that
     /// is queued later is not waited for.
     ///
@@ -217,13 +217,13 @@ pub trait Cleanup: Send + Sync + Sized + 'static {
 }
 
 /// The body of a [`Cleanup`].
-pub struct Outside<T>(PhantomData<T>);
+pub struct CleanupBody<T>(PhantomData<T>);
 
-impl<T: Cleanup> Body<ByWork> for Outside<T> {
+impl<T: Cleanup> Body<WorkBackend> for CleanupBody<T> {
     type Item = T;
 
-    fn data() -> RunsOn {
-        RunsOn::Cleanup
+    fn data() -> WorkTarget {
+        WorkTarget::Cleanup
     }
 
     fn run(item: &T) {
@@ -283,7 +283,7 @@ impl<T: Cleanup> Body<ByWork> for Outside<T> {
 /// assert!(cleanup.buffers.lock().is_empty());
 /// # Ok::<(), Error>(())
 /// ```
-pub type CleanupWork<T> = DelegateOwner<ByWork, Outside<T>>;
+pub type CleanupWork<T> = DelegateOwner<WorkBackend, CleanupBody<T>>;
 
 /// Allocates a workqueue, which makes progress when memory is short, as reclaim may wait for a
 /// fence.
@@ -410,8 +410,7 @@ unsafe impl Sync for Shared {}
 unsafe impl Send for End {}
 
 impl Workqueue {
-    /// Makes a workqueue. The kernel cuts a name off that is longer than 31 bytes. Fails with
-    /// `ENOMEM`.
+    /// Makes a workqueue. The kernel truncates the name to 31 bytes. Fails with `ENOMEM`.
     ///
     /// Context: process; may sleep.
     ///

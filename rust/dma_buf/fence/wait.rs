@@ -29,8 +29,8 @@ pub enum WaitError {
     TimedOut,
     /// The waiting task received a signal.
     Interrupted,
-    /// The fence's driver, which has a wait of its own, failed with this error. The fence is to
-    /// be taken for signalled.
+    /// The fence's driver, which has a wait of its own, failed with this error. Treat the
+    /// fence as signalled.
     Driver(Error),
     /// The call was invalid, and did not wait.
     Invalid(Error),

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 
 /*
- * One line of C for each inline function or macro that Rust cannot call, one
- * file for each kernel header they come from. The prefix keeps them apart from
- * the kernel's own rust_helper_*.
+ * Inline functions and macros that Rust cannot call, a file for each kernel header that they
+ * come from; lockdep.c, section.c, module.c and slab.c do more, as they say. The prefix keeps
+ * them apart from the kernel's own rust_helper_*.
  */
 
 #ifndef DMA_BUF_RS_HELPERS_H

@@ -15,8 +15,7 @@ void dma_buf_rs_lock_map_init(struct lockdep_map *map, const char *name,
 EXPORT_SYMBOL_GPL(dma_buf_rs_lock_map_init);
 
 /*
- * As dma_fence_begin_signalling() does it, but for that it returns whether there
- * is something to end.
+ * Like dma_fence_begin_signalling(), but returns true if there is something to end.
  *
  * checkpatch: IN_ATOMIC: it asks just that itself, also below
  */

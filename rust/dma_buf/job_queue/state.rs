@@ -412,8 +412,12 @@ impl<R: JobRunner> Shared<R> {
         let mut state = self.lock(&irqs);
         let mut count = 0;
 
+        // In order, and no more than one that the hardware takes.
         for entry in &state.running {
-            if first <= entry.seqno && entry.seqno <= last && !entry.is_done.load(Relaxed) {
+            if entry.seqno > last {
+                break;
+            }
+            if first <= entry.seqno && !entry.is_done.load(Relaxed) {
                 entry.is_done.store(true, Relaxed);
                 count += 1;
             }

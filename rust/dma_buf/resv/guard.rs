@@ -29,7 +29,6 @@ use core::{
 };
 use kernel::{
     error::to_result,
-    ffi::c_void,
     prelude::*,
     seq_file::SeqFile,
     sync::aref::ARef,
@@ -138,10 +137,11 @@ impl LockedResv {
         // SAFETY: By the type invariant the lock is held, so the pointer does not change.
         let list = unsafe { (*self.as_raw()).fences };
 
-        // The size of a long list is a power of two, to which `kmalloc()` aligns it. Few shorter
-        // ones start at a multiple of that.
-        if list.addr() % LONG_LIST == 0 {
-            self.check_length(list.cast(), count)?;
+        // SAFETY: The list is null, or from `kmalloc()`. It stays, as the lock is held.
+        let size = unsafe { bindings::dma_buf_rs_ksize(list.cast()) };
+
+        if size >= LONG_LIST {
+            self.check_length(size, count)?;
         }
         // SAFETY: By the type invariant the lock is held. `count` is neither 0 nor so large that
         // the sum of it and the number of fences, or twice the size of the list, overflows.
@@ -151,15 +151,9 @@ impl LockedResv {
         }
     }
 
-    /// Fails with `E2BIG` if there are too many fences to add `count` more.
+    /// Fails with `E2BIG` if there are too many fences to add `count` more to a list of this size.
     #[cold]
-    fn check_length(&self, list: *const c_void, count: usize) -> Result {
-        // SAFETY: The list is null, or from `kmalloc()`. It stays, as the lock is held.
-        let size = unsafe { bindings::dma_buf_rs_ksize(list) };
-
-        if size < LONG_LIST {
-            return Ok(());
-        }
+    fn check_length(&self, size: usize, count: usize) -> Result {
         let pending = self
             .fences(ResvUsage::Bookkeep)
             .filter(|(fence, _)| !fence.test_signaled_flag())

@@ -6,6 +6,9 @@
 //! of them with -EDEADLK. That task unlocks everything it has, waits for the lock that it could not
 //! get, and starts anew. A [`ResvSet`] does this by itself.
 //!
+//! Not `drm_exec`, which does the same for GEM objects alone, and is in a module of DRM's: a set
+//! takes any reservation object, in a kernel without DRM, too.
+//!
 //! C header: [`include/linux/ww_mutex.h`](srctree/include/linux/ww_mutex.h)
 
 use super::{
@@ -98,11 +101,17 @@ impl<H> Inner<H> {
 }
 
 /// Appends a member.
-fn push<H: ResvHandle>(members: &mut KVec<Member<H>>, handle: H) -> Result<&mut Member<H>> {
+fn push<H: ResvHandle>(
+    members: &mut KVec<Member<H>>,
+    handle: H,
+) -> Result<&mut Member<H>, (Error, H)> {
     let index = members.len();
 
     if index >= MAX_MEMBERS {
-        return Err(E2BIG);
+        return Err((E2BIG, handle));
+    }
+    if let Err(error) = members.reserve(1, GFP_KERNEL) {
+        return Err((error.into(), handle));
     }
     // INVARIANT: The handle stays with the pointer.
     let member = Member {
@@ -110,7 +119,8 @@ fn push<H: ResvHandle>(members: &mut KVec<Member<H>>, handle: H) -> Result<&mut 
         is_owner: true,
         handle,
     };
-    members.push(member, GFP_KERNEL)?;
+    // There is room.
+    let _ = members.push_within_capacity(member);
     Ok(&mut members[index])
 }
 
@@ -265,7 +275,10 @@ impl<H: ResvHandle> ResvSet<H> {
     ///
     /// Context: process; may sleep.
     pub fn push(&mut self, handle: H) -> Result {
-        push(&mut self.inner()?.members, handle).map(|_| ())
+        match push(&mut self.inner()?.members, handle) {
+            Ok(_) => Ok(()),
+            Err((error, _)) => Err(error),
+        }
     }
 
     /// Removes all members. Their memory is kept for new ones.
@@ -384,7 +397,7 @@ struct Failed<H> {
     error: Error,
     /// The object that could not be locked.
     resv: Option<NonNull<Resv>>,
-    /// Keeps that object, if it was found while locking.
+    /// The handle, if it was found while locking: it is dropped when everything is unlocked.
     found: Option<H>,
 }
 
@@ -407,8 +420,9 @@ pub struct ResvSetLocking<'a, H: ResvHandle> {
 impl<H: ResvHandle> ResvSetLocking<'_, H> {
     /// Locks an object that has been found, and adds it to the set.
     ///
-    /// If this fails, [`ResvSet::lock_with`] unlocks everything, whatever the closure returns. So
-    /// the closure should return at once. The handle may be dropped with locks held. Fails with
+    /// If this fails, [`ResvSet::lock_with`] unlocks everything, whatever the closure returns, and
+    /// then drops the handle. So the closure should return at once: the handle of another call would
+    /// be dropped with locks held. Fails with
     /// `EDEADLK` if another task contends for the object; then the closure is called again. Fails
     /// with `EINTR`, `ENOMEM` and `E2BIG` as locking and [`ResvSet::push`] do; then locking the set
     /// fails with the same error.
@@ -441,7 +455,7 @@ impl<H: ResvHandle> Deref for ResvSetLocking<'_, H> {
 ///
 /// If there is an `inner`, `inner.task` is the current task. It has initialised `inner.context` and
 /// locked with it the objects of the first `inner.locked` members, and that of `inner.contended`,
-/// each once; and it has the right to unlock them. Outside of this file, these are all members.
+/// each once; and it has the right to unlock them. CleanupBody of this file, these are all members.
 #[must_use = "the objects are unlocked when the guard is dropped"]
 pub struct ResvSetGuard<H: ResvHandle> {
     set: ResvSet<H>,
@@ -526,7 +540,17 @@ impl<H: ResvHandle> ResvSetGuard<H> {
             unsafe { inner.begin() };
         }
         let (context, is_shared) = (inner.context.get(), &mut inner.is_shared);
-        let member = push(&mut inner.members, handle)?;
+        let member = match push(&mut inner.members, handle) {
+            Ok(member) => member,
+            // Its drop may lock a reservation object, so it comes after the unlock.
+            Err((error, handle)) => {
+                return Err(Failed {
+                    error,
+                    resv: None,
+                    found: Some(handle),
+                })
+            }
+        };
         let resv = Some(member.resv);
 
         // SAFETY: The others are locked, as nothing has failed so far.

@@ -49,14 +49,18 @@ use kernel::{
     types::Opaque, //
 };
 
-/// What came of an attempt to complete a fence.
-pub(crate) enum Completed {
-    /// It had been completed before.
-    Before,
-    /// It is done, and signals when all before it have.
-    Done,
-    /// It has signalled, and the timeline's reference is the caller's.
+/// What came of [`DriverFence::signal`](crate::DriverFence::signal).
+///
+/// See [`DriverFence`](crate::DriverFence) for an example.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignalOutcome {
+    /// The fence has signalled.
     Signaled,
+    /// The fence is done. It signals as soon as all fences before it in its context have.
+    InTurn,
+    /// The fence had been completed before, and that result stays: by the context, its timeout, or
+    /// an operation of the driver.
+    TooLate,
 }
 
 /// A reference to a pending fence.
@@ -87,9 +91,10 @@ impl<'a> LockedHead<'a> {
         lock(&self.timeline.tail, self.irqs)
     }
 
-    /// Signals at most `most` fences from the front on: those with numbers up to `up_to`, with
-    /// `result`, 0 or an error code, unless they are done with another; and those that are done.
-    /// Returns their number, and whether there may be more, for when the lock was let go.
+    /// Signals fences from the front, at most `most`: those with numbers up to `up_to`, with
+    /// `result`, 0 or an error code, unless they have one; and those behind them that are done.
+    /// Returns their number, and `true` if more may be left; the caller drops the lock before it
+    /// goes on.
     pub(super) fn signal(&mut self, up_to: u64, result: i32, most: usize) -> (usize, bool) {
         // SAFETY: Any context.
         let now = unsafe { bindings::ktime_get() };
@@ -151,7 +156,7 @@ impl<'a> LockedHead<'a> {
         let mut steps = BATCH;
 
         for count in 0..most {
-            let Some(header) = self.lock_tail().take_due(self, up_to, &mut steps) else {
+            let Some(header) = self.take_due(up_to, &mut steps) else {
                 return (count, steps == 0);
             };
 
@@ -186,7 +191,7 @@ impl<'a> LockedHead<'a> {
         }
     }
 
-    /// Signals a fence that is done, which few are where all are signalled.
+    /// Signals a fence that is done already. Cold: most fences of a batch are not.
     ///
     /// # Safety
     ///
@@ -211,7 +216,7 @@ impl<'a> LockedHead<'a> {
         let (_, more) = self.signal(0, 0, most);
 
         if more {
-            // SAFETY: The head lock is held.
+            // SAFETY: The head lock is held, and what may be left was pending under it.
             unsafe { self.timeline.queue_reap() };
         }
     }
@@ -275,41 +280,36 @@ impl<'a> LockedHead<'a> {
         first.map(|first| unsafe { Header::seqno(first) })
     }
 
-    /// Returns the first fence that was not done when [`Self::signal`] looked.
-    fn first_unfinished(&self) -> Option<NonNull<Header>> {
-        if self.timeline.options.points {
-            return self.lock_tail().points.unfinished();
-        }
-        self.timeline.queue.first()
-    }
-}
-
-impl Tail {
-    /// Takes the first point if it is due. `_head` is that of the same timeline.
-    fn take_due(
-        &mut self,
-        _head: &LockedHead<'_>,
-        up_to: u64,
-        steps: &mut usize,
-    ) -> Option<NonNull<Header>> {
-        let Some(header) = self.points.due(up_to, steps) else {
-            self.taken = self.taken.max(up_to.min(self.last));
+    /// Takes the first point if it is due.
+    fn take_due(&self, up_to: u64, steps: &mut usize) -> Option<NonNull<Header>> {
+        let mut guard = self.lock_tail();
+        let tail = &mut *guard;
+        let Some(header) = tail.points.due(up_to, steps) else {
+            tail.taken = tail.taken.max(up_to.min(tail.last));
             // All that was taken has signalled, but for points that were added meanwhile.
             // SAFETY: What is in the tree is valid.
-            let first = self.points.first().map(|it| unsafe { Header::seqno(it) });
+            let first = tail.points.first().map(|it| unsafe { Header::seqno(it) });
 
-            if first.is_none_or(|first| first > self.taken) {
-                self.passed = self.taken;
+            if first.is_none_or(|first| first > tail.taken) {
+                tail.passed = tail.taken;
             }
             return None;
         };
 
         // SAFETY: It is in the tree, and the head lock is held.
         unsafe {
-            self.points.take(header);
-            self.taken = self.taken.max(Header::seqno(header));
+            tail.points.take(header);
+            tail.taken = tail.taken.max(Header::seqno(header));
         }
         Some(header)
+    }
+
+    /// Returns the first fence that was not done when [`Self::signal`] looked.
+    fn first_unfinished(&self) -> Option<NonNull<Header>> {
+        if self.timeline.options.points {
+            return self.lock_tail().points.unfinished();
+        }
+        self.timeline.queue.first()
     }
 }
 
@@ -326,7 +326,8 @@ impl Timeline {
     /// Completes a fence with `error`, 0 or an error code, unless it was completed before, and
     /// signals it if all before it have signalled.
     ///
-    /// `timestamp` is in ns of CLOCK_MONOTONIC; 0 takes the time at which the fence signals.
+    /// `timestamp` is in ns of CLOCK_MONOTONIC; 0 takes the time at which the fence signals. If
+    /// this has signalled the fence, the timeline's reference to it is the caller's.
     ///
     /// # Safety
     ///
@@ -336,7 +337,7 @@ impl Timeline {
         header: NonNull<Header>,
         error: i32,
         timestamp: i64,
-    ) -> Completed {
+    ) -> SignalOutcome {
         // SAFETY: The caller's reference keeps the fence valid.
         let this = unsafe { header.as_ref() };
 
@@ -346,7 +347,7 @@ impl Timeline {
         let _domain = DomainSection::begin({
             let _rcu = rcu::read_lock();
             if this.outcome.load(Relaxed) != PENDING {
-                return Completed::Before;
+                return SignalOutcome::TooLate;
             }
             // SAFETY: As below.
             unsafe { this.timeline.as_ref() }.options.domain
@@ -355,7 +356,7 @@ impl Timeline {
         let irqs = IrqsOff::begin();
 
         if this.outcome.load(Relaxed) != PENDING {
-            return Completed::Before;
+            return SignalOutcome::TooLate;
         }
         // SAFETY: By the invariants of `Header`, as the outcome was pending inside this RCU
         // read-side section.
@@ -363,7 +364,7 @@ impl Timeline {
         let head = timeline.lock_head(&irqs);
 
         if this.outcome.cmpxchg(PENDING, error, Full).is_err() {
-            return Completed::Before;
+            return SignalOutcome::TooLate;
         }
         // A point is in no queue.
         if timeline.queue.first() != Some(header) {
@@ -372,7 +373,7 @@ impl Timeline {
             if timeline.options.points {
                 head.signal_done(BATCH);
             }
-            return Completed::Done;
+            return SignalOutcome::InTurn;
         }
         // Not by `signal`: this is what a driver does for each job.
         // SAFETY: The head lock is held, and this is the first fence, so it may signal.
@@ -390,7 +391,7 @@ impl Timeline {
         if head.is_first_done() {
             head.signal_done(BATCH - 1);
         }
-        Completed::Signaled
+        SignalOutcome::Signaled
     }
 
     /// [`FenceContext::signal_up_to`](crate::FenceContext::signal_up_to), with this result, 0 or an
@@ -414,7 +415,7 @@ impl Timeline {
             }
             // The caller may have interrupts off, and counts on no more than it has asked for.
             if head.first_seqno().is_some_and(|first| first > seqno) {
-                // SAFETY: The head lock is held.
+                // SAFETY: As the first fence is pending, and the head lock held.
                 unsafe { self.queue_reap() };
                 return count;
             }
@@ -465,7 +466,8 @@ impl Timeline {
     ///
     /// - the caller is an operation of a fence of this timeline, inside an RCU read-side section in
     ///   which the fence's operations were set;
-    /// - the head lock is held, which closing the timeline takes afterwards;
+    /// - the head lock is held, and a fence was pending when it was taken: closing the timeline
+    ///   takes it again to signal that fence;
     /// - the tail lock is held, and the timeline is not closed;
     /// - RCU is read-locked, and the timeline was not closed inside that section.
     pub(crate) unsafe fn queue_reap(&self) {
@@ -520,7 +522,7 @@ impl Timeline {
         let (count, more) = head.signal(0, 0, (*left).max(1));
 
         if more {
-            // SAFETY: The head lock is held.
+            // SAFETY: The head lock is held, and what may be left was pending under it.
             unsafe { self.queue_reap() };
             return None;
         }
@@ -612,10 +614,13 @@ impl Timeline {
 
     /// Waits until neither the irq_work nor the timer's function runs.
     ///
-    /// Context: process; may sleep. Only the registry calls it, one call at a time.
-    pub(crate) fn sync(&self) {
-        // SAFETY: The work is initialised, and the context is right. Only the registry waits for
-        // the work.
+    /// Context: process; may sleep.
+    ///
+    /// # Safety
+    ///
+    /// Only one task calls it at a time: an irq_work has room for one that waits.
+    pub(crate) unsafe fn sync(&self) {
+        // SAFETY: The work is initialised, the context is right, and no other task waits for it.
         unsafe { bindings::irq_work_sync(self.reap.get()) };
         self.timer.cancel();
     }

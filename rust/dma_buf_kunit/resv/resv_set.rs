@@ -8,6 +8,7 @@ use crate::prelude::*;
 mod tests {
     use super::*;
     use dma_buf::resv::ResvSetGuard;
+    use kernel::types::ScopeGuard;
 
     /// The most members of a set.
     const MOST: usize = 2046;
@@ -248,6 +249,31 @@ mod tests {
         }
         let mut slots = set.lock_interruptible()?.reserve()?;
         assert_eq!(slots.drain().len(), MOST);
+        Ok(())
+    }
+
+    /// Its drop may lock a reservation object, as that of a GEM object does.
+    #[test]
+    fn handle_that_is_refused_is_dropped_when_all_is_unlocked() -> Result {
+        let resvs = objects(MOST + 1)?;
+        let dropped = [Atomic::new(0), Atomic::new(0)];
+        let handle = |index: usize| {
+            let watch = ScopeGuard::new_with_data((), |()| {
+                dropped[usize::from(resvs[0].is_locked())].add(1, Relaxed);
+            });
+
+            (resvs[index].clone(), watch)
+        };
+        let mut set = ResvSet::new();
+
+        for index in 0..MOST {
+            set.push(handle(index))?;
+        }
+        let result = set.lock_with(|locking| locking.push(handle(MOST)));
+
+        assert_eq!(result.map(|_| ()), Err(E2BIG));
+        assert_eq!(dropped[0].load(Relaxed), MOST as i32 + 1);
+        assert_eq!(dropped[1].load(Relaxed), 0);
         Ok(())
     }
 
