@@ -27,6 +27,7 @@ use crate::{
         WorkRef, //
     },
     fence::Fence,
+    library::REGISTRATIONS,
     unwrap::UnwrappedFence, //
 };
 use core::{
@@ -38,10 +39,7 @@ use kernel::{
     prelude::*,
     sync::{
         aref::ARef,
-        atomic::{
-            Atomic,
-            Relaxed, //
-        },
+        atomic::Relaxed,
         poll::PollCondVar,
         Arc,
         Completion, //
@@ -182,7 +180,7 @@ pub enum Cancelled<T> {
 ///
 /// # Invariants
 ///
-/// - The registration is counted in `REGISTRATIONS`.
+/// - The registration is counted in `REGISTRATIONS`, which keeps this module loaded.
 /// - While `fence` is `None`, the registration is idle, and no fence uses it.
 /// - While `fence` is `Some`, `entry` has been added to that fence, which may have removed it
 ///   since; `callback` is initialised and does not change.
@@ -464,36 +462,3 @@ ready_callback!(
         this.0.queue();
     }
 );
-
-/// The number of registrations of all modules. Idle ones are counted as well: counting each use
-/// would cost as much as asking the fence.
-static REGISTRATIONS: Atomic<i64> = Atomic::new(0);
-
-/// Set while this module holds a reference to itself. Only [`keep_library`] uses it.
-static KEPT: Atomic<bool> = Atomic::new(false);
-
-/// Takes a reference to this module if there are registrations, and drops it if there are none.
-///
-/// A module that registers a callback depends on this one until it is unloaded; a registration that
-/// it has leaked survives that, and a fence may call it. A reference for each registration would
-/// cost more than the registration itself. So there is one for all. The module notifier calls this,
-/// for one module at a time, after the exit function of a module that depends on this one. That is
-/// early enough: when the last of them is unloaded, the number does not change any more.
-pub(crate) fn keep_library() {
-    // The registrations of the unloaded module are counted: it made them before its exit returned.
-    let keep = REGISTRATIONS.load(Relaxed) != 0;
-
-    if KEPT.load(Relaxed) == keep {
-        return;
-    }
-    KEPT.store(keep, Relaxed);
-    // SAFETY: This module is not being unloaded here, since the module that the notifier is called
-    // for still depends on it. The reference that is dropped was taken by an earlier call.
-    unsafe {
-        if keep {
-            crate::bindings::__module_get(crate::this_module());
-        } else {
-            crate::bindings::module_put(crate::this_module());
-        }
-    }
-}

@@ -308,6 +308,7 @@ mod driver_fence;
 pub mod drm;
 mod fence;
 pub mod job_queue;
+mod library;
 mod lock;
 pub mod lockdep;
 mod registry;
@@ -421,12 +422,4 @@ impl kernel::InPlaceModule for DmaBufModule {
             watch <- unsafe { registry::ModuleWatch::new() },
         })
     }
-}
-
-/// This module, for the C side.
-///
-/// Not inlined: in another module's text it would name that module.
-#[inline(never)]
-fn this_module() -> *mut bindings::module {
-    kernel::module::this_module::<LocalModule>().as_ptr()
 }

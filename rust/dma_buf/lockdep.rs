@@ -301,7 +301,7 @@ pub(crate) mod table {
                 // name and map are, stays: the reference to the module is never dropped. Both
                 // functions may be called in any context.
                 unsafe {
-                    bindings::__module_get(crate::this_module());
+                    bindings::__module_get(crate::library::this_module());
                     bindings::dma_buf_rs_lock_map_init(key.map(), key.name(), key.key());
                 }
                 return Ok(key);

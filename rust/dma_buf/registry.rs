@@ -23,7 +23,7 @@
 
 use crate::{
     bindings,
-    callback::keep_library,
+    library,
     lock::{
         new_irq_lock,
         PreemptOff, //
@@ -580,7 +580,7 @@ impl ModuleWatch {
         // runs, this module stays.
         unsafe {
             if state == bindings::module_state_MODULE_STATE_GOING as c_ulong
-                && bindings::dma_buf_rs_module_uses(module, crate::this_module())
+                && bindings::dma_buf_rs_module_uses(module, library::this_module())
             {
                 unload(module);
             }
@@ -638,7 +638,7 @@ unsafe fn unload(module: *mut bindings::module) {
     rcu::synchronize_rcu();
     rcu::rcu_barrier();
 
-    keep_library();
+    library::keep();
 }
 
 /// Stops a live entry of `module`. Returns `false` if there is none.

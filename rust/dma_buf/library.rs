@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! This module as the kernel knows it, and what keeps it loaded when its users are gone.
+
+use crate::{
+    bindings,
+    LocalModule, //
+};
+use kernel::sync::atomic::{
+    Atomic,
+    Relaxed, //
+};
+
+/// This module, for the C side.
+///
+/// Not inlined: in another module's text it would name that module.
+#[inline(never)]
+pub(crate) fn this_module() -> *mut bindings::module {
+    kernel::module::this_module::<LocalModule>().as_ptr()
+}
+
+/// The number of registrations of all modules. Idle ones are counted as well: counting each use
+/// would cost as much as asking the fence.
+pub(crate) static REGISTRATIONS: Atomic<i64> = Atomic::new(0);
+
+/// Set while this module holds a reference to itself. Only [`keep`] uses it.
+static KEPT: Atomic<bool> = Atomic::new(false);
+
+/// Takes a reference to this module if there are registrations, and drops it if there are none.
+///
+/// A module that registers a callback depends on this one until it is unloaded; a registration that
+/// it has leaked survives that, and a fence may call it. A reference for each registration would
+/// cost more than the registration itself. So there is one for all. The module notifier calls this,
+/// for one module at a time, after the exit function of a module that depends on this one. That is
+/// early enough: when the last of them is unloaded, the number does not change any more.
+pub(crate) fn keep() {
+    // The registrations of the unloaded module are counted: it made them before its exit returned.
+    let keep = REGISTRATIONS.load(Relaxed) != 0;
+
+    if KEPT.load(Relaxed) == keep {
+        return;
+    }
+    KEPT.store(keep, Relaxed);
+    // SAFETY: This module is not being unloaded here, since the module that the notifier is called
+    // for still depends on it. The reference that is dropped was taken by an earlier call.
+    unsafe {
+        if keep {
+            bindings::__module_get(this_module());
+        } else {
+            bindings::module_put(this_module());
+        }
+    }
+}
