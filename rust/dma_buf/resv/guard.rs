@@ -29,6 +29,7 @@ use core::{
 };
 use kernel::{
     error::to_result,
+    ffi::c_void,
     prelude::*,
     seq_file::SeqFile,
     sync::aref::ARef,
@@ -137,11 +138,11 @@ impl LockedResv {
         // SAFETY: By the type invariant the lock is held, so the pointer does not change.
         let list = unsafe { (*self.as_raw()).fences };
 
-        // SAFETY: The list is null, or from `kmalloc()`. It stays, as the lock is held.
-        let size = unsafe { bindings::dma_buf_rs_ksize(list.cast()) };
-
-        if size >= LONG_LIST {
-            self.check_length(size, count)?;
+        // The size of a long list is a power of two, to which `kmalloc()` aligns it. Few shorter
+        // ones start at a multiple of that. To ask for the size each time would take 42
+        // instructions, where all of this takes 115, and 111 in C.
+        if list.addr() % LONG_LIST == 0 {
+            self.check_length(list.cast(), count)?;
         }
         // SAFETY: By the type invariant the lock is held. `count` is neither 0 nor so large that
         // the sum of it and the number of fences, or twice the size of the list, overflows.
@@ -151,9 +152,15 @@ impl LockedResv {
         }
     }
 
-    /// Fails with `E2BIG` if there are too many fences to add `count` more to a list of this size.
+    /// Fails with `E2BIG` if there are too many fences to add `count` more.
     #[cold]
-    fn check_length(&self, size: usize, count: usize) -> Result {
+    fn check_length(&self, list: *const c_void, count: usize) -> Result {
+        // SAFETY: The list is null, or from `kmalloc()`. It stays, as the lock is held.
+        let size = unsafe { bindings::dma_buf_rs_ksize(list) };
+
+        if size < LONG_LIST {
+            return Ok(());
+        }
         let pending = self
             .fences(ResvUsage::Bookkeep)
             .filter(|(fence, _)| !fence.test_signaled_flag())
