@@ -143,7 +143,7 @@ FIXTURE_TEARDOWN(fault)
 		close(self->fences[i]);
 	}
 	close(self->all);
-	close(armed);
+	close(faults);
 }
 
 static int opened(uint32_t kind)

@@ -421,11 +421,10 @@ impl<H: ResvHandle> ResvSetLocking<'_, H> {
     /// Locks an object that has been found, and adds it to the set.
     ///
     /// If this fails, [`ResvSet::lock_with`] unlocks everything, whatever the closure returns, and
-    /// then drops the handle. So the closure should return at once: the handle of another call would
-    /// be dropped with locks held. Fails with
-    /// `EDEADLK` if another task contends for the object; then the closure is called again. Fails
-    /// with `EINTR`, `ENOMEM` and `E2BIG` as locking and [`ResvSet::push`] do; then locking the set
-    /// fails with the same error.
+    /// then drops the handle. So the closure should return at once: the handle of another call
+    /// would be dropped with locks held. Fails with `EDEADLK` if another task contends for the
+    /// object; then the closure is called again. Fails with `EINTR`, `ENOMEM` and `E2BIG` as
+    /// locking and [`ResvSet::push`] do; then locking the set fails with the same error.
     ///
     /// Context: process; may sleep.
     ///
