@@ -198,7 +198,9 @@ impl<T: FenceContextOps> FenceContext<T> {
     ///
     /// From here on others may wait for the fence, so it must signal, and nothing that it depends
     /// on may wait for memory. If several threads submit jobs, publish the fence and add the job to
-    /// the driver's queue under one lock, so that the queue is in the order of the fences.
+    /// the driver's queue under one lock, so that the queue is in the order of the fences. If that
+    /// is a spinlock, take [`DriverFence::leaf`] under it, and add this to reservation objects
+    /// after it.
     ///
     /// Context: any. Locks that callbacks or operations take may be held.
     ///

@@ -28,6 +28,17 @@
 //! guard.registration_data_with(|data| submit(&data.queue, dependencies, slot))
 //! ```
 //!
+//! Clients that share one engine have a queue each, too: if they shared the queue, the jobs of one
+//! would wait for the dependencies of another's. The runner adds its job to a list of the driver's,
+//! with a [`Completer`](crate::job_queue::Completer), and `stop` takes that out again. The timeout
+//! of a queue counts from there, so it includes the time that the job is in the list.
+//!
+//! # Drivers without buffers
+//!
+//! `kernel::drm` wants a type of GEM objects also of a driver that has no ioctl for them. An empty
+//! one will do, with [`enable_prime_import`], as user space may still import dma-bufs: see `gem.rs`
+//! of `vgpu`.
+//!
 //! # Examples
 //!
 //! A submission, with a driver's arguments taken apart:

@@ -35,6 +35,9 @@ pub trait ThreadedDelegate: Sync {
 /// Adapts a [`ThreadedDelegate`] to the kernel's
 /// [`irq::ThreadedRegistration`](kernel::irq::ThreadedRegistration).
 ///
+/// A handler that signals in hard interrupt context needs no adapter: it implements
+/// [`irq::Handler`](kernel::irq::Handler).
+///
 /// # Examples
 ///
 /// ```
