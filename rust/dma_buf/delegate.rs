@@ -151,6 +151,10 @@ use crate::section::SignallingSection;
 /// assert_eq!(work.0.load(Relaxed), 1);
 /// # Ok::<(), Error>(())
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no body for a `Work`, an `IrqWork` or a `Timer`",
+    note = "implement `Delegate` for it"
+)]
 pub trait Delegate: Send + Sync + Sized + 'static {
     /// Runs the body, in a signalling section.
     ///

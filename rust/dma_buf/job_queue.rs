@@ -401,6 +401,7 @@ impl<R: JobRunner> Completer<R> {
 /// A job, and the memory that its way through the queue takes.
 ///
 /// Dropping it drops the job.
+#[must_use = "a job that is not published is dropped"]
 pub struct PreparedJob<R: JobRunner> {
     memory: DriverFenceAllocation<JobTimeline<R>>,
     entry: Pin<UniqueArc<Entry<R::Job>>>,

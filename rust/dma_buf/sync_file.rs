@@ -24,6 +24,7 @@ use kernel::{
 /// A sync_file, a file that stands for a fence, before it has a descriptor.
 ///
 /// See [`SyncFileAllocation`] for an example.
+#[must_use = "a sync_file without a descriptor is closed"]
 pub struct SyncFile {
     file: ARef<File>,
 }

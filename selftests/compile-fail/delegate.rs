@@ -38,6 +38,13 @@ impl Delegate for NotSync {
     fn run(&self, _section: &SignallingSection<'_>) {}
 }
 
+/// A work has a body, and who forgets it is told what it takes.
+#[cfg(fault = "delegate_no_body")]
+fn no_body() -> Result<Work<u32>> {
+    //~^ E0277 `u32` has no body for a `Work`, an `IrqWork` or a `Timer`
+    unreachable!()
+}
+
 /// The body of a delegate does not keep its section.
 #[cfg(fault = "delegate_keeps_section")]
 fn body(section: &SignallingSection<'_>) -> &'static SignallingSection<'static> {

@@ -17,6 +17,10 @@ use kernel::{
 
 /// An interrupt handler whose thread signals fences: [`irq::ThreadedHandler`](ThreadedHandler) with
 /// a section. A [`ThreadedInterrupt`] registers it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no body for a `ThreadedInterrupt`",
+    note = "implement `ThreadedDelegate` for it"
+)]
 pub trait ThreadedDelegate: Sync {
     /// Handles the interrupt. By default, only wakes the thread.
     ///

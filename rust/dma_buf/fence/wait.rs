@@ -70,6 +70,7 @@ impl From<WaitError> for Error {
 /// # Ok::<(), Error>(())
 /// ```
 #[derive(Clone, Copy)]
+#[must_use = "these are options of a wait; `wait()` and the like wait"]
 pub struct FenceWait {
     interruptible: bool,
     /// Not negative.
