@@ -417,7 +417,8 @@ impl Timeline {
                     tail.points.insert(header);
                     return;
                 }
-                // It comes too late for those that are just signalling, and signals after them.
+                // The points up to `taken` are signalling on another CPU, which has passed this one
+                // already. So it is done, and `reap` signals it after them.
                 header.as_ref().outcome.store(0, Release);
                 tail.points.insert(header);
                 self.queue_reap();

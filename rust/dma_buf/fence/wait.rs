@@ -70,7 +70,7 @@ impl From<WaitError> for Error {
 /// # Ok::<(), Error>(())
 /// ```
 #[derive(Clone, Copy)]
-#[must_use = "these are options of a wait; `wait()` and the like wait"]
+#[must_use = "nothing is waited for before `wait()` or the like is called"]
 pub struct FenceWait {
     interruptible: bool,
     /// Not negative.

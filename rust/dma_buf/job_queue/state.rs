@@ -412,7 +412,7 @@ impl<R: JobRunner> Shared<R> {
         let mut state = self.lock(&irqs);
         let mut count = 0;
 
-        // In order, and no more than one that the hardware takes.
+        // In the order of their numbers, and at most `in_flight` that are not done.
         for entry in &state.running {
             if entry.seqno > last {
                 break;

@@ -454,7 +454,7 @@ impl<H: ResvHandle> Deref for ResvSetLocking<'_, H> {
 ///
 /// If there is an `inner`, `inner.task` is the current task. It has initialised `inner.context` and
 /// locked with it the objects of the first `inner.locked` members, and that of `inner.contended`,
-/// each once; and it has the right to unlock them. CleanupBody of this file, these are all members.
+/// each once; and it has the right to unlock them. Outside of this file, these are all members.
 #[must_use = "the objects are unlocked when the guard is dropped"]
 pub struct ResvSetGuard<H: ResvHandle> {
     set: ResvSet<H>,
