@@ -292,14 +292,11 @@ impl JobQueueOptions {
         }
     }
 
-    /// Sets the number of jobs that the hardware takes at a time, which is 1 without this option:
-    /// at least 1, and at most 256, as an interrupt handler that completes them looks at all.
+    /// Sets the number of jobs that the hardware takes at a time, which is 1 without this option,
+    /// and at least 1. No job begins while the one 256 before it is not done, as completing a job
+    /// looks at all that have begun, with interrupts off.
     pub const fn in_flight(mut self, jobs: usize) -> Self {
-        self.in_flight = match jobs {
-            0 => 1,
-            1..=256 => jobs,
-            _ => 256,
-        };
+        self.in_flight = if jobs == 0 { 1 } else { jobs };
         self
     }
 

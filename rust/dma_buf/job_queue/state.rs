@@ -189,6 +189,10 @@ pub(super) enum Step<R: JobRunner> {
     Nothing,
 }
 
+/// The most jobs in [`State::running`], with those that are done and come after one that is not:
+/// these are walked with interrupts off.
+const MAX_RUNNING: u64 = 256;
+
 /// The state of a queue.
 ///
 /// Both lists are in the order of the sequence numbers. Those of `running` are up to
@@ -298,10 +302,14 @@ impl<R: JobRunner> State<R> {
     fn has_work(&self, begun: &Atomic<u64>, options: &JobQueueOptions) -> bool {
         let first = self.waiting.iter().next();
 
+        let oldest = self.running.iter().next();
+
         // The next one may not be pushed yet.
         self.in_flight < options.in_flight
             && first.is_some_and(|job| {
-                job.seqno == begun.load(Relaxed) + 1 && job.dependencies.have_signaled()
+                job.seqno == begun.load(Relaxed) + 1
+                    && oldest.is_none_or(|oldest| job.seqno - oldest.seqno < MAX_RUNNING)
+                    && job.dependencies.have_signaled()
             })
     }
 }
@@ -412,7 +420,7 @@ impl<R: JobRunner> Shared<R> {
         let mut state = self.lock(&irqs);
         let mut count = 0;
 
-        // In the order of their numbers, and at most `in_flight` that are not done.
+        // In the order of their numbers, and at most `MAX_RUNNING`.
         for entry in &state.running {
             if entry.seqno > last {
                 break;

@@ -210,6 +210,27 @@ mod tests {
         Ok(())
     }
 
+    /// Completing one looks at all that have begun, with interrupts off.
+    #[test]
+    fn no_more_than_256_have_begun() -> Result {
+        let (queue, completer, log) = queue(1000)?;
+
+        for _ in 0..300 {
+            push(&queue, Job::default())?;
+        }
+        assert!(eventually(|| log.runs() == 256));
+        // Those that are done count as long as the first is not.
+        for seqno in 2..=256 {
+            assert!(completer.complete(seqno, Ok(())));
+        }
+        settle();
+        assert_eq!(log.runs(), 256);
+        assert!(completer.complete(1, Ok(())));
+        assert!(eventually(|| log.runs() == 300));
+        assert_eq!(completer.complete_up_to(300), 44);
+        Ok(())
+    }
+
     #[test]
     fn jobs_done_at_once_or_refused_are_dropped() -> Result {
         let (queue, _, log) = queue(1)?;
