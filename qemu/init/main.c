@@ -233,6 +233,9 @@ int main(void)
 	load = wait_for(spawn(run_loader));
 	if (!load)
 		status = run();
+	/* A command that failed may have left anything behind. */
+	if (status)
+		unsetenv("vm_leaks");
 	scan = wait_for(spawn(find_leaks));
 	settle(all_sent, 60);
 	send_leaks();

@@ -36,7 +36,26 @@ static inline int next_fd(void)
 	return fd;
 }
 
-/* leave: the number of one of those in rust/dma_buf_unload/leave.rs */
+/* What the module leaves behind: see leave() in rust/dma_buf_unload/leave.rs. */
+enum {
+	LEAVE_CONTEXT,
+	LEAVE_HANDLE,
+	LEAVE_REGISTRATION,
+	LEAVE_PROXY,
+	LEAVE_WORKS,
+	LEAVE_CHAIN,
+	LEAVE_NOTHING,
+	LEAVE_CLASS,
+	LEAVE_CONTEXTS,
+	LEAVE_CLEANUP,
+	LEAVE_JOB_QUEUE,
+	LEAVE_ALLOCATIONS,
+	LEAVE_CONTAINERS,
+	LEAVE_JOB,
+	/* How many there are. */
+	LEAVES,
+};
+
 static inline int load(unsigned int leave, int foreign)
 {
 	char parameters[64];

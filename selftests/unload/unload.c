@@ -6,21 +6,6 @@
 #include "driver.h"
 #include "kselftest_harness.h"
 
-/* What the module leaves behind: see leave() in rust/dma_buf_unload/leave.rs. */
-enum {
-	LEAVE_CONTEXT,
-	LEAVE_HANDLE,
-	LEAVE_REGISTRATION,
-	LEAVE_PROXY,
-	LEAVE_WORKS,
-	LEAVE_CHAIN,
-	LEAVE_NOTHING,
-	LEAVE_CLASS,
-	LEAVE_CONTEXTS,
-	LEAVE_CLEANUP,
-	LEAVE_JOB_QUEUE,
-};
-
 FIXTURE(unload) {
 	int timeline;
 	int foreign;

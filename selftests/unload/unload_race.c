@@ -12,12 +12,6 @@
 #include "driver.h"
 #include "kselftest_harness.h"
 
-/* See leave() in rust/dma_buf_unload/leave.rs. */
-enum {
-	LEAVE_CONTEXT = 0,
-	LEAVE_REGISTRATION = 2,
-};
-
 /* Each takes some ten grace periods. */
 #define ROUNDS 12
 

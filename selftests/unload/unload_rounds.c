@@ -20,9 +20,6 @@
 #include "file.h"
 #include "kselftest_harness.h"
 
-/* What the module leaves behind: see leave() in rust/dma_buf_unload/leave.rs. */
-enum { LEAVE_PROXY = 3, LEAVE_WORKS = 4, LEAVE_CLEANUP = 9, LEAVE_JOB_QUEUE = 10, LEAVES = 14 };
-
 /* Descriptors from this one on are for fences that are held on to. */
 #define HELD_FROM 100
 #define HELD 64

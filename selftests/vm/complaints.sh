@@ -76,6 +76,8 @@ complaints_debug() {
 		--leaks --file "$ko" -- insmod /vm_complain.ko what=leak
 	check "notices: a leak of a module that was loaded beforehand" 126 " leak (" \
 		--leaks --module "$ko what=leak" -- true
+	check "not: a leak of a command that fails" 3 '' --leaks --file "$ko" -- \
+		sh -c "insmod /vm_complain.ko what=leak; exit 3"
 	check "not: a leak, without --leaks" 0 '' --file "$ko" -- insmod /vm_complain.ko what=leak
 	check "not: a page allocation that is made to fail" 0 '' --file "$ko" -- sh -c '
 		cd /sys/kernel/debug/fail_page_alloc
