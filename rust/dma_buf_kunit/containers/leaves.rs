@@ -139,7 +139,7 @@ mod tests {
         Ok(())
     }
 
-    /// The link that the walk is at, and the array in it, have nobody else.
+    /// Only the walk still has a reference to the link that it is at, and to the array in it.
     #[test]
     fn walk_keeps_what_it_is_in() -> Result {
         let f = Fences::new(3)?;
@@ -155,6 +155,7 @@ mod tests {
         }
         // Another one looks.
         assert!(second.find_seqno(1)?.is_none());
+        drop(second);
         rcu::rcu_barrier();
         assert!(leaves.next()?.is_some_and(|leaf| is_same(leaf, f.fence(1))));
         assert!(leaves.next()?.is_none());
