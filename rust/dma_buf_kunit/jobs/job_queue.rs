@@ -445,7 +445,6 @@ mod tests {
         for _ in 0..3 {
             fences.push(push(&queue, Job::default())?, GFP_KERNEL)?;
         }
-        // Also if the worker has yet to begin.
         queue.reset(EIO);
         assert_eq!(log.stops.load(Relaxed), 2);
         assert_eq!(fences[0].status(), FenceStatus::Error(EIO));
@@ -453,6 +452,20 @@ mod tests {
         assert!(eventually(|| log.has_run(&[1, 2, 3])));
         assert!(completer.complete(3, Ok(())));
         assert!(done(&fences[2]));
+        Ok(())
+    }
+
+    /// The worker has hardly ever begun when the queue is reset.
+    #[test]
+    fn reset_fails_what_was_just_pushed() -> Result {
+        let (queue, _completer, _log) = queue(2)?;
+
+        for _ in 0..100 {
+            let fence = push(&queue, Job::default())?;
+
+            queue.reset(EIO);
+            assert_eq!(fence.status(), FenceStatus::Error(EIO));
+        }
         Ok(())
     }
 
