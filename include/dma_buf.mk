@@ -26,12 +26,13 @@ $(error DMA_BUF_RS=$(DMA_BUF_RS) has no dma_buf crate. Give make what scripts/mo
 endif
 
 # Kbuild only warns of another C compiler, and does not look at rustc. (There is no
-# configuration when make cleans.)
+# configuration when make cleans.) GCC's version begins with its name, which may be gcc or gcc-14.
 ifdef CONFIG_RUSTC_VERSION_TEXT
+dma-buf-nameless = $(foreach word,$(1),$(if $(findstring gcc,$(word)),,$(word)))
 dma-buf-built-with := $(CONFIG_RUSTC_VERSION_TEXT) and $(CONFIG_CC_VERSION_TEXT)
 dma-buf-compilers := $(shell $(RUSTC) --version) and \
 	$(shell LC_ALL=C $(CC) --version | head -n 1)
-ifneq ($(dma-buf-compilers),$(dma-buf-built-with))
+ifneq ($(call dma-buf-nameless,$(dma-buf-compilers)),$(call dma-buf-nameless,$(dma-buf-built-with)))
 $(error The kernel and dma_buf were built with $(dma-buf-built-with), but this make \
 uses $(dma-buf-compilers). Give it those, such as by LLVM=1; scripts/toolchain prints all that it takes)
 endif

@@ -39,6 +39,17 @@
 //! one will do, with [`enable_prime_import`], as user space may still import dma-bufs: see `gem.rs`
 //! of `vgpu`.
 //!
+//! # Beside a driver in C
+//!
+//! `vgpu` exists in C, too, as `selftests/bench/c/cgpu.c`. The same tests pass on both.
+//!
+//! | | `vgpu` | `cgpu.c` |
+//! |---|---|---|
+//! | Lines that are neither blank nor comments | 497, of which 103 are imports | 715, of which 16 are includes |
+//! | `unsafe` | 2 blocks, for the registration of `kernel::drm` | |
+//! | A job's fences when the module is unloaded | are cancelled if they are pending, and stay valid for those who hold them | the same, as they have no `.release` |
+//! | Fences with a `.release` of the driver's | cannot be written | the kernel oopses when one is released after the unload |
+//!
 //! # Examples
 //!
 //! A submission, with a driver's arguments taken apart:
