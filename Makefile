@@ -22,7 +22,7 @@ only-for = $(if $(filter command,$(origin $(1))),$(if $(filter-out $(2),$(MAKECM
 $(call only-for,DRY_RUN,setup)
 $(call only-for,KERNEL,run driver driver-run kernel modules install rustdoc rust-analyzer shell test)
 $(call only-for,EXTRA,run driver driver-run kernel modules install rustdoc shell test)
-$(call only-for,TEST,test)
+$(call only-for,TEST,test bench)
 $(call only-for,JOBS,test)
 $(call only-for,UPDATE,bench)
 $(call only-for,M,rust-analyzer)
@@ -124,9 +124,10 @@ style:
 
 #H make bench                what operations cost in Rust and in C, in guest
 #H                           instructions; also in build/bench/results.tsv. It fails if a
-#H                           goal is missed (selftests/bench/goals), if one got over 2 %
-#H                           worse (selftests/bench/figures), or if measuring twice makes
-#H                           a difference of over 1 %
+#H                           goal is missed, if one got over 2 % worse
+#H                           (selftests/bench/figures), or if measuring twice makes a
+#H                           difference of over 1 %
+#H make bench TEST='merge*'   only the operations that this shell pattern matches
 #H make bench UPDATE=1       the figures in selftests/bench/figures become today's
 bench:
 	@scripts/bench --twice $(if $(UPDATE),--update)

@@ -11,21 +11,7 @@
     reason = "a suite may be called as its subject"
 )]
 
-mod account {
-    mod account;
-    pub(crate) mod attacher;
-    pub(crate) mod board;
-    pub(crate) mod books;
-    pub(crate) mod callback;
-    pub(crate) mod closer;
-    pub(crate) mod consumer;
-    pub(crate) mod hardware;
-    pub(crate) mod job;
-    pub(crate) mod line;
-    pub(crate) mod merger;
-    pub(crate) mod producer;
-    pub(crate) mod shared;
-}
+mod account;
 mod containers {
     mod array;
     mod chain;

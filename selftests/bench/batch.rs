@@ -48,4 +48,6 @@ impl Operation for UpTo {
 }
 
 #[no_mangle]
-static bench_rust_up_to: Side = Side::new::<UpTo>();
+static bench_rust_up_to_loop: Side = Side::new::<UpTo>();
+#[no_mangle]
+static bench_rust_up_to_batch: Side = Side::new::<UpTo>();

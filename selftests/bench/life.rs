@@ -31,4 +31,6 @@ impl Operation for Life {
 }
 
 #[no_mangle]
-static bench_rust_life: Side = Side::new::<Life>();
+static bench_rust_life_bare: Side = Side::new::<Life>();
+#[no_mangle]
+static bench_rust_life_timeline: Side = Side::new::<Life>();

@@ -31,7 +31,7 @@ struct Many<const POINTS: bool> {
     _wakes: KVVec<Pin<KBox<FenceCallbackRegistration<WakeUp>>>>,
 }
 
-// `enum bench_many` of `bench.h`
+// `enum how` of `c/many.c`
 const DROP: u32 = 0;
 const CANCEL_ALL: u32 = 1;
 

@@ -99,7 +99,7 @@ static void create_run(void *data, u32 n)
 	}
 }
 
-const struct bench_side bench_c_array_create = { create_prepare, create_run, finish };
+BENCH(array_create, create_prepare, create_run, finish, .irqs_on = true);
 
 static void *signal_prepare(u32 n, u32 members)
 {
@@ -137,4 +137,15 @@ static void signal_run(void *data, u32 n)
 	}
 }
 
-const struct bench_side bench_c_array_signal = { signal_prepare, signal_run, finish };
+BENCH(array_signal, signal_prepare, signal_run, finish, .irqs_on = true);
+
+/* arg: how many members? */
+const struct bench_row bench_array_rows[] = {
+	{ "array create, 2", &bench_array_create, .n = 500, .arg = 2, .goal = "1.05" },
+	{ "array create, 16", &bench_array_create, .n = 100, .arg = 16, .goal = "1.05" },
+	{ "array create, 128", &bench_array_create, .n = 20, .arg = 128, .goal = "1.05" },
+	{ "array enable and signal, 2", &bench_array_signal, .n = 200, .arg = 2, .goal = "1.05" },
+	{ "array enable and signal, 16", &bench_array_signal, .n = 40, .arg = 16, .goal = "1.05" },
+	{ "array enable and signal, 128", &bench_array_signal, .n = 5, .arg = 128, .goal = "1.05" },
+	{ }
+};

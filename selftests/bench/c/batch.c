@@ -111,7 +111,7 @@ static void loop_run(void *data, u32 n)
 		up_to_loop(timeline++, state->pending);
 }
 
-const struct bench_side bench_c_up_to_loop = { prepare, loop_run, finish };
+BENCH(up_to_loop, prepare, loop_run, finish);
 
 static void batch_run(void *data, u32 n)
 {
@@ -122,4 +122,21 @@ static void batch_run(void *data, u32 n)
 		up_to_batch(timeline++, state->pending);
 }
 
-const struct bench_side bench_c_up_to_batch = { prepare, batch_run, finish };
+BENCH(up_to_batch, prepare, batch_run, finish);
+
+/* n: how many timelines? arg: how many fences on each? */
+const struct bench_row bench_batch_rows[] = {
+	{ "signal up to, 1 pending, C loop", &bench_up_to_loop, .n = 500, .arg = 1, .goal = "-",
+	  .reason = "the goal is for many" },
+	{ "signal up to, 1 pending, C batch", &bench_up_to_batch, .n = 500, .arg = 1, .goal = "-",
+	  .reason = "the goal is for many" },
+	{ "signal up to, 64 pending, C loop", &bench_up_to_loop, .n = 10, .arg = 64,
+	  .goal = "0.80" },
+	{ "signal up to, 64 pending, C batch", &bench_up_to_batch, .n = 10, .arg = 64,
+	  .goal = "1.05" },
+	{ "signal up to, 4096 pending, C loop", &bench_up_to_loop, .n = 1, .arg = 4096,
+	  .goal = "0.80" },
+	{ "signal up to, 4096 pending, C batch", &bench_up_to_batch, .n = 1, .arg = 4096,
+	  .goal = "1.05" },
+	{ }
+};

@@ -105,7 +105,7 @@ static void signal_run(void *data, u32 n)
 		c_fence_signal(*fence++, 0);
 }
 
-const struct bench_side bench_c_signal = { prepare, signal_run, finish };
+BENCH(signal, prepare, signal_run, finish);
 
 static void *add_remove_prepare(u32 n, u32 arg)
 {
@@ -125,6 +125,13 @@ static void add_remove_run(void *data, u32 n)
 	}
 }
 
-const struct bench_side bench_c_add_remove = {
-	add_remove_prepare, add_remove_run, finish,
+BENCH(add_remove, add_remove_prepare, add_remove_run, finish);
+
+/* arg: how many callbacks has each fence? */
+const struct bench_row bench_callback_rows[] = {
+	{ "add and remove callback", &bench_add_remove, .n = 1000, .goal = "1.02" },
+	{ "signal, 1 callback", &bench_signal, .n = 500, .arg = 1, .goal = "1.02" },
+	{ "signal, 10 callbacks", &bench_signal, .n = 100, .arg = 10, .goal = "1.02" },
+	{ "signal, 1000 callbacks", &bench_signal, .n = 4, .arg = 1000, .goal = "1.02" },
+	{ }
 };

@@ -64,7 +64,7 @@ static void append_run(void *data, u32 n)
 	}
 }
 
-const struct bench_side bench_c_append = { append_prepare, append_run, finish };
+BENCH(append, append_prepare, append_run, finish, .irqs_on = true);
 
 static void *prepare(u32 n, u32 links)
 {
@@ -99,7 +99,7 @@ static void walk_run(void *data, u32 n)
 	WRITE_ONCE(sink, sum);
 }
 
-const struct bench_side bench_c_walk = { prepare, walk_run, finish };
+BENCH(walk, prepare, walk_run, finish);
 
 static void find_run(void *data, u32 n)
 {
@@ -114,7 +114,7 @@ static void find_run(void *data, u32 n)
 	}
 }
 
-const struct bench_side bench_c_find = { prepare, find_run, finish };
+BENCH(find, prepare, find_run, finish);
 
 static noinline void collect(struct dma_fence *head)
 {
@@ -149,4 +149,17 @@ static void collect_run(void *data, u32 n)
 		collect(state->tail);
 }
 
-const struct bench_side bench_c_collect = { prepare, collect_run, finish };
+BENCH(collect, prepare, collect_run, finish, .irqs_on = true);
+
+/* arg: how many links? */
+const struct bench_row bench_chain_rows[] = {
+	{ "chain append, 64 links", &bench_append, .n = 64, .goal = "1.05" },
+	{ "chain append, 4096 links", &bench_append, .n = 4096, .goal = "1.05" },
+	{ "chain walk, 64 links", &bench_walk, .n = 20, .arg = 64, .goal = "1.05" },
+	{ "chain walk, 4096 links", &bench_walk, .n = 1, .arg = 4096, .goal = "1.05" },
+	{ "chain find, 64 links", &bench_find, .n = 20, .arg = 64, .goal = "1.05" },
+	{ "chain find, 4096 links", &bench_find, .n = 1, .arg = 4096, .goal = "1.05" },
+	{ "chain collect, 64 links", &bench_collect, .n = 20, .arg = 64, .goal = "1.05" },
+	{ "chain collect, 4096 links", &bench_collect, .n = 1, .arg = 4096, .goal = "1.05" },
+	{ }
+};

@@ -43,7 +43,7 @@ static void get_put_run(void *state, u32 n)
 		dma_fence_put(dma_fence_get(&fence->base));
 }
 
-const struct bench_side bench_c_get_put = { prepare, get_put_run, finish };
+BENCH(get_put, prepare, get_put_run, finish);
 
 static void flag_run(void *state, u32 n)
 {
@@ -55,7 +55,7 @@ static void flag_run(void *state, u32 n)
 	WRITE_ONCE(sink, count);
 }
 
-const struct bench_side bench_c_flag = { prepare, flag_run, finish };
+BENCH(flag, prepare, flag_run, finish);
 
 static void is_signaled_run(void *state, u32 n)
 {
@@ -67,7 +67,7 @@ static void is_signaled_run(void *state, u32 n)
 	WRITE_ONCE(sink, count);
 }
 
-const struct bench_side bench_c_is_signaled = { prepare, is_signaled_run, finish };
+BENCH(is_signaled, prepare, is_signaled_run, finish);
 
 static void wait_run(void *state, u32 n)
 {
@@ -79,7 +79,7 @@ static void wait_run(void *state, u32 n)
 	WRITE_ONCE(sink, count);
 }
 
-const struct bench_side bench_c_wait = { prepare, wait_run, finish };
+BENCH(wait, prepare, wait_run, finish, .irqs_on = true);
 
 static void section_run(void *state, u32 n)
 {
@@ -91,4 +91,21 @@ static void section_run(void *state, u32 n)
 	}
 }
 
-const struct bench_side bench_c_section = { prepare, section_run, finish };
+BENCH(section, prepare, section_run, finish);
+
+/* arg: has it signalled? */
+const struct bench_row bench_fence_rows[] = {
+	{ "get and put", &bench_get_put, .n = 1000, .goal = "1.00" },
+	{ "flag test, pending", &bench_flag, .n = 1000, .goal = "1.00" },
+	{ "flag test, signalled", &bench_flag, .n = 1000, .arg = 1, .goal = "1.00" },
+	{ "is_signaled, pending", &bench_is_signaled, .n = 1000, .goal = "1.00" },
+	{ "is_signaled, signalled", &bench_is_signaled, .n = 1000, .arg = 1, .goal = "1.00" },
+	{ }
+};
+
+const struct bench_row bench_wait_rows[] = {
+	{ "wait(0), pending", &bench_wait, .n = 500, .goal = "1.02" },
+	{ "wait(0), signalled", &bench_wait, .n = 500, .arg = 1, .goal = "1.02" },
+	{ "section", &bench_section, .n = 1000, .goal = "1.00" },
+	{ }
+};

@@ -46,7 +46,7 @@ static void bare_run(void *state, u32 n)
 	}
 }
 
-const struct bench_side bench_c_life_bare = { prepare, bare_run, finish };
+BENCH(life_bare, prepare, bare_run, finish, .irqs_on = true);
 
 static void timeline_run(void *state, u32 n)
 {
@@ -62,4 +62,11 @@ static void timeline_run(void *state, u32 n)
 	}
 }
 
-const struct bench_side bench_c_life_timeline = { prepare, timeline_run, finish };
+BENCH(life_timeline, prepare, timeline_run, finish, .irqs_on = true);
+
+const struct bench_row bench_life_rows[] = {
+	{ "life, bare C fence", &bench_life_bare, .n = 2000, .goal = "-",
+	  .reason = "a fence on no list, in no order" },
+	{ "life, C timeline", &bench_life_timeline, .n = 2000, .goal = "1.05" },
+	{ }
+};

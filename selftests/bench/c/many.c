@@ -32,17 +32,35 @@ static const struct {
 	u32 times;
 } sizes[] = { { 10000, MOST_TIMES }, { 1000000, 1 } };
 
+/* How they signal; many.rs has the same numbers. */
+enum how {
+	DROP,
+	CANCEL_ALL,
+	UP_TO,
+};
+
+/* n: how many fences? arg: how do they signal? */
+BENCH_RUST(many_fences);
+BENCH_RUST(many_points);
+
+/* checkpatch: MACRO_ARG_REUSE: @name is a string literal */
+#define WAY(name, side, how) {							\
+	side, how,								\
+	{ name ", to 10000", .n = 1000000, .goal = "1.10" },			\
+	{ name ", irqs off, to 10000", .n = 1, .goal = "1.10" },		\
+}
+
 static const struct {
-	const char *name;
 	const struct bench_side *side;
-	enum bench_many how;
+	enum how how;
+	struct bench_row one, off;
 } ways[] = {
-	{ "drop, 1000000 fences", &bench_rust_many_fences, BENCH_DROP },
-	{ "drop, 1000000 points", &bench_rust_many_points, BENCH_DROP },
-	{ "cancel all, 1000000 fences", &bench_rust_many_fences, BENCH_CANCEL_ALL },
-	{ "cancel all, 1000000 points", &bench_rust_many_points, BENCH_CANCEL_ALL },
-	{ "signal up to, 1000000 fences", &bench_rust_many_fences, BENCH_UP_TO },
-	{ "signal up to, 1000000 points", &bench_rust_many_points, BENCH_UP_TO },
+	WAY("drop, 1000000 fences", &bench_rust_many_fences, DROP),
+	WAY("drop, 1000000 points", &bench_rust_many_points, DROP),
+	WAY("cancel all, 1000000 fences", &bench_rust_many_fences, CANCEL_ALL),
+	WAY("cancel all, 1000000 points", &bench_rust_many_points, CANCEL_ALL),
+	WAY("signal up to, 1000000 fences", &bench_rust_many_fences, UP_TO),
+	WAY("signal up to, 1000000 points", &bench_rust_many_points, UP_TO),
 };
 
 static struct hrtimer timer;
@@ -78,8 +96,8 @@ static u64 signal_many(const struct bench_side *side, void *state, u32 count)
 	return took;
 }
 
-/* What a fence costs, in hundredths, and the longest stretch. */
-static int measure(const struct bench_side *side, enum bench_many how, u32 count,
+/* What a fence costs, and the longest stretch, both in hundredths. */
+static int measure(const struct bench_side *side, enum how how, u32 count,
 		   u32 times, u64 *cost, u64 *off)
 {
 	void *states[MOST_TIMES];
@@ -102,7 +120,7 @@ static int measure(const struct bench_side *side, enum bench_many how, u32 count
 	for (i = 0; i < times; i++)
 		took += signal_many(side, states[i], count);
 	*cost = div_u64(took * 100, max(times, 1) * count);
-	*off = latest;
+	*off = 100 * latest;
 
 	for (i = 0; i < times; i++)
 		side->finish(states[i]);
@@ -117,6 +135,8 @@ int bench_many_show(struct seq_file *seq)
 	for (i = 0; i < ARRAY_SIZE(ways); i++) {
 		u64 cost[2], off[2];
 
+		if (!bench_wanted(&ways[i].one) && !bench_wanted(&ways[i].off))
+			continue;
 		for (j = 0; j < ARRAY_SIZE(sizes); j++) {
 			int ret = measure(ways[i].side, ways[i].how, sizes[j].count,
 					  sizes[j].times, &cost[j], &off[j]);
@@ -124,11 +144,8 @@ int bench_many_show(struct seq_file *seq)
 			if (ret)
 				return ret;
 		}
-		seq_printf(seq, "%s, to %u\t%u\t%llu.%02llu\t%llu.%02llu\n", ways[i].name,
-			   sizes[0].count, sizes[1].count, cost[0] / 100, cost[0] % 100,
-			   cost[1] / 100, cost[1] % 100);
-		seq_printf(seq, "%s, irqs off, to %u\t1\t%llu\t%llu\n", ways[i].name,
-			   sizes[0].count, off[0], off[1]);
+		bench_print(seq, &ways[i].one, cost);
+		bench_print(seq, &ways[i].off, off);
 	}
 	return 0;
 }

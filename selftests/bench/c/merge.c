@@ -139,7 +139,7 @@ static void merge_run(void *data, u32 n)
 	{									\
 		return prepare(leaves, step, in_arrays);			\
 	}									\
-	const struct bench_side bench_c_##name = { name##_prepare, merge_run, finish }
+	BENCH(name, name##_prepare, merge_run, finish, .irqs_on = true)
 
 MERGE(merge, 0, false);
 MERGE(merge_half, 2, false);
@@ -193,4 +193,51 @@ static void dedup_finish(void *data)
 	finish(state);
 }
 
-const struct bench_side bench_c_dedup = { dedup_prepare, dedup_run, dedup_finish };
+BENCH(dedup, dedup_prepare, dedup_run, dedup_finish);
+
+/* arg: how many leaves, an odd number or a power of two? */
+const struct bench_row bench_merge_rows[] = {
+	{ "merge, 1 leaf", &bench_merge, .n = 500, .arg = 1, .goal = "0.75" },
+	{ "merge, 1 leaf, signalled", &bench_merge_all, .n = 500, .arg = 1, .goal = "0.75" },
+	{ "merge, 1 leaf, in an array", &bench_merge_arrays, .n = 500, .arg = 1, .goal = "0.75" },
+	{ "merge, 1 leaf, in an array, signalled", &bench_merge_arrays_all, .n = 500, .arg = 1,
+	  .goal = "0.75" },
+	{ "merge, 2 leaves", &bench_merge, .n = 500, .arg = 2, .goal = "0.75" },
+	{ "merge, 2 leaves, half signalled", &bench_merge_half, .n = 500, .arg = 2,
+	  .goal = "0.75" },
+	{ "merge, 2 leaves, all signalled", &bench_merge_all, .n = 500, .arg = 2, .goal = "0.75" },
+	{ "merge, 2 leaves, in 2 arrays", &bench_merge_arrays, .n = 500, .arg = 2, .goal = "0.75" },
+	{ "merge, 2 leaves, in 2 arrays, half signalled", &bench_merge_arrays_half, .n = 500,
+	  .arg = 2, .goal = "0.75" },
+	{ "merge, 2 leaves, in 2 arrays, all signalled", &bench_merge_arrays_all, .n = 500,
+	  .arg = 2, .goal = "0.75" },
+	{ "merge, 5 leaves", &bench_merge, .n = 200, .arg = 5, .goal = "0.75" },
+	{ "merge, 5 leaves, half signalled", &bench_merge_half, .n = 200, .arg = 5,
+	  .goal = "0.75" },
+	{ "merge, 5 leaves, all signalled", &bench_merge_all, .n = 200, .arg = 5, .goal = "0.75" },
+	{ "merge, 5 leaves, in 2 arrays", &bench_merge_arrays, .n = 200, .arg = 5, .goal = "0.75" },
+	{ "merge, 5 leaves, in 2 arrays, half signalled", &bench_merge_arrays_half, .n = 200,
+	  .arg = 5, .goal = "0.75" },
+	{ "merge, 5 leaves, in 2 arrays, all signalled", &bench_merge_arrays_all, .n = 200,
+	  .arg = 5, .goal = "0.75" },
+	{ "merge, 9 leaves", &bench_merge, .n = 200, .arg = 9, .goal = "0.75" },
+	{ "merge, 9 leaves, half signalled", &bench_merge_half, .n = 200, .arg = 9,
+	  .goal = "0.75" },
+	{ "merge, 9 leaves, all signalled", &bench_merge_all, .n = 200, .arg = 9, .goal = "0.75" },
+	{ "merge, 9 leaves, in 2 arrays", &bench_merge_arrays, .n = 200, .arg = 9, .goal = "0.75" },
+	{ "merge, 9 leaves, in 2 arrays, half signalled", &bench_merge_arrays_half, .n = 200,
+	  .arg = 9, .goal = "0.75" },
+	{ "merge, 9 leaves, in 2 arrays, all signalled", &bench_merge_arrays_all, .n = 200,
+	  .arg = 9, .goal = "0.75" },
+	{ "merge, 32 leaves", &bench_merge, .n = 50, .arg = 32, .goal = "0.50" },
+	{ "merge, 128 leaves", &bench_merge, .n = 10, .arg = 128, .goal = "0.50" },
+	{ "merge, 128 leaves, half signalled", &bench_merge_half, .n = 10, .arg = 128,
+	  .goal = "0.50" },
+	{ "merge, 128 leaves, in 2 arrays", &bench_merge_arrays, .n = 10, .arg = 128,
+	  .goal = "0.50" },
+	{ "dedup, 2 leaves", &bench_dedup, .n = 500, .arg = 2, .goal = "1.00" },
+	{ "dedup, 8 leaves", &bench_dedup, .n = 200, .arg = 8, .goal = "1.00" },
+	{ "dedup, 32 leaves", &bench_dedup, .n = 50, .arg = 32, .goal = "0.50" },
+	{ "dedup, 128 leaves", &bench_dedup, .n = 10, .arg = 128, .goal = "0.50" },
+	{ }
+};

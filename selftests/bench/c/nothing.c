@@ -21,4 +21,5 @@ static void finish(void *state)
 {
 }
 
-const struct bench_side bench_c_nothing = { prepare, run, finish };
+BENCH_RUST(nothing);
+const struct bench_op bench_nothing = { { prepare, run, finish }, &bench_rust_nothing };

@@ -129,5 +129,25 @@ static void run(void *data, u32 n)
 		publish(points, take(points), points->equal ?: n);
 }
 
-const struct bench_side bench_c_point_below = { prepare_below, run, finish };
-const struct bench_side bench_c_point_equal = { prepare_equal, run, finish };
+BENCH(point_below, prepare_below, run, finish);
+BENCH(point_equal, prepare_equal, run, finish);
+
+/* arg: how many others are there? */
+const struct bench_row bench_points_rows[] = {
+	{ "point below 1000 others", &bench_point_below, .n = 200, .arg = 1000, .goal = "1.15",
+	  .reason = "memory and handle are taken from a vector and given up" },
+	{ "point below 10000 others", &bench_point_below, .n = 200, .arg = 10000, .goal = "1.15",
+	  .reason = "memory and handle are taken from a vector and given up" },
+	{ "point below 100000 others", &bench_point_below, .n = 200, .arg = 100000, .goal = "1.15",
+	  .reason = "memory and handle are taken from a vector and given up" },
+	{ "point equal to 1000 others", &bench_point_equal, .n = 200, .arg = 1000, .goal = "1.05" },
+	{ "point equal to 10000 others", &bench_point_equal, .n = 200, .arg = 10000,
+	  .goal = "1.05" },
+	{ "point equal to 100000 others", &bench_point_equal, .n = 200, .arg = 100000,
+	  .goal = "1.05" },
+	{ "point below 100000 others, to 1000", &bench_point_below, .n = 200, .arg = 100000,
+	  .less = 1000, .goal = "1.35" },
+	{ "point equal to 100000 others, to 1000", &bench_point_equal, .n = 200, .arg = 100000,
+	  .less = 1000, .goal = "1.35" },
+	{ }
+};

@@ -118,7 +118,7 @@ static void lock_run(void *data, u32 n)
 	}
 }
 
-const struct bench_side bench_c_resv_lock = { prepare, lock_run, finish };
+BENCH(resv_lock, prepare, lock_run, finish, .irqs_on = true);
 
 /* Whoever locks a buffer that others may let go of holds a reference. */
 static void hold_run(void *data, u32 n)
@@ -134,7 +134,7 @@ static void hold_run(void *data, u32 n)
 	}
 }
 
-const struct bench_side bench_c_resv_hold = { prepare, hold_run, finish };
+BENCH(resv_hold, prepare, hold_run, finish, .irqs_on = true);
 
 static void add_run(void *data, u32 n)
 {
@@ -149,7 +149,7 @@ static void add_run(void *data, u32 n)
 	WRITE_ONCE(sink, ret);
 }
 
-const struct bench_side bench_c_resv_add = { prepare, add_run, finish };
+BENCH(resv_add, prepare, add_run, finish, .irqs_on = true);
 
 /* As a driver has it whose jobs have one fence. */
 static noinline int add_one(struct dma_resv *resv, struct dma_fence *fence)
@@ -174,7 +174,7 @@ static void add_one_run(void *data, u32 n)
 	WRITE_ONCE(sink, ret);
 }
 
-const struct bench_side bench_c_resv_add_one = { prepare, add_one_run, finish };
+BENCH(resv_add_one, prepare, add_one_run, finish, .irqs_on = true);
 
 /* What a submission does with each of its buffers. */
 static void attach_run(void *data, u32 n)
@@ -191,7 +191,7 @@ static void attach_run(void *data, u32 n)
 	WRITE_ONCE(sink, ret);
 }
 
-const struct bench_side bench_c_resv_attach = { prepare, attach_run, finish };
+BENCH(resv_attach, prepare, attach_run, finish, .irqs_on = true);
 
 static void iterate_run(void *data, u32 n)
 {
@@ -211,7 +211,7 @@ static void iterate_run(void *data, u32 n)
 	WRITE_ONCE(sink, count);
 }
 
-const struct bench_side bench_c_resv_iterate = { prepare, iterate_run, finish };
+BENCH(resv_iterate, prepare, iterate_run, finish, .irqs_on = true);
 
 static void unlocked_run(void *data, u32 n)
 {
@@ -231,7 +231,7 @@ static void unlocked_run(void *data, u32 n)
 	WRITE_ONCE(sink, count);
 }
 
-const struct bench_side bench_c_resv_unlocked = { prepare, unlocked_run, finish };
+BENCH(resv_unlocked, prepare, unlocked_run, finish, .irqs_on = true);
 
 static void test_run(void *data, u32 n)
 {
@@ -244,7 +244,7 @@ static void test_run(void *data, u32 n)
 	WRITE_ONCE(sink, count);
 }
 
-const struct bench_side bench_c_resv_test = { prepare, test_run, finish };
+BENCH(resv_test, prepare, test_run, finish, .irqs_on = true);
 
 static void wait_run(void *data, u32 n)
 {
@@ -257,7 +257,7 @@ static void wait_run(void *data, u32 n)
 	WRITE_ONCE(sink, count);
 }
 
-const struct bench_side bench_c_resv_wait = { prepare, wait_run, finish };
+BENCH(resv_wait, prepare, wait_run, finish, .irqs_on = true);
 
 static noinline int lock_all(struct ww_acquire_ctx *ctx, struct buffer **buffers,
 			     u32 count)
@@ -314,7 +314,7 @@ static void set_run(void *data, u32 n)
 	}
 }
 
-const struct bench_side bench_c_resv_set = { prepare, set_run, finish };
+BENCH(resv_set, prepare, set_run, finish, .irqs_on = true);
 
 static void sync_file_run(void *data, u32 n)
 {
@@ -329,4 +329,22 @@ static void sync_file_run(void *data, u32 n)
 	}
 }
 
-const struct bench_side bench_c_sync_file = { prepare, sync_file_run, finish };
+BENCH(sync_file, prepare, sync_file_run, finish, .irqs_on = true);
+
+/* arg: how many fences? */
+const struct bench_row bench_resv_rows[] = {
+	{ "resv lock and unlock", &bench_resv_lock, .n = 500, .arg = 1, .goal = "1.05" },
+	{ "resv lock and unlock, with reference", &bench_resv_hold, .n = 500, .arg = 1, .goal = "-",
+	  .reason = "a guard may be forgotten, so it keeps its task, too" },
+	{ "resv reserve and add, 1", &bench_resv_add_one, .n = 500, .arg = 1, .goal = "1.05" },
+	{ "resv reserve and add, 8", &bench_resv_add, .n = 100, .arg = 8, .goal = "1.05" },
+	{ "resv reserve and add, 64", &bench_resv_add, .n = 10, .arg = 64, .goal = "1.05" },
+	{ "resv lock, reserve and add, 1", &bench_resv_attach, .n = 500, .arg = 1, .goal = "1.05" },
+	{ "resv iterate, 64, locked", &bench_resv_iterate, .n = 50, .arg = 64, .goal = "1.05" },
+	{ "resv iterate, 64, unlocked", &bench_resv_unlocked, .n = 20, .arg = 64, .goal = "1.05" },
+	{ "resv test", &bench_resv_test, .n = 500, .arg = 1, .goal = "1.05" },
+	{ "resv wait(0)", &bench_resv_wait, .n = 500, .arg = 1, .goal = "1.05" },
+	{ "resv lock all, 16", &bench_resv_set, .n = 50, .arg = 1, .goal = "1.05" },
+	{ "sync_file create", &bench_sync_file, .n = 50, .arg = 1, .goal = "1.05" },
+	{ }
+};

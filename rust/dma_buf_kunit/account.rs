@@ -4,27 +4,31 @@
 //! once, in its context's order, each callback is called or cancelled, and each reference comes
 //! back.
 
-use super::{
-    attacher::Attacher,
-    books::{
-        self,
-        NEVER,
-        REFERENCES, //
-    },
-    closer::Closer,
-    consumer::Consumer,
-    hardware::Hardware,
-    merger::Merger,
-    producer::Producer,
-    shared::{
-        act,
-        Role,
-        Shared, //
-    }, //
-};
+mod attacher;
+mod board;
+mod books;
+mod callback;
+mod closer;
+mod consumer;
+mod hardware;
+mod job;
+mod line;
+mod merger;
+mod producer;
+mod shared;
+
 use crate::{
     module_parameters,
     prelude::*, //
+};
+use books::{
+    NEVER,
+    REFERENCES, //
+};
+use shared::{
+    act,
+    Role,
+    Shared, //
 };
 
 /// The number of CPUs that are online.
@@ -37,8 +41,15 @@ fn cpus() -> u32 {
     }
 }
 
-/// The number of roles.
-const ROLES: usize = 6;
+/// What adds a thread of each role on a CPU.
+const ROLES: &[fn(&mut Crew, u32) -> Result] = &[
+    Crew::add::<producer::Producer>,
+    Crew::add::<consumer::Consumer>,
+    Crew::add::<merger::Merger>,
+    Crew::add::<attacher::Attacher>,
+    Crew::add::<hardware::Hardware>,
+    Crew::add::<closer::Closer>,
+];
 
 struct Crew {
     shared: Arc<Shared>,
@@ -73,12 +84,9 @@ fn play(shared: &Arc<Shared>) -> Result {
     };
 
     for cpu in 0..cpus() {
-        crew.add::<Producer>(cpu)?;
-        crew.add::<Consumer>(cpu)?;
-        crew.add::<Merger>(cpu)?;
-        crew.add::<Attacher>(cpu)?;
-        crew.add::<Hardware>(cpu)?;
-        crew.add::<Closer>(cpu)?;
+        for add in ROLES {
+            add(&mut crew, cpu)?;
+        }
     }
     // By sleeping for short: it may take hours.
     while books::FENCES.made() < shared.wanted && !shared.is_over() {
@@ -104,7 +112,7 @@ fn wind_up(shared: &Shared) -> Result {
             watches.push(watch, GFP_KERNEL)?;
         }
     }
-    for place in 0..super::board::PLACES {
+    for place in 0..board::PLACES {
         if let Some(job) = shared.jobs.exchange(place, None) {
             jobs.push(job, GFP_KERNEL)?;
         }
@@ -147,7 +155,7 @@ mod tests {
         books::open();
         let shared = Shared::new(
             module_parameters::fences.value().into(),
-            ROLES * cpus() as usize,
+            ROLES.len() * cpus() as usize,
         )?;
         let played = play(&shared);
         let wound_up = wind_up(&shared);
