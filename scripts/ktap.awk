@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# Reads KTAP, prints a line per top-level test and, for each failed test at any
-# depth, what it printed; writes "PASSED FAILED SKIPPED" to the file `counts`.
+# Reads KTAP, prints a line per top-level test (with TEST= per test) and, for each
+# failed test at any depth, what it printed; writes "PASSED FAILED SKIPPED" to the file `counts`.
 # A line "# | TEXT" is printed whatever comes of the test.
 # Tests without subtests are counted.
 #
@@ -130,8 +130,8 @@ function result(s,    not_ok, number, name, directive, reason, what) {
 		passed++
 		leaves[depth]++
 	}
-	if (depth == 0 && what != "")
-		headline(what, name, directive, reason)
+	if (what != "" && (depth == 0 || ENVIRON["TEST"] != ""))
+		headline(what, path(name), directive, reason)
 	kids[depth] = ""
 	if (depth == 0)
 		in_parent_bad = in_parent_leaves = 0
@@ -144,7 +144,7 @@ function headline(what, name, directive, reason,    t, seconds) {
 	seconds = t - started
 	started = t
 	printf "  %-4s  %s", what, name
-	if (in_parent_leaves)
+	if (kids[depth] != "")
 		printf ", %d tests", in_parent_leaves
 	if (what == "skip")
 		printf " (%s%s)", directive, reason == "" ? "" : ": " reason
