@@ -2,20 +2,20 @@
 
 //! The objects through which the kernel may call into a driver, by module.
 //!
-//! A driver may leak any handle, and its module may be unloaded then, while a fence still points at
-//! its operations, or an irq_work at its body. So each such object is listed here, and [`unload`]
-//! stops those of a module that goes, after its exit function and before its text is freed:
+//! A driver may leak any handle, and its module may then be unloaded while a fence still points at
+//! its operations, or an irq_work at its body. So each such object is listed here. When a module is
+//! unloaded, [`unload`] stops its objects, after its exit function and before its text is freed:
 //! contexts complete their fences, delegates stop calling their bodies. Grace periods and
-//! `rcu_barrier()` wait for what still runs.
+//! `rcu_barrier()` wait for code that is still running.
 //!
-//! An object belongs to the module that its [`TrackedOps`] lie in, where the driver's type was put
-//! to use: no driver has to say which module it is. A module that does not use this one has no
-//! objects here, and has left none of this one's callbacks to RCU. Its unload is not delayed.
+//! An object belongs to the module that its [`TrackedOps`] lie in, which is the one that
+//! instantiates the type: no driver has to name its module. A module that does not use this one has
+//! no objects here, and has left none of this one's callbacks to RCU. Its unload is not delayed.
 //!
 //! ```text
-//!   live -- the module goes --> stopped -- nothing runs --> left -- leaked --> abandoned
-//!     |                            |                          |
-//!     +----- no reference, and a grace period: freed ---------+
+//!   live -- module unload --> stopped -- nothing runs --> quiesced -- leaked --> abandoned
+//!     |                          |                           |
+//!     +------ no reference, and a grace period: freed -------+
 //! ```
 //!
 //! C headers: [`include/linux/module.h`](srctree/include/linux/module.h),
@@ -61,26 +61,26 @@ use kernel::{
     types::Opaque, //
 };
 
-/// Not the kernel crate's `List`: that owns its entries, and an entry here is in one without being
-/// kept by it, and leaves it on the CPU that drops the last reference.
+/// Not the kernel crate's `List`, which owns its entries. A list here does not own its entries, and
+/// an entry is removed when it is freed.
 type ListHead = Opaque<bindings::list_head>;
 
-/// What the registry asks of the object that a [`TrackedEntry`] starts.
+/// The operations of the registry on an object, whose first field is a [`TrackedEntry`].
 pub(crate) struct TrackedOps {
-    /// Stops the object: from here on it starts nothing, and calls nothing of the driver's. What
-    /// runs already may go on.
+    /// Stops the object: from here on it starts nothing, and calls no code of the driver. Code that
+    /// is running may go on.
     ///
     /// Process context. Called once at most, with a reference held, after the entry has
     /// been marked as stopped.
     pub(crate) stop: unsafe fn(NonNull<TrackedEntry>),
-    /// Waits for what runs.
+    /// Waits for the driver's code that is running.
     ///
     /// Process context, may sleep. Called once at most, a grace period after `stop`, with a
     /// reference held.
     pub(crate) quiesce: unsafe fn(NonNull<TrackedEntry>),
-    /// Returns `true` if the kernel still uses the object, although no reference is left
-    /// and a grace period has passed. It is asked again after another. Stops what can be
-    /// stopped without waiting.
+    /// Returns `true` if the kernel still uses the object, although no reference is left and a
+    /// grace period has passed. It is called again after another one then. Cancels everything that
+    /// can be cancelled without waiting.
     ///
     /// Softirq.
     pub(crate) is_busy: unsafe fn(NonNull<TrackedEntry>) -> bool,
@@ -90,7 +90,7 @@ pub(crate) struct TrackedOps {
     pub(crate) free: unsafe fn(NonNull<TrackedEntry>),
 }
 
-/// The start of an object, by which it is listed and its references are counted.
+/// The first field of an object. Links it in the registry, and counts its references.
 ///
 /// # Invariants
 ///
@@ -100,17 +100,17 @@ pub(crate) struct TrackedOps {
 pub(crate) struct TrackedEntry {
     /// Links the entry in [`Entries`], under its lock.
     link: ListHead,
-    /// Links the first of a ring in [`Entries::rings`], which an unload searches.
+    /// Links the first entry of a ring in [`Entries::rings`], which an unload searches.
     ring: ListHead,
     rcu: Opaque<bindings::callback_head>,
     ops: NonNull<TrackedOps>,
-    /// Of handles, and of users for which the object must stay until they are done.
+    /// The references of handles, and of code that uses the object.
     refs: Refcount,
-    /// The module is going: the object must not call the driver any more.
+    /// The module is being unloaded: the object must not call the driver any more.
     stopped: Atomic<bool>,
-    /// The object was idle the last time that it was to be freed.
+    /// `is_busy` returned `false` the last time that the object was to be freed.
     idle: Atomic<bool>,
-    /// The module is gone, and `ops` with it.
+    /// The module is about to be freed, and `ops` with it.
     abandoned: Atomic<bool>,
 }
 
@@ -120,20 +120,21 @@ unsafe impl Send for TrackedEntry {}
 // SAFETY: As above.
 unsafe impl Sync for TrackedEntry {}
 
-/// The entries of all modules. One that is abandoned is in none of the lists.
+/// The entries of all modules. An abandoned entry is in none of the lists.
 ///
 /// # Invariants
 ///
-/// - All live entries with the same operations are linked in a ring, by `link`, and one of
-///   them is also in `rings`, by `ring`. A module is looked for among the few rings.
-/// - Other entries are in `stopped` or `left`, by `link`, or linked to themselves.
+/// - All live entries with the same operations are linked in a ring, by `link`, and one of them is
+///   also in `rings`, by `ring`. To find the entries of a module, only the few rings are searched.
+/// - Other entries are in `stopped` or `quiesced`, by `link`, or linked to themselves.
 struct Entries {
     rings: ListHead,
-    /// Stopped, each with a reference that is dropped when nothing runs any more. Empty
-    /// unless a module goes.
+    /// Stopped entries, each with a reference that [`quiesce_one`] drops. Empty unless a module is
+    /// being unloaded.
     stopped: ListHead,
-    /// Not even running, and not freed yet. Empty unless a module goes.
-    left: ListHead,
+    /// Stopped entries that run nothing any more, and are not freed yet. Empty unless a module is
+    /// being unloaded.
+    quiesced: ListHead,
 }
 
 // SAFETY: The lists are only used with the registry's lock held, on any CPU.
@@ -150,18 +151,19 @@ static REGISTRY: Registry = Registry(Opaque::uninit());
 
 /// # Safety
 ///
-/// Only to be called once, from this module's init.
+/// Must be called once, from this module's init.
 unsafe fn init() {
     let lock = new_irq_lock!(
         Entries {
             rings: Opaque::uninit(),
             stopped: Opaque::uninit(),
-            left: Opaque::uninit(),
+            quiesced: Opaque::uninit(),
         },
         c"dma_buf_rs::registry"
     );
 
-    // SAFETY: By the function's contract it is not in use yet, and it is static.
+    // SAFETY: By the function's contract the registry is not in use yet. It is static, so it is
+    // pinned.
     unsafe { pin_init::raw_init(REGISTRY.0.get(), lock) };
 
     let entries = entries();
@@ -169,12 +171,12 @@ unsafe fn init() {
     unsafe {
         bindings::INIT_LIST_HEAD(entries.rings.get());
         bindings::INIT_LIST_HEAD(entries.stopped.get());
-        bindings::INIT_LIST_HEAD(entries.left.get());
+        bindings::INIT_LIST_HEAD(entries.quiesced.get());
     }
 }
 
 fn entries() -> SpinLockIrqGuard<'static, Entries> {
-    // SAFETY: `init` ran before anything of this module could make an entry.
+    // SAFETY: `init` has initialised the lock before any other code of this module runs.
     unsafe { &*REGISTRY.0.get() }.lock()
 }
 
@@ -201,7 +203,7 @@ impl Entries {
     fn find(&self, f: impl Fn(&TrackedEntry) -> bool) -> Option<NonNull<TrackedEntry>> {
         let head = self.rings.get();
 
-        // SAFETY: By the type invariants; what is listed is valid.
+        // SAFETY: By the type invariants listed entries are valid.
         unsafe {
             let mut ring = (*head).next;
 
@@ -257,7 +259,7 @@ impl Entries {
 impl TrackedEntry {
     /// Makes an entry with one reference that is not registered.
     pub(crate) fn new(ops: &'static TrackedOps) -> Self {
-        // INVARIANT: As long as the module is there, its operations are.
+        // INVARIANT: The operations stay as long as their module.
         Self {
             link: Opaque::uninit(),
             ring: Opaque::uninit(),
@@ -277,7 +279,7 @@ impl TrackedEntry {
     /// `entry` is at the start of an object of the type that its operations are for. The
     /// object is pinned, not registered yet, and freed by nothing but these operations.
     pub(crate) unsafe fn register(entry: NonNull<TrackedEntry>) {
-        // SAFETY: By the function's contract; it is removed before it is freed.
+        // SAFETY: By the function's contract. The entry is removed before it is freed.
         unsafe { entries().add(entry.as_ref()) };
     }
 
@@ -288,16 +290,16 @@ impl TrackedEntry {
 
     /// # Safety
     ///
-    /// For `'a`, the module that the object belongs to has not gone: the caller is its
-    /// notifier, or `abandoned` was clear when the notifier had yet to wait for the caller.
+    /// For `'a`, the module that the object belongs to is not freed: the caller is [`unload`], or
+    /// has found `abandoned` clear in code that [`unload`] waits for.
     unsafe fn ops<'a>(&self) -> &'a TrackedOps {
-        // SAFETY: They lie in that module, by the function's contract.
+        // SAFETY: The operations lie in that module, which stays by the function's contract.
         unsafe { self.ops.as_ref() }
     }
 
-    /// Returns `true` if the module that the object belongs to goes, or has gone. If this returns
-    /// `false` inside an RCU read-side section, the module's text stays until the section ends.
-    /// Modelled in `registry/stopped.litmus`.
+    /// Returns `true` if the module that the object belongs to is being unloaded, or is gone. If
+    /// this returns `false` inside an RCU read-side section, the module's text stays until the
+    /// section ends. Modelled in `registry/stopped.litmus`.
     #[inline]
     pub(crate) fn is_stopped(&self) -> bool {
         self.stopped.load(Acquire)
@@ -356,8 +358,8 @@ impl TrackedEntry {
     /// No reference is left, and this is not called again before `reclaim` has run.
     #[inline]
     unsafe fn reclaim_later(&self) {
-        // SAFETY: By the function's contract the head is free, and nothing but the
-        // callback frees what it is part of.
+        // SAFETY: By the function's contract the head is free, and only the callback frees the
+        // entry.
         unsafe { call_rcu(self.rcu.get(), Some(Self::reclaim), self.owner()) };
     }
 
@@ -382,21 +384,20 @@ impl TrackedEntry {
         let this = unsafe { entry.as_ref() };
 
         if this.abandoned.load(Acquire) {
-            // Only the text of the module that made it could free it.
+            // Only the text of its module could free it.
             // SAFETY: The object is from the allocator, and stays for ever.
             unsafe { bindings::dma_buf_rs_kmemleak_not_leak(entry.as_ptr().cast()) };
             return;
         }
 
-        // SAFETY: `abandoned` was clear, and the module does not go before this callback
-        // is done: `unload` waits for it.
+        // SAFETY: `abandoned` was clear, and `unload` waits for this callback.
         let ops = unsafe { this.ops() };
         // SAFETY: No reference is left, and a grace period has passed.
         let idle = unsafe { !(ops.is_busy)(entry) };
 
-        // An irq_work is idle before the kernel is done with it, where it wakes the task that waits
-        // for it, or runs on two CPUs; but that is inside an RCU read-side section. So what is idle
-        // is freed a grace period later.
+        // An irq_work is idle a little before the kernel is done with it, if a task waits for it or
+        // if it runs on two CPUs. The kernel is inside an RCU read-side section then. So an idle
+        // object is freed one grace period later.
         if !idle || !this.idle.xchg(true, Relaxed) {
             this.idle.store(idle, Relaxed);
             // SAFETY: As in `put`; this callback is the head's only user.
@@ -404,7 +405,7 @@ impl TrackedEntry {
             return;
         }
 
-        // SAFETY: It was added by `register`.
+        // SAFETY: `register` added the entry.
         unsafe { entries().remove(this) };
 
         // SAFETY: No reference is left, a grace period has passed, the object is not busy,
@@ -450,17 +451,17 @@ unsafe impl<T: Tracked> Send for TrackedBox<T> {}
 // SAFETY: As above.
 unsafe impl<T: Tracked> Sync for TrackedBox<T> {}
 
-// A handle is a pointer; what it points to stays where it is.
+// Moving the box does not move the object.
 impl<T: Tracked> Unpin for TrackedBox<T> {}
 
 impl<T: Tracked> TrackedBox<T> {
-    /// The operations of an object's entry. The object belongs to the module that these lie
-    /// in, which is the one that puts the type to use.
+    /// The operations of an object's entry. The object belongs to the module that these lie in,
+    /// which is the one that instantiates the type.
     pub(crate) const OPS: &'static TrackedOps = &TrackedOps {
-        // SAFETY: By the trait's contract, here and below, the entry starts a `T`, which the
-        // callers of these operations know to be valid.
+        // SAFETY: By the trait's contract, here and below, the entry is the first field of a `T`,
+        // which by the contract of these operations is valid.
         stop: |entry| unsafe { entry.cast::<T>().as_ref() }.stop(),
-        // SAFETY: As above; this is the registry.
+        // SAFETY: As above. Only the registry calls this.
         quiesce: |entry| unsafe { entry.cast::<T>().as_ref().quiesce() },
         // SAFETY: As above.
         is_busy: |entry| unsafe { entry.cast::<T>().as_ref() }.is_busy(),
@@ -478,7 +479,8 @@ impl<T: Tracked> TrackedBox<T> {
 
         // SAFETY: The object starts with its entry, by the trait's contract, and is pinned.
         unsafe { TrackedEntry::register(object.cast()) };
-        // INVARIANT: Just made and registered; the entry's first reference.
+        // INVARIANT: The object was just made and registered. The entry's first reference is the
+        // box's.
         Ok(Self {
             object,
             _owns: PhantomData,
@@ -502,7 +504,8 @@ impl<T: Tracked> TrackedBox<T> {
     ///
     /// # Safety
     ///
-    /// `entry` starts a valid `T` that came from [`Self::new`], and is not used any more.
+    /// `entry` is the first field of a valid `T` that came from [`Self::new`], and is not used any
+    /// more.
     pub(crate) unsafe fn free(entry: NonNull<TrackedEntry>) {
         // SAFETY: It came from `KBox::into_raw` in `new`, and is not used any more.
         drop(unsafe { KBox::from_raw(entry.cast::<T>().as_ptr()) });
@@ -511,21 +514,21 @@ impl<T: Tracked> TrackedBox<T> {
 
 impl<T: Tracked> Drop for TrackedBox<T> {
     fn drop(&mut self) {
-        // SAFETY: By the type invariant the reference is ours.
+        // SAFETY: By the type invariant the box owns the reference.
         unsafe { TrackedEntry::put(self.object.cast()) };
     }
 }
 
-/// How many entries are abandoned before interrupts are on again.
+/// The number of entries that are abandoned at a time with interrupts off.
 const BATCH: usize = 256;
 
 global_lock! {
     // SAFETY: Initialised by `ModuleWatch::new` when this module is loaded.
-    /// Held while a module that uses this one goes: one at a time.
+    /// Serialises [`unload`].
     unsafe(uninit) static UNLOAD: Mutex<()> = ();
 }
 
-/// Watches for modules that go, as long as it exists.
+/// The module notifier, which is registered as long as this exists.
 #[pin_data(PinnedDrop)]
 pub(crate) struct ModuleWatch {
     #[pin]
@@ -538,11 +541,11 @@ unsafe impl Send for ModuleWatch {}
 unsafe impl Sync for ModuleWatch {}
 
 impl ModuleWatch {
-    /// Sets up the registry and starts to watch.
+    /// Initialises the registry and registers the notifier.
     ///
     /// # Safety
     ///
-    /// Only to be called once, from this module's init.
+    /// Must be called once, from this module's init.
     pub(crate) unsafe fn new() -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             notifier <- Opaque::try_ffi_init(|slot: *mut bindings::notifier_block| {
@@ -576,8 +579,8 @@ impl ModuleWatch {
     ) -> c_int {
         let module = module.cast();
 
-        // SAFETY: By the function's contract; this is process context, and as long as this
-        // runs, this module stays.
+        // SAFETY: By the function's contract. This is process context, and this module stays until
+        // the notifier is unregistered.
         unsafe {
             if state == bindings::module_state_MODULE_STATE_GOING as c_ulong
                 && bindings::dma_buf_rs_module_uses(module, library::this_module())
@@ -592,53 +595,54 @@ impl ModuleWatch {
 #[pinned_drop]
 impl PinnedDrop for ModuleWatch {
     fn drop(self: Pin<&mut Self>) {
-        // SAFETY: Registered by `new`.
+        // SAFETY: `new` registered the notifier.
         unsafe { bindings::unregister_module_notifier(self.notifier.get()) };
 
-        // All users have gone, as they depend on this module. What they queued runs in
-        // this module's text.
+        // All users are gone, as they depend on this module. RCU callbacks that they have left run
+        // in this module's text.
         rcu::rcu_barrier();
     }
 }
 
-/// Stops what belongs to `module`, and waits until nothing of it runs. May sleep.
+/// Stops the objects of `module`, and waits until none of its code runs. May sleep.
 ///
 /// # Safety
 ///
 /// `module` is valid, and its text has not been freed.
 unsafe fn unload(module: *mut bindings::module) {
-    let _one = UNLOAD.lock();
+    let _guard = UNLOAD.lock();
 
-    // So `call_rcu` looks at it only until the grace period at the end.
-    GOING.store(module, Release);
+    // `call_rcu` uses the module until the grace period at the end.
+    GOING_MODULE.store(module, Release);
     loop {
         // SAFETY: By the function's contract.
         while unsafe { stop_one(module) } {}
 
         if has_stopped() {
-            // A CPU that saw an entry alive, and so ran the driver's code or armed something,
-            // is done after this.
+            // Waits for CPUs that saw an entry before it was stopped, and so run the driver's code,
+            // or queue or start something.
             rcu::synchronize_rcu();
             // SAFETY: The entries are those of the module, stopped a grace period ago.
-            while unsafe { wait_for_one() } {}
-            // A body that still ran may have registered something new.
+            while unsafe { quiesce_one() } {}
+            // A body that was still running may have registered new objects.
             continue;
         }
 
-        // What was dropped is freed, with all that it drops in turn, and that may register
-        // something, too. When no entry is left, nothing of the driver's is called any more, unless
-        // the last reference to an entry was dropped just now: that entry is being freed.
-        if wait_for_rcu() && !abandon() && !is_marked() {
+        // Frees objects that were dropped, with the objects that they drop in turn. Their drop may
+        // register new ones, too. When no entry is left, no code of the driver is called any more,
+        // unless the last reference to an entry was dropped just now, and that entry is being
+        // freed.
+        if wait_for_rcu() && !abandon() && !callback_queued() {
             break;
         }
     }
-    GOING.store(ptr::null_mut(), Release);
-    // Other CPUs may still look at the module. And its destructors may have left callbacks of
-    // their own to RCU, for which its exit could not wait.
+    GOING_MODULE.store(ptr::null_mut(), Release);
+    // Other CPUs may still use the module in `note_callback`. And its destructors may have left
+    // callbacks of their own to RCU, for which its exit could not wait.
     rcu::synchronize_rcu();
     rcu::rcu_barrier();
 
-    library::keep();
+    library::update_module_ref();
 }
 
 /// Stops a live entry of `module`. Returns `false` if there is none.
@@ -649,25 +653,25 @@ unsafe fn unload(module: *mut bindings::module) {
 unsafe fn stop_one(module: *mut bindings::module) -> bool {
     let entries = entries();
     // SAFETY: By the function's contract.
-    let is_its =
+    let belongs_to_module =
         |entry: &TrackedEntry| unsafe { bindings::dma_buf_rs_within_module(entry.owner(), module) };
-    let Some(entry) = entries.find(is_its) else {
+    let Some(entry) = entries.find(belongs_to_module) else {
         return false;
     };
-    // SAFETY: What is listed is valid.
+    // SAFETY: Listed entries are valid.
     let this = unsafe { entry.as_ref() };
-    // One without references is about to be freed. What it has queued or set is stopped or
-    // waited for before that.
+    // An entry without references is about to be freed, once `is_busy` finds nothing of it queued
+    // or running.
     let is_kept = this.try_get();
 
     this.stopped.store(true, Release);
-    // SAFETY: The entry was added, and is in no list when it has been removed.
+    // SAFETY: The entry was added. After its removal it is in no list.
     unsafe {
         entries.remove(this);
         let list = if is_kept {
             entries.stopped.get()
         } else {
-            entries.left.get()
+            entries.quiesced.get()
         };
 
         bindings::list_add_tail(this.link.get(), list);
@@ -686,20 +690,20 @@ fn has_stopped() -> bool {
     unsafe { !is_empty(&entries().stopped) }
 }
 
-/// Waits for what [`stop_one`] has stopped, and drops the reference that it took. Returns
-/// `false` if there is nothing to wait for.
+/// Waits for the code of an entry that [`stop_one`] has stopped, and drops the reference that it
+/// took. Returns `false` if there is none.
 ///
 /// # Safety
 ///
-/// As for [`unload`]; what is in the list was stopped a grace period ago.
-unsafe fn wait_for_one() -> bool {
+/// As for [`unload`]. The stopped entries were stopped a grace period ago.
+unsafe fn quiesce_one() -> bool {
     let entries = entries();
 
     // SAFETY: The registry is locked.
     if unsafe { is_empty(&entries.stopped) } {
         return false;
     }
-    // SAFETY: What is listed is valid, and what is stopped was added, and has a reference.
+    // SAFETY: Listed entries are valid. A stopped entry was added, and has a reference.
     let entry = unsafe { entry_of((*entries.stopped.get()).next) };
     // SAFETY: As above.
     let this = unsafe { entry.as_ref() };
@@ -707,7 +711,7 @@ unsafe fn wait_for_one() -> bool {
     // SAFETY: As above.
     unsafe {
         entries.remove(this);
-        bindings::list_add_tail(this.link.get(), entries.left.get());
+        bindings::list_add_tail(this.link.get(), entries.quiesced.get());
     }
     drop(entries);
 
@@ -720,20 +724,20 @@ unsafe fn wait_for_one() -> bool {
     true
 }
 
-/// Abandons the entries that are left, which were leaked: their operations are about to vanish, and
-/// another module may be loaded to where they were. Returns `false` if none was left.
+/// Abandons the entries that are left, which were leaked: their operations are about to be freed,
+/// and another module may be loaded at their address. Returns `false` if none is left.
 ///
-/// Afterwards [`wait_for_rcu`] is due: one that is being freed just now may have seen that it was
-/// not abandoned. One without references stays until it is freed.
+/// If this returns `true`, [`wait_for_rcu`] must follow, as a callback may be freeing an entry that
+/// it has found not abandoned. Entries without references stay listed until they are freed.
 fn abandon() -> bool {
-    let mut any = false;
+    let mut has_entries = false;
 
     loop {
         let entries = entries();
-        let head = entries.left.get();
+        let head = entries.quiesced.get();
         let mut count = 0;
 
-        // SAFETY: What is listed is valid, and the registry is locked.
+        // SAFETY: Listed entries are valid, and the registry is locked.
         unsafe {
             let mut link = (*head).next;
 
@@ -741,7 +745,7 @@ fn abandon() -> bool {
                 let entry = entry_of(link);
 
                 link = (*link).next;
-                any = true;
+                has_entries = true;
                 if entry.as_ref().refs.as_atomic().load(Relaxed) != 0 {
                     entry.as_ref().abandoned.store(true, Release);
                     entries.remove(entry.as_ref());
@@ -750,27 +754,29 @@ fn abandon() -> bool {
             }
         }
         if count < BATCH {
-            return any;
+            return has_entries;
         }
     }
 }
 
 // A destructor of the driver's may drop another fence, whose data is then dropped a grace period
-// later, and so on: one `rcu_barrier()` returns before that chain ends. So while a module goes,
-// each callback of its is marked that is left to RCU, and there are barriers until none was.
+// later, and so on: one `rcu_barrier()` returns before that chain ends. So while a module is being
+// unloaded, each of its callbacks that is left to RCU sets `CALLBACK_QUEUED`, and `unload` repeats
+// the barrier until the flag stays clear.
 //
-// No barrier may come between the mark and the `call_rcu()`: it would take the mark for its
-// own, and miss the callback. Both are in one RCU read-side section, and before each barrier
-// comes a grace period. Modelled in `registry/mark.litmus`.
+// No barrier may come between setting the flag and the `call_rcu()`: `unload` would clear the flag
+// and miss the callback. So both are in one RCU read-side section, and a grace period comes before
+// each barrier. Modelled in `registry/callback.litmus`.
 
-/// The module that goes, or null. The module is freed a grace period after this has been cleared.
-static GOING: Atomic<*mut bindings::module> = Atomic::new(ptr::null_mut());
+/// The module that is being unloaded, or null. The module is freed a grace period after this was
+/// cleared.
+static GOING_MODULE: Atomic<*mut bindings::module> = Atomic::new(ptr::null_mut());
 
-/// A callback of the module that goes has been left to RCU.
-static MARKED: Atomic<bool> = Atomic::new(false);
+/// A callback of the module that is being unloaded has been left to RCU.
+static CALLBACK_QUEUED: Atomic<bool> = Atomic::new(false);
 
-/// `call_rcu()` of `callback`, which is a function of a driver's, or will use its
-/// operations, at address `driver`.
+/// Calls `call_rcu()`. `callback` is a function of a driver or uses its operations, which are at
+/// address `driver`.
 ///
 /// Context: any.
 ///
@@ -785,8 +791,8 @@ pub(crate) unsafe fn call_rcu(
 ) {
     let reader = PreemptOff::begin();
 
-    if !GOING.load(Relaxed).is_null() {
-        mark(driver, &reader);
+    if !GOING_MODULE.load(Relaxed).is_null() {
+        note_callback(driver, &reader);
     }
     // SAFETY: By the function's contract.
     unsafe { bindings::call_rcu(head, callback) };
@@ -794,33 +800,32 @@ pub(crate) unsafe fn call_rcu(
 
 #[cold]
 #[inline(never)]
-fn mark(driver: usize, _reader: &PreemptOff) {
-    let module = GOING.load(Acquire);
+fn note_callback(driver: usize, _reader: &PreemptOff) {
+    let module = GOING_MODULE.load(Acquire);
 
     // SAFETY: `unload` waits for a grace period after it has cleared this, before the module
     // is freed.
     if !module.is_null() && unsafe { bindings::dma_buf_rs_within_module(driver, module) } {
-        MARKED.store(true, Release);
+        CALLBACK_QUEUED.store(true, Release);
     }
 }
 
-/// Waits for all callbacks that have been left to RCU. Returns `true` if none of the module
-/// that goes has been left meanwhile: then the objects known here lead to no more, and
-/// [`is_marked`] tells of what others do.
+/// Waits for all callbacks that have been left to RCU. Returns `true` if no callback of the module
+/// that is being unloaded was left meanwhile. [`callback_queued`] tells if one is left after that.
 ///
 /// Context: process; may sleep.
 fn wait_for_rcu() -> bool {
-    MARKED.store(false, Relaxed);
-    // A caller that made a mark before this has queued the callback by the end of the grace
-    // period, and so has one that saw no module going. The barrier waits for these
-    // callbacks, so it returns after any mark that they make in turn.
+    CALLBACK_QUEUED.store(false, Relaxed);
+    // A caller that set the flag before it was cleared here, or that saw no module being unloaded,
+    // has queued its callback by the end of the grace period. The barrier waits for these
+    // callbacks, so it returns after they have set the flag in turn, if they do.
     rcu::synchronize_rcu();
     rcu::rcu_barrier();
-    !is_marked()
+    !callback_queued()
 }
 
-/// Returns `true` if a callback of the module that goes has been left to RCU since
+/// Returns `true` if a callback of the module that is being unloaded has been left to RCU since
 /// [`wait_for_rcu`] began.
-fn is_marked() -> bool {
-    MARKED.load(Acquire)
+fn callback_queued() -> bool {
+    CALLBACK_QUEUED.load(Acquire)
 }
