@@ -19,21 +19,21 @@
 //!
 //! # Ownership
 //!
-//! A delegate owns the item that its body works on, and lends it out by `Deref`. It can be
-//! dropped in any context, and the drop does not wait: what is queued still runs. The item is
-//! dropped a grace period after the delegate and the last of its references ([`WorkRef`] and the
-//! like), in softirq context. So an item must not own anything whose drop may sleep by then.
+//! A delegate owns the item that its body works on, and lends it out by `Deref`. It can be dropped
+//! in any context, and the drop does not wait: an irq_work or a work that is queued still runs. The
+//! item is dropped a grace period after the delegate and the last of its references ([`WorkRef`]
+//! and the like), in softirq context. So an item must not own anything whose drop may sleep then.
 //!
-//! An item that queues its own delegate, or two items that queue each other, would keep
-//! themselves alive by such a reference. They hold a [`WeakRef`] instead. A longer cycle is one
-//! of jobs: a job owns a registration, whose callback has a reference to a work, whose item owns
-//! the queue that the job is in. Such a driver empties its queue when it goes.
+//! With such a reference, an item that queues its own delegate would keep itself alive, and so
+//! would two items that queue each other. They hold a [`WeakRef`] instead. Jobs may form a longer
+//! cycle: a job owns a registration, whose callback has a reference to a work, whose item owns the
+//! queue that the job is in. The driver breaks it by emptying the queue when it is removed.
 //!
 //! # Module unload
 //!
-//! A driver may leak a delegate, or have a foreign fence queue it, when its module is
-//! unloaded. From then on the body is not called, and a body that runs is waited for. Only
-//! what is queued of a [`CleanupWork`] still runs, before the module is gone.
+//! A module may be unloaded while there are delegates that it has leaked, or that a foreign fence
+//! may queue. The unload waits for bodies that are running, and no body is called after that. Only
+//! a [`CleanupWork`] that is queued still runs, before the module is gone.
 //!
 //! # Examples
 //!
@@ -51,12 +51,12 @@
 //!
 //! /// Signals a fence when another one has signalled.
 //! #[pin_data]
-//! struct Pass {
+//! struct SignalJob {
 //!     #[pin]
 //!     job: Mutex<Option<DriverFence<()>>>,
 //! }
 //!
-//! impl Delegate for Pass {
+//! impl Delegate for SignalJob {
 //!     fn run(&self, _section: &SignallingSection<'_>) {
 //!         if let Some(job) = self.job.lock().take() {
 //!             job.signal(Ok(()));
@@ -67,17 +67,17 @@
 //! let first = ring.new_fence(ring.new_fence_allocation(())?);
 //! let second = other.new_fence(other.new_fence_allocation(())?);
 //! let fence = second.fence();
-//! let pass = Work::new(pin_init!(Pass {
+//! let work = Work::new(pin_init!(SignalJob {
 //!     job <- new_mutex!(Some(second)),
 //! }))?;
 //! let mut callback = KBox::pin_init(FenceCallbackRegistration::new(), GFP_KERNEL)?;
 //!
 //! // Queues the work when the first fence signals, or now if it has.
-//! if let Err(QueueWork(pass)) = callback
+//! if let Err(QueueWork(work)) = callback
 //!     .as_mut()
-//!     .register_unwrapped(&first.leaf().into(), QueueWork(pass.to_ref()))
+//!     .register_unwrapped(&first.leaf().into(), QueueWork(work.to_ref()))
 //! {
-//!     pass.queue();
+//!     work.queue();
 //! }
 //! first.signal(Ok(()));
 //! fence.wait()?;

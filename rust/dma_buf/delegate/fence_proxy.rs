@@ -30,8 +30,8 @@ use kernel::{
     }, //
 };
 
-/// The two ends of a proxy.
-struct Ends<T: FenceContextOps> {
+/// The fence that a proxy waits for, and the fence that it signals.
+struct FencePair<T: FenceContextOps> {
     source: ARef<Fence>,
     target: DriverFence<T>,
 }
@@ -39,19 +39,18 @@ struct Ends<T: FenceContextOps> {
 #[pin_data]
 struct Item<T: FenceContextOps> {
     #[pin]
-    ends: SpinLockIrq<Option<Ends<T>>>,
+    fences: SpinLockIrq<Option<FencePair<T>>>,
 }
 
 impl<T: FenceContextOps> Item<T> {
-    /// Takes the ends. They are dropped or used without our lock: callbacks and the source's
-    /// driver may do anything.
-    fn take(&self) -> Option<Ends<T>> {
-        self.ends.lock().take()
+    /// Takes the fences out, to be used and dropped without the lock: both may call other drivers.
+    fn take(&self) -> Option<FencePair<T>> {
+        self.fences.lock().take()
     }
 
-    /// Signals the target, unless it has been taken back.
+    /// Signals the target, unless [`FenceProxy::cancel`] has returned it.
     fn signal(&self) {
-        if let Some(Ends { source, target }) = self.take() {
+        if let Some(FencePair { source, target }) = self.take() {
             target.signal(match source.error() {
                 None => Ok(()),
                 Some(error) => Err(error),
@@ -80,19 +79,19 @@ impl<T: FenceContextOps> FenceProxyAllocation<T> {
         Ok(Self {
             registration: KBox::pin_init(FenceCallbackRegistration::new(), GFP_KERNEL)?,
             work: IrqWork::new(pin_init!(Item {
-                ends <- new_irq_lock!(None, c"dma_buf_rs::FenceProxy"),
+                fences <- new_irq_lock!(None, c"dma_buf_rs::FenceProxy"),
             }))?,
         })
     }
 
-    /// Makes `target` signal when `source` signals, and with its result; at once, if
-    /// `source` has signalled.
+    /// Makes `target` signal with the result of `source` when `source` signals, or at once if it
+    /// has.
     ///
     /// Context: any; no fence lock held.
     pub fn start(mut self, source: &UnwrappedFence, target: DriverFence<T>) -> FenceProxy<T> {
         let callback = QueueIrqWork(self.work.to_ref());
 
-        *self.work.ends.lock() = Some(Ends {
+        *self.work.fences.lock() = Some(FencePair {
             source: (&**source).into(),
             target,
         });
@@ -122,7 +121,7 @@ impl<T: FenceContextOps> FenceProxyAllocation<T> {
 ///
 /// let context = FenceContext::new(c"mygpu", c"proxy", ())?;
 ///
-/// // What may fail comes before the fence, which must signal.
+/// // First do everything that may fail: the fence must signal.
 /// let source = Fence::stub().to_unwrapped()?;
 /// let proxy = FenceProxyAllocation::new()?;
 /// let target = context.new_fence(context.new_fence_allocation(())?);
@@ -145,8 +144,8 @@ impl<T: FenceContextOps> FenceProxy<T> {
 
     fn stop(&mut self) -> Option<DriverFence<T>> {
         drop(self.0.registration.as_mut().cancel());
-        // If the irq_work is under way, one of us gets it.
-        self.0.work.take().map(|ends| ends.target)
+        // If the irq_work is running, either it or this gets the fences.
+        self.0.work.take().map(|fences| fences.target)
     }
 }
 

@@ -10,7 +10,7 @@ use super::{
     raw::{
         Backend,
         DelegateBody,
-        Queued,
+        QueueBackend,
         Raw, //
     },
     Delegate,
@@ -36,34 +36,33 @@ use kernel::{
 pub enum IrqWorkBackend {}
 
 #[pin_data]
-pub struct Source {
+pub struct IrqWorkSource {
     #[pin]
     work: Opaque<bindings::irq_work>,
-    /// Held by the task that waits for the work: if it sleeps, it is woken by a pointer in
-    /// the work, of which there is only one (`rcuwait`).
+    /// Held while waiting for the work, which has room for one waiting task (`rcuwait`).
     #[pin]
-    waiter: Mutex<()>,
+    sync_lock: Mutex<()>,
 }
 
 // SAFETY: An irq_work can be queued on any CPU.
-unsafe impl Send for Source {}
+unsafe impl Send for IrqWorkSource {}
 // SAFETY: As above.
-unsafe impl Sync for Source {}
+unsafe impl Sync for IrqWorkSource {}
 
 impl Backend for IrqWorkBackend {
-    type Source = Source;
+    type Source = IrqWorkSource;
     type Data = ();
 
     #[inline(never)]
-    unsafe fn init(source: *mut Source, (): &()) {
+    unsafe fn init(source: *mut IrqWorkSource, (): &()) {
         let (name, key) = lock_class!(c"dma_buf_rs::IrqWork::sync");
-        let init = pin_init!(Source {
+        let init = pin_init!(IrqWorkSource {
             work <- Opaque::ffi_init(|slot| {
                 // SAFETY: `slot` is valid for writes.
                 unsafe { bindings::dma_buf_rs_init_irq_work(slot, Some(run)) }
             }),
             // Not by the macro: see `lock_class`.
-            waiter <- Mutex::new((), name, key),
+            sync_lock <- Mutex::new((), name, key),
         });
 
         // SAFETY: By the function's contract.
@@ -71,7 +70,7 @@ impl Backend for IrqWorkBackend {
     }
 
     fn quiesce(raw: &Raw<Self>) {
-        let _one = raw.source.waiter.lock();
+        let _guard = raw.source.sync_lock.lock();
 
         // SAFETY: The work is initialised, and no other task waits for it.
         unsafe { bindings::irq_work_sync(raw.source.work.get()) };
@@ -83,10 +82,11 @@ impl Backend for IrqWorkBackend {
     }
 }
 
-impl Queued for IrqWorkBackend {
+impl QueueBackend for IrqWorkBackend {
     #[inline]
     fn queue(raw: &Raw<Self>) -> bool {
-        // Once the module goes, and a grace period has passed, nothing is queued.
+        // Nothing is queued once the module's unload has stopped the entry and waited for a grace
+        // period.
         let _reader = PreemptOff::begin();
 
         if raw.is_stopped() {
@@ -98,24 +98,24 @@ impl Queued for IrqWorkBackend {
     }
 }
 
-/// The function of an irq_work. Text of this library, as it may be called when the driver's
-/// is gone.
+/// The function of an irq_work. It is text of this module, as it may be called when the driver's
+/// text is gone.
 ///
 /// # Safety
 ///
-/// `work` is that of a `Raw<IrqWorkBackend>`, and was queued by [`Queued::queue`].
+/// `work` is that of a `Raw<IrqWorkBackend>`, and was queued by [`QueueBackend::queue`].
 #[inline(never)]
 unsafe extern "C" fn run(work: *mut bindings::irq_work) {
-    // SAFETY: By the function's contract, the work is in a `Source`, and that in a `Raw`.
+    // SAFETY: By the function's contract, the work is in an `IrqWorkSource`, and that in a `Raw`.
     let this = unsafe {
-        let source = container_of!(Opaque::cast_from(work), Source, work);
+        let source = container_of!(Opaque::cast_from(work), IrqWorkSource, work);
 
         NonNull::new_unchecked(container_of!(source, Raw<IrqWorkBackend>, source).cast_mut())
     };
 
     // SAFETY: The core calls this inside an RCU read-side section: interrupts are off, or, with
-    // PREEMPT_RT, its thread is in one. (Before 7.3 that was not so with PREEMPT_RT.) The work was
-    // busy when that section began, and it is freed a grace period after it has been found idle.
+    // PREEMPT_RT, its thread is in one. The work was busy when that section began, and is freed a
+    // grace period after it was found idle.
     if !unsafe { this.as_ref() }.is_stopped() {
         // SAFETY: As above, and the driver's text stays until that section ends.
         unsafe { Raw::call(this) };
@@ -130,7 +130,7 @@ unsafe extern "C" fn run(work: *mut bindings::irq_work) {
 /// See [`Delegate`] for an example.
 pub type IrqWork<T> = DelegateOwner<IrqWorkBackend, DelegateBody<T>>;
 
-/// A counted reference to an [`IrqWork`], of whatever item.
+/// A counted reference to an [`IrqWork`] with any item.
 pub type IrqWorkRef = DelegateRef<IrqWorkBackend>;
 
 impl<T: Delegate> IrqWork<T> {

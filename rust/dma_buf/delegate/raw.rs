@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What all delegates have in common: a body that is not called once its module goes.
+//! The common part of delegates: a body that is not called once its module is unloaded.
 //!
 //! ```text
 //!  DelegateOwner (IrqWork, Work, ..) --+--> Inner { raw: Raw { entry, body, .., source }, item }
 //!  DelegateRef (IrqWorkRef, ..) -------+            ^                          |
-//!  WeakRef --> Link --------------------------------+    the kernel calls this, in library text
+//!  WeakRef --> WeakTarget --------------------------+    the kernel calls this, in library text
 //! ```
 //!
-//! The kernel crate's `Arc<T>` with a timer or work in it would be called in the text of the
-//! driver, and could not be found when the driver has leaked it. So what the kernel calls is
-//! a [`Raw`], which is not generic in the driver's type, and which the registry finds.
+//! With an `Arc<T>` of the kernel crate, a timer or work would call text of the driver, and an
+//! unload could not find it if the driver has leaked it. So the kernel calls a [`Raw`], which is
+//! not generic in the driver's type, and which the registry finds.
 
 use super::Delegate;
 use crate::{
@@ -43,25 +43,25 @@ use kernel::{
 
 /// How the kernel calls a body: by an irq_work, a work or a timer.
 pub trait Backend: Sized + 'static {
-    /// The kernel's part of it.
+    /// The C structure by which the kernel calls it.
     type Source: Send + Sync;
     /// The library's part of it.
     type Data: Default + Send + Sync;
 
     /// Initialises `source`.
     ///
-    /// Not inlined: the functions and lock classes that it names must not be those of
-    /// another module's copy of it.
+    /// Implementations are not inlined: a copy in another module would name functions and lock
+    /// classes of that module.
     ///
     /// # Safety
     ///
-    /// `source` is valid for writes, and pinned: it is the source of a [`Raw`].
+    /// `source` is that of a [`Raw`]: valid for writes, and pinned.
     unsafe fn init(source: *mut Self::Source, data: &Self::Data);
 
     /// Called when the owner is dropped.
     fn owner_dropped(_raw: &Raw<Self>) {}
 
-    /// Cancels or flushes what is queued, and waits for the body. May sleep. Called a grace period
+    /// Cancels or flushes the source, and waits for the body. May sleep. Called a grace period
     /// after the entry was stopped.
     fn quiesce(raw: &Raw<Self>);
 
@@ -70,7 +70,7 @@ pub trait Backend: Sized + 'static {
 }
 
 /// A backend that runs the body soon after it was queued.
-pub trait Queued: Backend {
+pub trait QueueBackend: Backend {
     /// [`DelegateOwner::queue`].
     fn queue(raw: &Raw<Self>) -> bool;
 }
@@ -79,14 +79,15 @@ pub trait Queued: Backend {
 ///
 /// # Invariants
 ///
-/// It starts the `Inner` that `body` was made for, which [`TrackedBox::new`] has registered.
+/// It is the first field of the `Inner` that `body` is for, which [`TrackedBox::new`] has
+/// registered.
 #[pin_data]
 #[repr(C)]
 pub struct Raw<B: Backend> {
-    /// At the start, as the registry relies on it.
+    /// The first field, as the registry casts pointers to it.
     entry: TrackedEntry,
     body: unsafe fn(NonNull<Raw<B>>),
-    _link: Option<Unlink>,
+    _clear_target: Option<ClearWeakTarget>,
     pub(super) data: B::Data,
     #[pin]
     pub(super) source: B::Source,
@@ -96,13 +97,13 @@ impl<B: Backend> Raw<B> {
     fn new(
         ops: &'static TrackedOps,
         body: unsafe fn(NonNull<Raw<B>>),
-        link: Option<Arc<Link>>,
+        weak_target: Option<Arc<WeakTarget>>,
         data: B::Data,
     ) -> impl PinInit<Self> {
         pin_init!(Self {
             entry: TrackedEntry::new(ops),
             body,
-            _link: link.map(Unlink),
+            _clear_target: weak_target.map(ClearWeakTarget),
             data,
             source <- {
                 let data: *const B::Data = &raw const *data;
@@ -119,10 +120,10 @@ impl<B: Backend> Raw<B> {
         })
     }
 
-    /// Returns `true` if the module of the delegate is going, or has gone.
+    /// Returns `true` if the module of the delegate is being unloaded, or is gone.
     ///
-    /// `false` inside an RCU read-side section means that the driver's text stays until the
-    /// section ends, and that the module then waits for what was queued in it.
+    /// If this returns `false` inside an RCU read-side section, the driver's text stays until the
+    /// section ends, and the unload waits for everything that is queued in it.
     #[inline]
     pub(super) fn is_stopped(&self) -> bool {
         self.entry.is_stopped()
@@ -132,7 +133,7 @@ impl<B: Backend> Raw<B> {
     ///
     /// # Safety
     ///
-    /// `this` is valid, and the driver's text stays meanwhile.
+    /// `this` is valid, and the driver's text stays until this returns.
     #[inline]
     pub(super) unsafe fn call(this: NonNull<Self>) {
         // SAFETY: By the type invariants and the function's contract.
@@ -140,7 +141,7 @@ impl<B: Backend> Raw<B> {
     }
 }
 
-// SAFETY: The entry counts references, and the object stays as long as there is one.
+// SAFETY: The entry counts references. The object stays as long as there is one.
 unsafe impl<B: Backend> AlwaysRefCounted for Raw<B> {
     #[inline]
     fn inc_ref(&self) {
@@ -149,7 +150,7 @@ unsafe impl<B: Backend> AlwaysRefCounted for Raw<B> {
 
     #[inline]
     unsafe fn dec_ref(this: NonNull<Self>) {
-        // SAFETY: By the function's contract; the object starts with its entry.
+        // SAFETY: By the function's contract. The entry is the first field.
         unsafe { TrackedEntry::put(this.cast()) };
     }
 }
@@ -161,7 +162,7 @@ unsafe impl<B: Backend> AlwaysRefCounted for Raw<B> {
             that of a `CleanupWork`"
 )]
 pub trait Body<B: Backend>: 'static {
-    /// What the body works on.
+    /// The data that the body works on.
     type Item: Send + Sync + 'static;
 
     /// Makes the data of the backend.
@@ -188,7 +189,7 @@ impl<B: Backend, T: Delegate> Body<B> for DelegateBody<T> {
 #[pin_data]
 #[repr(C)]
 struct Inner<B: Backend, R: Body<B>> {
-    /// At the start, as the body relies on it.
+    /// The first field, as the body casts pointers to it.
     #[pin]
     raw: Raw<B>,
     #[pin]
@@ -200,14 +201,15 @@ impl<B: Backend, R: Body<B>> Inner<B, R> {
     ///
     /// # Safety
     ///
-    /// `raw` starts a valid `Self`.
+    /// `raw` is the first field of a valid `Self`.
     unsafe fn body(raw: NonNull<Raw<B>>) {
         // SAFETY: By the function's contract.
         R::run(unsafe { &raw.cast::<Self>().as_ref().item });
     }
 }
 
-// SAFETY: It starts with the raw part, and that with the entry, which `DelegateOwner::make` makes.
+// SAFETY: The first field is `raw`, whose first field is the entry. `DelegateOwner::make` makes the
+// entry with the `OPS` of this type.
 unsafe impl<B: Backend, R: Body<B>> Tracked for Inner<B, R> {
     unsafe fn quiesce(&self) {
         B::quiesce(&self.raw);
@@ -239,7 +241,7 @@ impl<B: Backend, R: Body<B>> DelegateOwner<B, R> {
 
     pub(super) fn make<E>(
         data: B::Data,
-        link: Option<Arc<Link>>,
+        weak_target: Option<Arc<WeakTarget>>,
         item: impl PinInit<R::Item, E>,
     ) -> Result<Self>
     where
@@ -249,7 +251,7 @@ impl<B: Backend, R: Body<B>> DelegateOwner<B, R> {
 
         // INVARIANT: The body is that of this type.
         Ok(Self(TrackedBox::new(try_pin_init!(Inner {
-            raw <- Raw::new(ops, Inner::<B, R>::body, link, data),
+            raw <- Raw::new(ops, Inner::<B, R>::body, weak_target, data),
             item <- item,
         }? Error))?))
     }
@@ -269,16 +271,16 @@ impl<B: Backend, T: Delegate> DelegateOwner<B, DelegateBody<T>> {
         I: PinInit<T, E>,
         Error: From<E>,
     {
-        let link = Link::new()?;
-        // INVARIANT: There is no target yet, and that below is of this backend.
+        let weak_target = WeakTarget::new()?;
+        // INVARIANT: The target has no entry yet. The one set below is of this backend.
         let item = item(WeakRef {
-            link: link.clone(),
+            target: weak_target.clone(),
             _upgraded: PhantomData,
         });
-        let this = Self::make(B::Data::default(), Some(link.clone()), item)?;
+        let this = Self::make(B::Data::default(), Some(weak_target.clone()), item)?;
 
-        // INVARIANT: The object's drop takes it back.
-        link.target.lock().0 = Some(this.0.as_ptr().cast());
+        // INVARIANT: `ClearWeakTarget` clears it when the object is dropped.
+        weak_target.entry.lock().0 = Some(this.0.as_ptr().cast());
         Ok(this)
     }
 
@@ -290,9 +292,9 @@ impl<B: Backend, T: Delegate> DelegateOwner<B, DelegateBody<T>> {
     }
 }
 
-impl<B: Queued, R: Body<B>> DelegateOwner<B, R> {
+impl<B: QueueBackend, R: Body<B>> DelegateOwner<B, R> {
     /// Queues the delegate. An irq_work is queued on this CPU. Returns `false` if it was already
-    /// queued, if it is being cancelled, or if its module is going.
+    /// queued, if it is being cancelled, or if its module is being unloaded.
     ///
     /// Context: any; for an irq_work, NMI included.
     ///
@@ -318,7 +320,7 @@ impl<B: Backend, R: Body<B>> Drop for DelegateOwner<B, R> {
     }
 }
 
-/// A counted reference to a delegate of whatever item: a [`WorkRef`](super::WorkRef), an
+/// A counted reference to a delegate with any item: a [`WorkRef`](super::WorkRef), an
 /// [`IrqWorkRef`](super::IrqWorkRef) or a [`TimerRef`](super::TimerRef).
 ///
 /// Context of the drop: any. The item is dropped later, if this was the last reference.
@@ -332,7 +334,7 @@ impl<B: Backend> Clone for DelegateRef<B> {
     }
 }
 
-impl<B: Queued> DelegateRef<B> {
+impl<B: QueueBackend> DelegateRef<B> {
     /// Queues the delegate, as [`DelegateOwner::queue`] does, in the same contexts.
     ///
     /// C functions: `irq_work_queue()`, `queue_work()`
@@ -342,44 +344,44 @@ impl<B: Queued> DelegateRef<B> {
     }
 }
 
-/// Leads from the weak references to their delegate.
+/// The delegate that weak references refer to.
 #[pin_data]
-pub(super) struct Link {
+pub(super) struct WeakTarget {
     #[pin]
-    target: SpinLockIrq<Target>,
+    entry: SpinLockIrq<TargetEntry>,
 }
 
 /// # Invariants
 ///
 /// The entry is valid, or there is none.
-struct Target(Option<NonNull<TrackedEntry>>);
+struct TargetEntry(Option<NonNull<TrackedEntry>>);
 
 // SAFETY: An entry may be used on any CPU.
-unsafe impl Send for Target {}
+unsafe impl Send for TargetEntry {}
 
-impl Link {
+impl WeakTarget {
     fn new() -> Result<Arc<Self>> {
-        // INVARIANT: There is no target.
+        // INVARIANT: There is no entry.
         Arc::pin_init(
             pin_init!(Self {
-                target <- new_irq_lock!(Target(None), c"dma_buf_rs::WeakRef"),
+                entry <- new_irq_lock!(TargetEntry(None), c"dma_buf_rs::WeakRef"),
             }),
             GFP_KERNEL,
         )
     }
 }
 
-/// Takes the target back when the delegate goes.
-struct Unlink(Arc<Link>);
+/// Clears the target when the delegate is dropped.
+struct ClearWeakTarget(Arc<WeakTarget>);
 
-impl Drop for Unlink {
+impl Drop for ClearWeakTarget {
     fn drop(&mut self) {
-        self.0.target.lock().0 = None;
+        self.0.entry.lock().0 = None;
     }
 }
 
-/// A weak reference to a delegate, which an item holds that queues its own delegate, or another
-/// one that queues this one: with a counted reference they would keep each other for ever.
+/// A weak reference to a delegate, for an item that queues its own delegate, and for items that
+/// queue each other: with counted references they would never be freed.
 ///
 /// # Examples
 ///
@@ -418,9 +420,9 @@ impl Drop for Unlink {
 ///
 /// # Invariants
 ///
-/// `R` is a [`DelegateRef`], and the target of `link` is a `Raw` of its backend.
+/// `R` is a [`DelegateRef`], and the entry of `target` is a `Raw` of its backend.
 pub struct WeakRef<R> {
-    link: Arc<Link>,
+    target: Arc<WeakTarget>,
     _upgraded: PhantomData<fn() -> R>,
 }
 
@@ -430,14 +432,15 @@ impl<B: Backend> WeakRef<DelegateRef<B>> {
     ///
     /// Context: any.
     pub fn upgrade(&self) -> Option<DelegateRef<B>> {
-        let target = self.link.target.lock();
+        let target = self.target.entry.lock();
         let entry = target.0?;
 
-        // SAFETY: By the type invariants; it is valid as long as the lock is held.
+        // SAFETY: By the type invariants the entry is valid as long as the lock is held.
         if !unsafe { entry.as_ref() }.try_get() {
             return None;
         }
-        // SAFETY: The reference just taken; the entry starts the raw part.
+        // SAFETY: The reference was just taken. The entry is the first field of a `Raw` of this
+        // backend.
         Some(DelegateRef(unsafe { ARef::from_raw(entry.cast()) }))
     }
 }
@@ -445,7 +448,7 @@ impl<B: Backend> WeakRef<DelegateRef<B>> {
 impl<R> Clone for WeakRef<R> {
     fn clone(&self) -> Self {
         Self {
-            link: self.link.clone(),
+            target: self.target.clone(),
             _upgraded: PhantomData,
         }
     }

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Delegates that run after a while.
+//! Delegates that run after a delay.
 //!
-//! The kernel crate's timer is what runs them; see `raw` for the reason why the driver does
-//! not own that itself.
+//! The kernel crate's timer runs them. See `raw` for the reason why the driver does not own it.
 //!
 //! C header: [`include/linux/hrtimer.h`](srctree/include/linux/hrtimer.h)
 
@@ -46,11 +45,11 @@ use kernel::{
 /// The backend of a [`Timer`].
 pub enum TimerBackend {}
 
-/// Set when the [`Timer`] has been dropped. A body that runs meanwhile may have started the
-/// timer, which cannot be stopped then.
-pub struct Dropped(Atomic<bool>);
+/// Set when the [`Timer`] is dropped. The drop cannot stop the timer while the body runs, and the
+/// body may start it again.
+pub struct OwnerDropped(Atomic<bool>);
 
-impl Default for Dropped {
+impl Default for OwnerDropped {
     fn default() -> Self {
         Self(Atomic::new(false))
     }
@@ -58,10 +57,10 @@ impl Default for Dropped {
 
 impl Backend for TimerBackend {
     type Source = HrTimer<Raw<Self>>;
-    type Data = Dropped;
+    type Data = OwnerDropped;
 
     #[inline(never)]
-    unsafe fn init(source: *mut Self::Source, _dropped: &Dropped) {
+    unsafe fn init(source: *mut Self::Source, _dropped: &OwnerDropped) {
         // SAFETY: By the function's contract.
         unsafe { pin_init::raw_init(source, HrTimer::new()) };
     }
@@ -90,8 +89,8 @@ impl_has_hr_timer! {
 impl HrTimerCallback for Raw<TimerBackend> {
     type Pointer<'a> = Pin<&'a Self>;
 
-    // Text of this library, as it may be called when the driver's is gone. The memory is not
-    // freed before a grace period has passed and the timer does not run.
+    // Text of this module, as it may be called when the driver's text is gone. The memory is freed
+    // only after a grace period, and when the timer does not run.
     #[inline(never)]
     fn run(this: Pin<&Self>, _: HrTimerCallbackContext<'_, Self>) -> HrTimerRestart {
         let _rcu = rcu::read_lock();
@@ -106,7 +105,8 @@ impl HrTimerCallback for Raw<TimerBackend> {
 
 impl Raw<TimerBackend> {
     fn start_after(&self, delay: Delta) {
-        // Once the module goes, and a grace period has passed, nothing is started.
+        // Nothing is started once the module's unload has stopped the entry and waited for a grace
+        // period.
         let _rcu = rcu::read_lock();
 
         if !self.is_stopped() {
@@ -132,22 +132,22 @@ impl Raw<TimerBackend> {
     }
 }
 
-/// A [`Delegate`] that runs after a while, in hard interrupt context; with `PREEMPT_RT`, in a
-/// softirq.
+/// A [`Delegate`] that runs after a delay, in hard interrupt context, or in a softirq with
+/// `PREEMPT_RT`.
 ///
-/// Dropping the timer stops it and does not wait: a body that runs goes on, and is the last
-/// one, though it may have started the timer again.
+/// Dropping the timer stops it and does not wait. A body that is running goes on, and is the last
+/// one, even if it has started the timer again.
 ///
 /// See [`WeakRef`](super::WeakRef) for an example.
 pub type Timer<T> = DelegateOwner<TimerBackend, DelegateBody<T>>;
 
-/// A counted reference to a [`Timer`], of whatever item. It does not keep the timer going: when the
+/// A counted reference to a [`Timer`] with any item. It does not keep the timer going: when the
 /// [`Timer`] has been dropped, the body does not run any more.
 pub type TimerRef = DelegateRef<TimerBackend>;
 
 impl<T: Delegate> Timer<T> {
     /// Starts the timer: the body runs after `delay`, at once if that is negative, and never if the
-    /// module is going. If the timer is already started, `delay` replaces its expiry.
+    /// module is being unloaded. If the timer is already started, `delay` replaces its expiry.
     ///
     /// Context: any.
     ///

@@ -2,8 +2,8 @@
 
 //! Delegates that run in process context, and the workqueues that they run on.
 //!
-//! The kernel crate's work is what runs them; see `raw` for the reason why the driver does
-//! not own that itself. It has no way to make a workqueue.
+//! The kernel crate's work runs them. See `raw` for the reason why the driver does not own it. The
+//! kernel crate has no way to make a workqueue.
 //!
 //! C header: [`include/linux/workqueue.h`](srctree/include/linux/workqueue.h)
 
@@ -12,7 +12,7 @@ use super::{
         Backend,
         Body,
         DelegateBody,
-        Queued,
+        QueueBackend,
         Raw, //
     },
     Delegate,
@@ -70,7 +70,7 @@ impl Backend for WorkBackend {
 
     #[inline(never)]
     unsafe fn init(source: *mut Self::Source, target: &WorkTarget) {
-        // A flush of the one may be allowed where that of the other is not.
+        // Two classes, as one may be flushed where the other may not.
         let (name, key) = match target {
             WorkTarget::Cleanup => lock_class!(c"dma_buf_rs::CleanupWork"),
             _ => lock_class!(c"dma_buf_rs::Work"),
@@ -88,15 +88,16 @@ impl Backend for WorkBackend {
     }
 
     fn is_busy(_raw: &Raw<Self>) -> bool {
-        // Queued or running, it owns a reference, and none is left.
+        // A work that is queued or running owns a reference, and no reference is left.
         false
     }
 }
 
-impl Queued for WorkBackend {
+impl QueueBackend for WorkBackend {
     #[inline(never)]
     fn queue(raw: &Raw<Self>) -> bool {
-        // Once the module goes, and a grace period has passed, nothing is queued.
+        // Nothing is queued once the module's unload has stopped the entry and waited for a grace
+        // period.
         let _rcu = rcu::read_lock();
 
         if raw.is_stopped() {
@@ -117,20 +118,20 @@ impl_has_work! {
 }
 
 impl WorkItem for Raw<WorkBackend> {
-    /// What is queued owns a reference.
+    /// A queued work owns a reference.
     type Pointer = ARef<Self>;
 
-    // Text of this library, as it may be called when the driver's is gone.
+    // Text of this module, as it may be called when the driver's text is gone.
     #[inline(never)]
     fn run(this: ARef<Self>) {
         let raw = ARef::into_raw(this);
-        // SAFETY: The reference that the queued work owned; dropped when the body has
-        // returned. The workqueue does not touch the work after this.
+        // SAFETY: This is the reference that the queued work owned. It is dropped when the body has
+        // returned; the workqueue does not touch the work any more.
         let this = unsafe { ARef::from_raw(raw) };
 
         if !this.is_stopped() || matches!(this.data, WorkTarget::Cleanup) {
-            // SAFETY: The driver's text stays until this returns, as its module, in going,
-            // first marks the entry as stopped, and a grace period later waits for the work.
+            // SAFETY: The driver's text stays until this returns: the unload of its module marks
+            // the entry as stopped, and a grace period later waits for the work.
             unsafe { Raw::call(raw) };
         }
     }
@@ -147,7 +148,7 @@ impl Raw<WorkBackend> {
         let cancelled = unsafe { bindings::cancel_work_sync(self.as_raw()) };
 
         if cancelled {
-            // SAFETY: The reference that the queued work owned; the caller has another.
+            // SAFETY: This is the reference that the queued work owned. The caller has another one.
             drop(unsafe { ARef::from_raw(NonNull::from(self)) });
         }
         cancelled
@@ -169,11 +170,11 @@ impl Raw<WorkBackend> {
 /// See [the module](super) for an example.
 pub type Work<T> = DelegateOwner<WorkBackend, DelegateBody<T>>;
 
-/// A counted reference to a [`Work`], of whatever item.
+/// A counted reference to a [`Work`] with any item.
 pub type WorkRef = DelegateRef<WorkBackend>;
 
 impl<T: Delegate> Work<T> {
-    /// Makes a work item that runs on a workqueue of the driver, which it keeps. Fails as
+    /// Makes a work that runs on a workqueue of the driver, and keeps the workqueue. Fails as
     /// [`Self::new`] does.
     ///
     /// Context: process; may sleep.
@@ -196,11 +197,11 @@ impl<T: Delegate> Work<T> {
 }
 
 impl<R: Body<WorkBackend>> DelegateOwner<WorkBackend, R> {
-    /// Waits for the body, if the work is queued or runs. First stop what queues it: a body that
-    /// is queued later is not waited for.
+    /// Waits for the body if the work is queued or running. Does not wait for a body that is queued
+    /// later.
     ///
     /// Context: process; may sleep; not the body, and no lock held that it takes. A cleanup work
-    /// is not flushed in a signalling section.
+    /// must not be flushed in a signalling section.
     ///
     /// C function: `flush_work()`
     pub fn flush(&self) {
@@ -231,14 +232,14 @@ impl<T: Cleanup> Body<WorkBackend> for CleanupBody<T> {
     }
 }
 
-/// A work item outside of signalling sections, to drop what a job held.
+/// A work that runs outside of signalling sections, to drop the objects that a job has used.
 ///
 /// The last reference to a GEM object locks a reservation object, which nothing may do in a
-/// section. So a job that is done hands what it held to a cleanup work.
+/// section. So a job that is done passes its objects to a cleanup work.
 ///
-/// If its module is unloaded when it is queued, it still runs, before the module is gone. No
-/// fence may wait for it. A driver whose item must be empty when it is dropped, in softirq
-/// context, [flushes](DelegateOwner::flush) the work first.
+/// If its module is unloaded while it is queued, it still runs, before the module is gone. No fence
+/// may wait for it. A driver whose item must be empty when it is dropped, in softirq context,
+/// [flushes](DelegateOwner::flush) the work first.
 ///
 /// # Examples
 ///
@@ -285,7 +286,7 @@ impl<T: Cleanup> Body<WorkBackend> for CleanupBody<T> {
 /// ```
 pub type CleanupWork<T> = DelegateOwner<WorkBackend, CleanupBody<T>>;
 
-/// Allocates a workqueue, which makes progress when memory is short, as reclaim may wait for a
+/// Allocates a workqueue that makes progress under memory pressure, as reclaim may wait for a
 /// fence.
 ///
 /// Context: process; may sleep.
@@ -307,11 +308,11 @@ fn allocate(
     NonNull::new(queue).ok_or(ENOMEM)
 }
 
-/// A workqueue of this library, from its init to its exit, before which all modules that use
-/// it have gone.
+/// A workqueue of this library. It exists from the init of this module to its exit, when all
+/// modules that use it are gone.
 struct LibraryQueue(Atomic<*mut bindings::workqueue_struct>);
 
-/// Runs work that signals, and nothing that such work may have to wait for.
+/// Runs works that signal, and none that those may have to wait for.
 static SIGNALLING: LibraryQueue = LibraryQueue(Atomic::new(null_mut()));
 
 /// Runs work outside of sections.
@@ -319,7 +320,7 @@ static CLEANUP: LibraryQueue = LibraryQueue(Atomic::new(null_mut()));
 
 impl LibraryQueue {
     fn create(&self, name: &CStr, flags: u32) -> Result {
-        // With as many works at a time as the kernel chooses.
+        // 0 selects the kernel's default number of works at a time.
         self.0.store(allocate(name, flags, 0)?.as_ptr(), Release);
         Ok(())
     }
@@ -328,13 +329,14 @@ impl LibraryQueue {
         let queue = self.0.load(Acquire);
 
         if !queue.is_null() {
-            // SAFETY: It was allocated by `create`, and all its users have gone.
+            // SAFETY: `create` allocated it, and all of its users are gone.
             unsafe { bindings::destroy_workqueue(queue) };
         }
     }
 
     fn get(&self) -> &'static Queue {
-        // SAFETY: The callers are called by other modules, which depend on this one.
+        // SAFETY: Other modules call this. They depend on this module, so its init has stored a
+        // workqueue, which its exit has not destroyed yet.
         unsafe { Queue::from_raw(self.0.load(Acquire)) }
     }
 }
@@ -345,7 +347,7 @@ pub(crate) struct LibraryQueues(());
 impl LibraryQueues {
     /// # Safety
     ///
-    /// Only to be called once, from this module's init.
+    /// Must be called once, from this module's init.
     pub(crate) unsafe fn new() -> Result<Self> {
         let this = Self(());
 
@@ -358,7 +360,7 @@ impl LibraryQueues {
 impl Drop for LibraryQueues {
     fn drop(&mut self) {
         SIGNALLING.destroy();
-        // What has run may have left objects to RCU that have workqueues to destroy.
+        // RCU may still have objects whose drop destroys a workqueue, by a work on this one.
         rcu::rcu_barrier();
         CLEANUP.destroy();
     }
@@ -367,7 +369,7 @@ impl Drop for LibraryQueues {
 /// A workqueue of the driver's own, for [`Work::new_on`]. It runs one work at a time, in the order
 /// in which they were queued.
 ///
-/// Works run on any CPU (`WQ_UNBOUND`), with high priority, and also when memory is short. The
+/// Works run on any CPU (`WQ_UNBOUND`), with high priority, and under memory pressure, too. The
 /// workqueue is drained and destroyed, in process context, when the last clone and the last
 /// [`Work`] that was made for it are gone.
 ///
@@ -387,27 +389,27 @@ impl Drop for LibraryQueues {
 /// }
 /// ```
 #[derive(Clone)]
-pub struct Workqueue(Arc<Shared>);
+pub struct Workqueue(Arc<WorkqueueInner>);
 
-struct Shared {
+struct WorkqueueInner {
     queue: NonNull<bindings::workqueue_struct>,
     /// Destroys the workqueue, where it may sleep. Taken by the drop.
-    end: Option<Pin<KBox<End>>>,
+    destroy_work: Option<Pin<KBox<DestroyWork>>>,
 }
 
 #[pin_data]
-struct End {
+struct DestroyWork {
     #[pin]
-    work: workqueue::Work<End>,
+    work: workqueue::Work<DestroyWork>,
     queue: NonNull<bindings::workqueue_struct>,
 }
 
 // SAFETY: A workqueue can be used, and destroyed, on any CPU.
-unsafe impl Send for Shared {}
+unsafe impl Send for WorkqueueInner {}
 // SAFETY: As above.
-unsafe impl Sync for Shared {}
+unsafe impl Sync for WorkqueueInner {}
 // SAFETY: As above.
-unsafe impl Send for End {}
+unsafe impl Send for DestroyWork {}
 
 impl Workqueue {
     /// Makes a workqueue. The kernel truncates the name to 31 bytes. Fails with `ENOMEM`.
@@ -415,35 +417,38 @@ impl Workqueue {
     /// Context: process; may sleep.
     ///
     /// C function: `alloc_ordered_workqueue()`
-    // Not inlined: the function and the lock class of `End` are this module's.
+    // Not inlined: the function and the lock class of `DestroyWork` are this module's.
     #[inline(never)]
     pub fn new(name: &CStr) -> Result<Self> {
         let flags = bindings::wq_flags_WQ_HIGHPRI | bindings::wq_flags___WQ_ORDERED;
         let (class, key) = lock_class!(c"dma_buf_rs::Workqueue");
         let queue = allocate(name, flags, 1)?;
-        // From here on, its drop destroys the workqueue.
-        let mut shared = Shared { queue, end: None };
+        // From here on, the drop of `inner` destroys the workqueue.
+        let mut inner = WorkqueueInner {
+            queue,
+            destroy_work: None,
+        };
 
-        shared.end = Some(KBox::pin_init(
-            pin_init!(End {
+        inner.destroy_work = Some(KBox::pin_init(
+            pin_init!(DestroyWork {
                 work <- workqueue::Work::new(class, key),
                 queue,
             }),
             GFP_KERNEL,
         )?);
-        Ok(Self(Arc::new(shared, GFP_KERNEL)?))
+        Ok(Self(Arc::new(inner, GFP_KERNEL)?))
     }
 
     fn get(&self) -> &Queue {
-        // SAFETY: The workqueue exists as long as this.
+        // SAFETY: The workqueue is destroyed only after `self` is dropped.
         unsafe { Queue::from_raw(self.0.queue.as_ptr()) }
     }
 }
 
-impl Drop for Shared {
+impl Drop for WorkqueueInner {
     fn drop(&mut self) {
-        match self.end.take() {
-            Some(end) => CLEANUP.get().enqueue(end),
+        match self.destroy_work.take() {
+            Some(work) => CLEANUP.get().enqueue(work),
             // SAFETY: `Workqueue::new` has failed, where it may sleep, and the workqueue has not
             // been used.
             None => unsafe { bindings::destroy_workqueue(self.queue.as_ptr()) },
@@ -452,16 +457,16 @@ impl Drop for Shared {
 }
 
 impl_has_work! {
-    impl HasWork<Self> for End { self.work }
+    impl HasWork<Self> for DestroyWork { self.work }
 }
 
-impl WorkItem for End {
+impl WorkItem for DestroyWork {
     type Pointer = Pin<KBox<Self>>;
 
     #[inline(never)]
     fn run(this: Pin<KBox<Self>>) {
-        // SAFETY: `Shared` is gone, so the workqueue is not used any more. What was queued on it
-        // kept `Shared` until its body had returned.
+        // SAFETY: The `WorkqueueInner` is gone. Works on the workqueue own a reference to it, so
+        // they have run, and the workqueue is not used any more.
         unsafe { bindings::destroy_workqueue(this.queue.as_ptr()) };
     }
 }
