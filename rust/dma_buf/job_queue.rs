@@ -36,8 +36,8 @@
 //!
 //! A queue is what remains of `drm_sched` if each client has a ring of its own, whose order the
 //! hardware or its firmware decides: no priorities, no entities, no run queues. A job has one
-//! fence, where `drm_sched` has two. Its place is that of the job queue that is being discussed
-//! for DRM's Rust drivers, and the states of a job are the same.
+//! fence, where `drm_sched` has two. It corresponds to the job queue that is being discussed for
+//! DRM's Rust drivers, and a job has the same states.
 //!
 //! As with `drm_sched`, the hardware does the jobs of a queue in order: a job may use what an
 //! earlier one of the same queue has written, and does not wait for its fence.
@@ -144,14 +144,14 @@ use kernel::{
 };
 use state::{
     Entry,
-    Finished,
-    Place,
+    FinishedJobs,
+    QueueSlot,
     Shared,
     State,
     Step, //
 };
 
-/// What a [`JobQueue`] runs its jobs on: a ring of the hardware.
+/// The hardware that runs the jobs of a [`JobQueue`], such as a ring.
 ///
 /// # Examples
 ///
@@ -232,8 +232,8 @@ pub trait JobRunner: Send + Sync + Sized + 'static {
     /// may be among its [`Dependencies`]. The driver calls [`Completer::complete`] when the job is
     /// done, perhaps before this returns. If this fails, the job completes with the error.
     ///
-    /// Context: process; may sleep; a signalling section. It runs on one CPU at a time, and not
-    /// beside [`Self::stop`].
+    /// Context: process; may sleep; a signalling section. Two calls, of this or of [`Self::stop`],
+    /// never run at the same time.
     fn run(&self, job: &Self::Job, seqno: u64, section: &SignallingSection<'_>) -> Result;
 
     /// Stops the hardware. When this returns, no job that has run accesses memory any more, no call
@@ -293,8 +293,8 @@ impl JobQueueOptions {
     }
 
     /// Sets the number of jobs that the hardware takes at a time, which is 1 without this option,
-    /// and at least 1. No job begins while the one 256 before it is not done, as completing a job
-    /// looks at all that have begun, with interrupts off.
+    /// and at least 1. A job does not begin before the job 256 places ahead of it is done, as
+    /// completing a job walks over all that have begun, with interrupts off.
     pub const fn in_flight(mut self, jobs: usize) -> Self {
         self.in_flight = if jobs == 0 { 1 } else { jobs };
         self
@@ -307,10 +307,9 @@ impl JobQueueOptions {
         self
     }
 
-    /// Resets the hardware if a job is not done this long, in whole jiffies, after it has become
-    /// the first one that is running: [`JobRunner::stop`] is called, the job completes with
-    /// `ETIME`, and the others that are running with `ECANCELED`. Jobs that are waiting run after
-    /// that.
+    /// Resets the hardware if the first running job is not done this long, in whole jiffies, after
+    /// it became the first: [`JobRunner::stop`] is called, the job completes with `ETIME`, and the
+    /// others that are running with `ECANCELED`. Jobs that are waiting run after that.
     ///
     /// Fails with `EINVAL` if `timeout` is not positive.
     pub fn timeout(mut self, timeout: Delta) -> Result<Self> {
@@ -395,7 +394,7 @@ impl<R: JobRunner> Completer<R> {
     }
 }
 
-/// A job, and the memory that its way through the queue takes.
+/// A job, with all memory that the queue needs for it.
 ///
 /// Dropping it drops the job.
 #[must_use = "a job that is not published is dropped"]
@@ -404,7 +403,7 @@ pub struct PreparedJob<R: JobRunner> {
     entry: Pin<UniqueArc<Entry<R::Job>>>,
 }
 
-/// A job whose fence is published, and which the queue does not have yet.
+/// A job whose fence is published, but which is not in the queue yet.
 ///
 /// The thread is in a signalling section as long as this exists. It should be pushed soon, as later
 /// jobs of the queue wait for it. If it is dropped instead, the job does not run and completes with
@@ -434,8 +433,8 @@ impl<R: JobRunner> PublishedJob<'_, R> {
         self.leaf.seqno()
     }
 
-    /// Gives the job to the queue, and ends the section. `job` is called first: it may put into the
-    /// job what the submission does not need any more, such as the buffers.
+    /// Gives the job to the queue, and ends the section. `job` is called first: it may move objects
+    /// into the job that the submission does not need any more, such as the buffers.
     ///
     /// Context: process; no fence lock held.
     pub fn push_with(mut self, job: impl FnOnce(&mut R::Job)) {
@@ -463,21 +462,21 @@ impl<R: JobRunner> Drop for PublishedJob<'_, R> {
     }
 }
 
-/// The number of steps that the worker takes before others get their turn on its CPU.
+/// The number of steps in one run of the worker, which queues itself again for the rest.
 const BATCH: usize = 256;
 
 /// Runs the jobs of a queue.
 struct Worker<R: JobRunner> {
     shared: Arc<Shared<R>>,
     /// Queues the worker when the first running job may have timed out.
-    timer: Timer<Alarm<R>>,
+    timer: Timer<JobTimeout<R>>,
 }
 
-struct Alarm<R: JobRunner>(Arc<Shared<R>>);
+struct JobTimeout<R: JobRunner>(Arc<Shared<R>>);
 
-impl<R: JobRunner> Delegate for Alarm<R> {
+impl<R: JobRunner> Delegate for JobTimeout<R> {
     fn run(&self, _section: &SignallingSection<'_>) {
-        self.0.end_alarm();
+        self.0.timer_expired();
     }
 }
 
@@ -492,7 +491,7 @@ impl<R: JobRunner> Delegate for Worker<R> {
                         None => runner.run(&job.job, seqno, section),
                     };
 
-                    // The list has another reference as long as the job is lent.
+                    // This does not drop the job: it is in a list until the next step.
                     drop(job);
                     if result.is_err() {
                         self.shared.complete(seqno, result);
@@ -502,11 +501,11 @@ impl<R: JobRunner> Delegate for Worker<R> {
                     runner.stop(section);
                     self.shared.fail_running(failure);
                 }
-                Step::Sleep(delay) => {
+                Step::StartTimer(delay) => {
                     self.timer.start(delay);
                     return;
                 }
-                Step::Nothing => return,
+                Step::Idle => return,
             }
         }
         self.shared.queue_worker();
@@ -519,8 +518,8 @@ impl<R: JobRunner> Delegate for Worker<R> {
 /// with `ECANCELED`, in order. When that returns, all jobs and the runner have been dropped, unless
 /// [`JobRunner::run`] or the interrupt handler has kept the latter.
 ///
-/// Context of the drop: process; may sleep. Neither a signalling section, nor the drop of a job,
-/// nor with a reservation object locked.
+/// Context of the drop: process; may sleep. Not in a signalling section, not in the drop of a job,
+/// and not with a reservation object locked.
 ///
 /// If it is leaked and its module is unloaded, the jobs that are left complete with `ECANCELED`,
 /// and neither run nor are dropped. Stopping the hardware is up to the driver then.
@@ -535,7 +534,7 @@ pub struct JobQueue<R: JobRunner> {
 impl<R: JobRunner> JobQueue<R> {
     /// Creates a queue. Both names are those of its fences: see [`FenceContext::new`].
     ///
-    /// `runner` makes what the jobs run on. It gets a [`Completer`] for the interrupt handler.
+    /// `runner` makes the [`JobRunner`], and gets a [`Completer`] for its interrupt handler.
     ///
     /// Fails with `ENOMEM`, or as `runner` does.
     ///
@@ -547,26 +546,26 @@ impl<R: JobRunner> JobQueue<R> {
         runner: impl FnOnce(Completer<R>) -> Result<R>,
     ) -> Result<Self> {
         let context = FenceContext::new(driver_name, timeline_name, JobTimeline(PhantomData))?;
-        let cleanup = CleanupWork::new(Finished::new())?;
-        let taken = Arc::new(Atomic::new(0), GFP_KERNEL)?;
+        let cleanup = CleanupWork::new(FinishedJobs::new())?;
+        let job_count = Arc::new(Atomic::new(0), GFP_KERNEL)?;
         let worker = Work::new_cyclic(|worker: WeakRef<WorkRef>| {
             try_init!(Worker {
                 shared: Arc::pin_init(
                     pin_init!(Shared {
                         context,
                         options,
-                        taken,
+                        job_count,
                         worker,
                         cleanup,
-                        begun: Atomic::new(0),
+                        last_begun: Atomic::new(0),
                         state <- new_irq_lock!(State::new(), c"dma_buf_rs::JobQueue"),
                     }),
                     GFP_KERNEL,
                 )?,
-                timer: Timer::new(Alarm(shared.clone()))?,
+                timer: Timer::new(JobTimeout(shared.clone()))?,
             }? Error)
         })?;
-        // From here on, its drop ends what has begun.
+        // If `runner` fails, the drop of the queue cleans up.
         let this = Self { worker };
         let runner = runner(this.completer())?;
 
@@ -593,12 +592,12 @@ impl<R: JobRunner> JobQueue<R> {
     /// Context: process; may sleep.
     pub fn prepare(&self, job: R::Job, dependencies: Dependencies) -> Result<PreparedJob<R>> {
         let shared = self.shared();
-        let place = Place::take(&shared.taken, shared.options.max_jobs)?;
+        let slot = QueueSlot::reserve(&shared.job_count, shared.options.max_jobs)?;
         let dependencies = dependencies.into_merged(shared.context.context())?;
 
         Ok(PreparedJob {
             memory: shared.context.new_fence_allocation(())?,
-            entry: Entry::new(job, dependencies, place)?,
+            entry: Entry::new(job, dependencies, slot)?,
         })
     }
 
@@ -640,7 +639,7 @@ impl<R: JobRunner> JobQueue<R> {
     /// that, so jobs that have just been pushed, and can run, are usually among them. Jobs that are
     /// waiting run after that.
     ///
-    /// Context: process; may sleep. Neither a signalling section, nor [`JobRunner::run`] or
+    /// Context: process; may sleep. Not in a signalling section, and not in [`JobRunner::run`] or
     /// [`JobRunner::stop`].
     pub fn reset(&self, error: Error) {
         self.worker.flush();
@@ -654,13 +653,14 @@ impl<R: JobRunner> Drop for JobQueue<R> {
     fn drop(&mut self) {
         let runner = self.shared().take_runner();
 
-        // Without a runner, it does nothing if it is queued again.
+        // Without a runner, the worker does nothing if it is queued again.
         self.worker.cancel();
         if let Some(runner) = &runner {
             signalling(|section| runner.stop(section));
         }
         self.shared().cancel();
-        // Its item would be dropped in softirq context. The runner is dropped after the jobs.
+        // Jobs left in its item would be dropped in softirq context. The runner is dropped after
+        // the jobs.
         self.shared().cleanup.flush();
     }
 }

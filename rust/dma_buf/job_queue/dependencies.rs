@@ -145,46 +145,46 @@ impl Dependencies {
         push_leaf(&mut self.leaves, leaf)
     }
 
-    /// Merges the fences, for a job of the queue whose fences are of the context `own`, and keeps
-    /// what is needed to know of their errors.
-    pub(super) fn into_merged(self, own: u64) -> Result<Merged> {
+    /// Merges the fences. If errors are not passed on, leaves out those of the queue, which are of
+    /// the context `own`. Otherwise keeps all leaves, for their errors.
+    pub(super) fn into_merged(self, own: u64) -> Result<MergedDependencies> {
         let mut leaves = self.leaves;
 
         if !self.passes_errors {
             leaves.retain(|leaf| leaf.context() != own);
         }
         if leaves.is_empty() {
-            return Ok(Merged {
+            return Ok(MergedDependencies {
                 fence: None,
                 leaves,
                 error: self.error,
             });
         }
-        let mut kept = KVec::new();
+        let mut error_leaves = KVec::new();
 
         if self.passes_errors {
-            kept.extend_from_slice(&leaves, GFP_KERNEL)?;
+            error_leaves.extend_from_slice(&leaves, GFP_KERNEL)?;
         }
         dedup_array(&mut leaves);
-        Ok(Merged {
+        Ok(MergedDependencies {
             fence: Some(FenceArray::create(leaves)?),
-            leaves: kept,
+            leaves: error_leaves,
             error: self.error,
         })
     }
 }
 
 /// The dependencies of a job in a queue.
-pub(super) struct Merged {
+pub(super) struct MergedDependencies {
     /// Signals when all have. `None` if there are none.
     pub(super) fence: Option<UnwrappedFence>,
-    /// The fences whose errors are passed on, also fences that the merge leaves out.
+    /// The fences whose errors are passed on, including those that the merge leaves out.
     leaves: KVec<ARef<Leaf>>,
     /// The error of a fence that had signalled before.
     error: Option<Error>,
 }
 
-impl Merged {
+impl MergedDependencies {
     /// Returns `true` if all are known to have signalled.
     #[inline]
     pub(super) fn have_signaled(&self) -> bool {

@@ -3,7 +3,7 @@
 //! The jobs in a queue.
 
 use super::{
-    dependencies::Merged,
+    dependencies::MergedDependencies,
     JobQueueOptions,
     JobRunner,
     JobTimeline, //
@@ -65,17 +65,17 @@ use kernel::{
     }, //
 };
 
-/// A place in a queue, for a job that is prepared. Dropping it returns the place.
-pub(super) struct Place(Arc<Atomic<i64>>);
+/// A job's share of [`Shared::job_count`], from its preparation to its drop.
+pub(super) struct QueueSlot(Arc<Atomic<i64>>);
 
-impl Place {
-    /// Takes one of `max` places, of which `taken` counts. Fails with `ENOSPC` if none is left.
-    pub(super) fn take(taken: &Arc<Atomic<i64>>, max: u32) -> Result<Self> {
-        let mut count = taken.load(Relaxed);
+impl QueueSlot {
+    /// Counts one more job. Fails with `ENOSPC` if there are `max` jobs.
+    pub(super) fn reserve(job_count: &Arc<Atomic<i64>>, max: u32) -> Result<Self> {
+        let mut count = job_count.load(Relaxed);
 
         while count < max.into() {
-            match taken.cmpxchg(count, count + 1, Relaxed) {
-                Ok(_) => return Ok(Self(taken.clone())),
+            match job_count.cmpxchg(count, count + 1, Relaxed) {
+                Ok(_) => return Ok(Self(job_count.clone())),
                 Err(now) => count = now,
             }
         }
@@ -83,7 +83,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for QueueSlot {
     fn drop(&mut self) {
         self.0.add(-1, Relaxed);
     }
@@ -98,15 +98,15 @@ pub(super) struct Entry<J> {
     pub(super) seqno: u64,
     /// The job completes with `ECANCELED` instead of running.
     pub(super) cancelled: bool,
-    pub(super) dependencies: Merged,
+    pub(super) dependencies: MergedDependencies,
     /// Queues the worker when the dependencies have signalled.
     #[pin]
     pub(super) ready: FenceCallbackRegistration<QueueWork>,
     /// The job does not run any more. Changed with the lock of the state held.
     is_done: Atomic<bool>,
     pub(super) job: J,
-    /// Returned after the job is dropped.
-    _place: Place,
+    /// Dropped after the job.
+    _slot: QueueSlot,
 }
 
 impl_list_arc_safe! {
@@ -119,7 +119,11 @@ impl_list_item! {
 
 impl<J> Entry<J> {
     /// Context: process; may sleep.
-    pub(super) fn new(job: J, dependencies: Merged, place: Place) -> Result<Pin<UniqueArc<Self>>> {
+    pub(super) fn new(
+        job: J,
+        dependencies: MergedDependencies,
+        queue_slot: QueueSlot,
+    ) -> Result<Pin<UniqueArc<Self>>> {
         UniqueArc::pin_init(
             pin_init!(Self {
                 links <- ListLinks::new(),
@@ -129,7 +133,7 @@ impl<J> Entry<J> {
                 ready <- FenceCallbackRegistration::new(),
                 is_done: Atomic::new(false),
                 job,
-                _place: place,
+                _slot: queue_slot,
             }),
             GFP_KERNEL,
         )
@@ -147,12 +151,12 @@ impl<J> Entry<J> {
 
 /// The jobs that are to be dropped.
 #[pin_data]
-pub(super) struct Finished<J> {
+pub(super) struct FinishedJobs<J> {
     #[pin]
     jobs: SpinLockIrq<List<Entry<J>>>,
 }
 
-impl<J> Finished<J> {
+impl<J> FinishedJobs<J> {
     pub(super) fn new() -> impl PinInit<Self, Infallible> {
         pin_init!(Self {
             jobs <- new_irq_lock!(List::new(), c"dma_buf_rs::JobQueue::finished"),
@@ -160,7 +164,7 @@ impl<J> Finished<J> {
     }
 }
 
-impl<J: Send + Sync + 'static> Cleanup for Finished<J> {
+impl<J: Send + Sync + 'static> Cleanup for FinishedJobs<J> {
     fn run(&self) {
         let jobs = take(&mut *lock(&self.jobs, &IrqsOff::begin()));
 
@@ -177,26 +181,26 @@ pub(super) enum Failure {
     Timeout(u64),
 }
 
-/// What the worker is to do next.
+/// The next step of the worker.
 pub(super) enum Step<R: JobRunner> {
     /// Give a job to the hardware.
     Run(Arc<R>, Arc<Entry<R::Job>>),
     /// Stop the hardware, and fail the running jobs.
     Reset(Arc<R>, Failure),
-    /// Look again after a while.
-    Sleep(Delta),
-    /// Wait until something happens.
-    Nothing,
+    /// Start the timer, which queues the worker.
+    StartTimer(Delta),
+    /// Nothing is to be done.
+    Idle,
 }
 
-/// The most jobs in [`State::running`], with those that are done and come after one that is not:
-/// these are walked with interrupts off.
+/// The highest number of jobs in [`State::running`], which is walked with interrupts off. It
+/// includes jobs that are done, if an earlier one is not.
 const MAX_RUNNING: u64 = 256;
 
 /// The state of a queue.
 ///
 /// Both lists are in the order of the sequence numbers. Those of `running` are up to
-/// [`Shared::begun`], and those of `waiting` are higher.
+/// [`Shared::last_begun`], and those of `waiting` are higher.
 pub(super) struct State<R: JobRunner> {
     /// `None` before there is one, and when the queue is being dropped.
     runner: Option<Arc<R>>,
@@ -204,14 +208,14 @@ pub(super) struct State<R: JobRunner> {
     running: List<Entry<R::Job>>,
     /// The number of jobs in `running` that are not done.
     in_flight: usize,
-    /// The sequence number of the job that [`JobRunner::run`] has. It stays in `running` until
+    /// The sequence number of the job that is in [`JobRunner::run`]. It stays in `running` until
     /// [`Shared::next_step`].
-    lent: Option<u64>,
+    in_run: Option<u64>,
     reset: Option<Error>,
-    /// When the first job in `running` became that. Only used with a timeout.
-    first_since: Jiffies,
+    /// When the first job in `running` became the first. Only used with a timeout.
+    timeout_start: Jiffies,
     /// The timer that queues the worker is started, and has not expired.
-    has_alarm: bool,
+    timer_started: bool,
 }
 
 impl<R: JobRunner> State<R> {
@@ -221,93 +225,95 @@ impl<R: JobRunner> State<R> {
             waiting: List::new(),
             running: List::new(),
             in_flight: 0,
-            lent: None,
+            in_run: None,
             reset: None,
-            first_since: 0,
-            has_alarm: false,
+            timeout_start: 0,
+            timer_started: false,
         }
     }
 
-    /// Takes the jobs off `running` that are done, and come before all that are not.
+    /// Takes the jobs at the front of `running` that are done.
     fn take_done(&mut self, timeout: Option<Delta>) -> List<Entry<R::Job>> {
         let mut done = List::new();
         let mut cursor = self.running.cursor_front();
 
         while let Some(entry) = cursor.peek_next() {
-            if !entry.is_done.load(Relaxed) || self.lent == Some(entry.seqno) {
+            if !entry.is_done.load(Relaxed) || self.in_run == Some(entry.seqno) {
                 break;
             }
             done.push_back(entry.remove());
         }
         if timeout.is_some() && !done.is_empty() {
-            self.first_since = now();
+            self.timeout_start = now();
         }
         done
     }
 
-    /// Returns what is to be done next. After running a job, [`Shared::next_step`] is called again.
-    fn next_step(&mut self, begun: &Atomic<u64>, options: &JobQueueOptions) -> Step<R> {
+    /// Returns the next step. The worker calls [`Shared::next_step`] again after running a job.
+    fn next_step(&mut self, last_begun: &Atomic<u64>, options: &JobQueueOptions) -> Step<R> {
         let Some(runner) = &self.runner else {
-            return Step::Nothing;
+            return Step::Idle;
         };
 
         if let Some(error) = self.reset.take() {
             return Step::Reset(runner.clone(), Failure::All(error));
         }
-        if self.has_work(begun, options) {
+        if self.has_work(last_begun, options) {
             if let Some(entry) = self.waiting.pop_front() {
                 let runner = runner.clone();
                 let job = entry.clone_arc();
 
                 if self.running.is_empty() && options.timeout.is_some() {
-                    self.first_since = now();
+                    self.timeout_start = now();
                 }
                 self.running.push_back(entry);
                 self.in_flight += 1;
-                begun.store(job.seqno, Relaxed);
+                last_begun.store(job.seqno, Relaxed);
                 // An unlock does not order this store before those of `JobRunner::run`.
                 smp_mb(Write);
-                self.lent = Some(job.seqno);
+                self.in_run = Some(job.seqno);
                 return Step::Run(runner, job);
             }
         }
         match options.timeout {
-            Some(timeout) if self.in_flight > 0 && !self.has_alarm => {
+            Some(timeout) if self.in_flight > 0 && !self.timer_started => {
                 let runner = runner.clone();
 
-                self.look_at_clock(runner, timeout)
+                self.check_timeout(runner, timeout)
             }
-            _ => Step::Nothing,
+            _ => Step::Idle,
         }
     }
 
-    /// Returns what is to be done about the timeout of the first running job.
-    fn look_at_clock(&mut self, runner: Arc<R>, timeout: Delta) -> Step<R> {
+    /// Returns the next step for the timeout of the first running job.
+    fn check_timeout(&mut self, runner: Arc<R>, timeout: Delta) -> Step<R> {
         // One more, as the job may have begun late in that jiffy.
-        let until = self.first_since.wrapping_add(to_jiffies(timeout) + 1);
+        let until = self.timeout_start.wrapping_add(to_jiffies(timeout) + 1);
         let left = until.wrapping_sub(now());
 
         if left as isize > 0 {
-            self.has_alarm = true;
-            return Step::Sleep(to_delta(left));
+            self.timer_started = true;
+            return Step::StartTimer(to_delta(left));
         }
         let mut running = self.running.iter();
-        let late = running.find(|job| !job.is_done.load(Relaxed));
+        let timed_out = running.find(|job| !job.is_done.load(Relaxed));
 
-        Step::Reset(runner, Failure::Timeout(late.map_or(0, |job| job.seqno)))
+        Step::Reset(
+            runner,
+            Failure::Timeout(timed_out.map_or(0, |job| job.seqno)),
+        )
     }
 
-    /// Returns `true` if a job can run. If its dependencies signal later than this looks, their
-    /// callback, which has enabled signalling, queues the worker.
-    fn has_work(&self, begun: &Atomic<u64>, options: &JobQueueOptions) -> bool {
+    /// Returns `true` if a job can run. If its dependencies signal after this check, their callback
+    /// queues the worker: registering it has enabled signalling.
+    fn has_work(&self, last_begun: &Atomic<u64>, options: &JobQueueOptions) -> bool {
         let first = self.waiting.iter().next();
-
         let oldest = self.running.iter().next();
 
-        // The next one may not be pushed yet.
+        // The job with the next number may not be pushed yet.
         self.in_flight < options.in_flight
             && first.is_some_and(|job| {
-                job.seqno == begun.load(Relaxed) + 1
+                job.seqno == last_begun.load(Relaxed) + 1
                     && oldest.is_none_or(|oldest| job.seqno - oldest.seqno < MAX_RUNNING)
                     && job.dependencies.have_signaled()
             })
@@ -320,17 +326,17 @@ fn now() -> Jiffies {
     unsafe { (&raw const bindings::jiffies).read_volatile() }
 }
 
-/// What the queue, its worker and its completers share.
+/// The data that the queue, its worker and its completers share.
 #[pin_data]
 pub(super) struct Shared<R: JobRunner> {
     pub(super) context: FenceContext<JobTimeline<R>>,
     pub(super) options: JobQueueOptions,
-    /// Counts the jobs.
-    pub(super) taken: Arc<Atomic<i64>>,
+    /// The number of jobs, prepared ones included.
+    pub(super) job_count: Arc<Atomic<i64>>,
     pub(super) worker: WeakRef<WorkRef>,
-    pub(super) cleanup: CleanupWork<Finished<R::Job>>,
-    /// The sequence number of the last job that was to run. Changed with the state locked.
-    pub(super) begun: Atomic<u64>,
+    pub(super) cleanup: CleanupWork<FinishedJobs<R::Job>>,
+    /// The sequence number of the last job that has begun. Changed with the state locked.
+    pub(super) last_begun: Atomic<u64>,
     #[pin]
     pub(super) state: SpinLockIrq<State<R>>,
 }
@@ -362,39 +368,39 @@ impl<R: JobRunner> Shared<R> {
             cursor.move_prev();
         }
         cursor.insert(entry);
-        state.has_work(&self.begun, &self.options)
+        state.has_work(&self.last_begun, &self.options)
     }
 
     pub(super) fn request_reset(&self, error: Error) {
         self.lock(&IrqsOff::begin()).reset = Some(error);
     }
 
-    /// Ends what the last step began, and returns the next.
+    /// Ends the last step, and returns the next one.
     pub(super) fn next_step(&self) -> Step<R> {
         let irqs = IrqsOff::begin();
         let mut state = self.lock(&irqs);
 
-        state.lent = None;
+        state.in_run = None;
         let done = state.take_done(self.options.timeout);
-        let step = state.next_step(&self.begun, &self.options);
+        let step = state.next_step(&self.last_begun, &self.options);
 
         drop(state);
         drop(irqs);
-        self.retire(done);
+        self.drop_later(done);
         step
     }
 
-    /// Returns the sequence number of the last job that has begun, for a caller that has seen what
-    /// such a job has done. Modelled in `begun.litmus`.
+    /// Returns the sequence number of the last job that has begun. If the caller has seen memory
+    /// that a job has written, that job counts as begun. Modelled in `begun.litmus`.
     fn last_begun(&self) -> u64 {
         // Pairs with the barrier after the store.
         smp_mb(Read);
-        self.begun.load(Relaxed)
+        self.last_begun.load(Relaxed)
     }
 
     /// See [`Completer::complete`](super::Completer::complete).
     pub(super) fn complete(&self, seqno: u64, result: Result) -> bool {
-        // Jobs that are waiting have fences, too.
+        // Jobs that are waiting have pending fences, too.
         if seqno > self.last_begun() {
             return false;
         }
@@ -413,8 +419,8 @@ impl<R: JobRunner> Shared<R> {
         self.mark_done(0, last)
     }
 
-    /// Notes that the running jobs from `first` to `last` are done, after they have completed.
-    /// Returns how many of them were not known to be.
+    /// Marks the running jobs from `first` to `last` as done, after they have completed. Returns
+    /// the number of jobs that were not marked before.
     fn mark_done(&self, first: u64, last: u64) -> usize {
         let irqs = IrqsOff::begin();
         let mut state = self.lock(&irqs);
@@ -435,14 +441,14 @@ impl<R: JobRunner> Shared<R> {
         }
         state.in_flight -= count;
         let done = state.take_done(self.options.timeout);
-        let has_work = state.has_work(&self.begun, &self.options);
+        let has_work = state.has_work(&self.last_begun, &self.options);
 
         drop(state);
         drop(irqs);
         if has_work {
             self.queue_worker();
         }
-        self.retire(done);
+        self.drop_later(done);
         count
     }
 
@@ -458,13 +464,13 @@ impl<R: JobRunner> Shared<R> {
         for entry in &running {
             let error = match failure {
                 Failure::All(error) => error,
-                Failure::Timeout(late) if late == entry.seqno => ETIME,
+                Failure::Timeout(seqno) if seqno == entry.seqno => ETIME,
                 Failure::Timeout(_) => ECANCELED,
             };
 
             self.context.signal_seqno(entry.seqno, Err(error));
         }
-        self.retire(running);
+        self.drop_later(running);
     }
 
     /// Completes all jobs, after the hardware has been stopped for good.
@@ -478,12 +484,12 @@ impl<R: JobRunner> Shared<R> {
         drop(state);
         drop(irqs);
         self.context.cancel_all(ECANCELED);
-        self.retire(jobs);
+        self.drop_later(jobs);
     }
 
-    /// The worker's timer has expired.
-    pub(super) fn end_alarm(&self) {
-        self.lock(&IrqsOff::begin()).has_alarm = false;
+    /// Queues the worker when its timer has expired.
+    pub(super) fn timer_expired(&self) {
+        self.lock(&IrqsOff::begin()).timer_started = false;
         self.queue_worker();
     }
 
@@ -493,16 +499,16 @@ impl<R: JobRunner> Shared<R> {
         }
     }
 
-    /// Has jobs dropped where that may sleep.
+    /// Drops jobs later, where that may sleep.
     #[inline]
-    fn retire(&self, jobs: List<Entry<R::Job>>) {
+    fn drop_later(&self, jobs: List<Entry<R::Job>>) {
         if !jobs.is_empty() {
-            self.retire_some(jobs);
+            self.queue_cleanup(jobs);
         }
     }
 
     #[inline(never)]
-    fn retire_some(&self, mut jobs: List<Entry<R::Job>>) {
+    fn queue_cleanup(&self, mut jobs: List<Entry<R::Job>>) {
         lock(&self.cleanup.jobs, &IrqsOff::begin()).push_all_back(&mut jobs);
         self.cleanup.queue();
     }
