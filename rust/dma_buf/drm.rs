@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! For DRM drivers: what they need beside `kernel::drm`.
+//! Additions to `kernel::drm` that DRM drivers need.
 //!
 //! - Every GEM object has a reservation object: see [`HasResv`]. So a [`ResvSet`] takes references
 //!   to GEM objects.
@@ -30,8 +30,8 @@
 //!
 //! Clients that share one engine have a queue each, too: if they shared the queue, the jobs of one
 //! would wait for the dependencies of another's. The runner adds its job to a list of the driver's,
-//! with a [`Completer`](crate::job_queue::Completer), and `stop` takes that out again. The timeout
-//! of a queue counts from there, so it includes the time that the job is in the list.
+//! with a [`Completer`](crate::job_queue::Completer), and `stop` takes the job out again. The
+//! timeout of a queue counts from there, so it includes the time that the job is in the list.
 //!
 //! # Drivers without buffers
 //!
@@ -140,21 +140,21 @@ use kernel::{
     prelude::*, //
 };
 
-/// A GEM object has its own reservation object, that of the dma-buf it was imported from, or that
-/// of another object which it shares it with.
+/// A GEM object has a reservation object of its own, or shares that of another object or of the
+/// dma-buf that it was imported from.
 impl<T: IntoGEMObject> HasResv for T {
     #[inline]
     fn resv(&self) -> &Resv {
-        // SAFETY: A GEM object has a reservation object from before there are references to it, and
-        // keeps both it and the object it belongs to.
+        // SAFETY: A GEM object has a reservation object before there are references to it. It keeps
+        // the object that the reservation object belongs to.
         unsafe { Resv::from_raw((*self.as_raw()).resv) }
     }
 }
 
 /// # Syncobjs
 impl Dependencies {
-    /// Adds the fence of a syncobj at a point of its timeline; point 0 stands for the fence that is
-    /// there, whatever it is.
+    /// Adds the fence of a syncobj at a point of its timeline; point 0 stands for the current
+    /// fence.
     ///
     /// Fails as [`SyncObj::lookup_handle`] does, with `EINVAL` if the fence is not there yet, and
     /// as [`Self::add`] does. The driver tells `EINVAL` apart by [`SyncObj::find_fence`].

@@ -2,8 +2,8 @@
 
 //! Features of a device that `kernel::drm` does not have.
 //!
-//! In 7.3 the kernel crate makes a driver's `drm_driver` as a constant, from what it knows. Here a
-//! device gets a copy with changes, before it is registered.
+//! In 7.3 the kernel crate makes a driver's `drm_driver` as a constant, without these features. The
+//! functions here give a device a changed copy before it is registered.
 //!
 //! C headers: [`include/drm/drm_drv.h`](srctree/include/drm/drm_drv.h),
 //! [`include/drm/drm_managed.h`](srctree/include/drm/drm_managed.h)
@@ -44,12 +44,12 @@ use kernel::{
 };
 
 /// A changed `drm_driver`, and the one that it replaces.
-struct Table {
+struct DriverTable {
     driver: bindings::drm_driver,
     original: *const bindings::drm_driver,
 }
 
-/// Undoes [`change`].
+/// Undoes [`change_driver`].
 ///
 /// # Safety
 ///
@@ -57,7 +57,7 @@ struct Table {
 /// `KBox::into_raw()` and is given up.
 unsafe extern "C" fn restore(device: *mut bindings::drm_device, table: *mut c_void) {
     // SAFETY: By the function's contract.
-    let table: KBox<Table> = unsafe { KBox::from_raw(table.cast()) };
+    let table: KBox<DriverTable> = unsafe { KBox::from_raw(table.cast()) };
 
     // SAFETY: By the function's contract nothing else uses the device.
     unsafe { (*device).driver = table.original };
@@ -66,7 +66,7 @@ unsafe extern "C" fn restore(device: *mut bindings::drm_device, table: *mut c_vo
 /// Gives a device a `drm_driver` of its own, which `f` changes.
 ///
 /// Context: process; may sleep.
-fn change<T: drm::Driver>(
+fn change_driver<T: drm::Driver>(
     device: &drm::UnregisteredDevice<T>,
     f: impl FnOnce(&mut bindings::drm_driver),
 ) -> Result {
@@ -76,7 +76,7 @@ fn change<T: drm::Driver>(
     // SAFETY: The device is not registered, so nothing changes its driver, which is initialised.
     let original = unsafe { (*raw).driver };
     let mut table = KBox::new(
-        Table {
+        DriverTable {
             // SAFETY: As above.
             driver: unsafe { original.read() },
             original,
@@ -87,9 +87,9 @@ fn change<T: drm::Driver>(
     f(&mut table.driver);
     let table = KBox::into_raw(table);
 
-    // SAFETY: The device is valid. When it is released, which is after the driver's own callback
-    // for that, what was added last is called first. So the driver is that of `table` then, unless
-    // the function has failed, and `restore` is called for it once.
+    // SAFETY: The device is valid. When it is released, after the driver's own callback for that,
+    // actions are called once, the last one first. So its driver is that of `table` when `restore`
+    // is called.
     let result = to_result(unsafe {
         bindings::__drmm_add_action(
             raw,
@@ -99,13 +99,13 @@ fn change<T: drm::Driver>(
         )
     });
     if result.is_err() {
-        // SAFETY: It was not added, so this is the only owner.
+        // SAFETY: The action was not added, so this is the only owner.
         drop(unsafe { KBox::from_raw(table) });
         return result;
     }
-    // SAFETY: The device is not registered, and this thread is the only one that prepares it. If
-    // another has a reference to it, that thread finds one of the two tables, both of which are
-    // valid. The new one outlives the use of the device's driver: `restore` takes it back.
+    // SAFETY: The device is not registered, and this thread is the only one that prepares it.
+    // Another thread with a reference to the device reads one of the two tables, and both are
+    // valid. `restore` frees the new one when the device's driver is not used any more.
     unsafe {
         let driver: *mut *mut bindings::drm_driver = (&raw mut (*raw).driver).cast();
 
@@ -129,7 +129,7 @@ fn change<T: drm::Driver>(
 /// dma_buf::drm::enable_syncobjs(&device)?;
 /// ```
 pub fn enable_syncobjs<T: drm::Driver>(device: &drm::UnregisteredDevice<T>) -> Result {
-    change(device, |driver| {
+    change_driver(device, |driver| {
         driver.driver_features |= bindings::drm_driver_feature_DRIVER_SYNCOBJ
             | bindings::drm_driver_feature_DRIVER_SYNCOBJ_TIMELINE;
     })
@@ -152,14 +152,14 @@ where
     let config = shmem::ObjectConfig::<T>::default();
     let object = shmem::Object::new(device, size, config, Default::default())?;
 
-    // SAFETY: The object is a GEM object, so that is not null. The caller gets the reference.
+    // SAFETY: The pointer to a GEM object is not null. The caller gets the reference.
     Ok(unsafe { NonNull::new_unchecked(ARef::into_raw(object).as_ref().as_raw()) })
 }
 
 /// Returns an object for a dma-buf: that of the device which the dma-buf was exported from, or a
 /// new one without memory of its own.
 ///
-/// This is `drm_gem_shmem_prime_import_no_map()`, which would make an object of C.
+/// Does what `drm_gem_shmem_prime_import_no_map()` does, which would make a `drm_gem_shmem_object`.
 ///
 /// # Safety
 ///
@@ -175,9 +175,9 @@ unsafe fn import(
     ) -> Result<NonNull<bindings::drm_gem_object>>,
 ) -> Result<NonNull<bindings::drm_gem_object>> {
     // SAFETY: By the function's contract. An object that is exported is the private data of its
-    // dma-buf. A new object is not shared yet. It has shared memory without pages so far, which it
-    // gives up, and then is what C calls a private object. It takes over the attachment and the
-    // reference to the dma-buf, and gives them up when it is freed, as it is imported.
+    // dma-buf. A new object is not shared yet. Without its file, which has no pages yet, it is what
+    // C calls a private object. It takes over the attachment and the reference to the dma-buf. As
+    // it is imported, freeing it drops both.
     unsafe {
         if bindings::drm_gem_is_prime_exported_dma_buf(device, dma_buf) {
             let object: *mut bindings::drm_gem_object = (*dma_buf).priv_.cast();
@@ -246,7 +246,7 @@ where
     D: drm::Driver<Object = shmem::Object<T>>,
     T: DriverObject<Driver = D, Args: Default>,
 {
-    change(device, |driver| {
+    change_driver(device, |driver| {
         driver.gem_prime_import = Some(prime_import::<T>);
         driver.gem_prime_import_sg_table = None;
         driver.dumb_create = None;

@@ -28,7 +28,7 @@ use kernel::{
     str::as_char_ptr_in_const_context, //
 };
 
-/// The argument of an ioctl of a DRM driver, and what the ioctl does.
+/// The argument of an ioctl of a DRM driver, with the code of the ioctl.
 ///
 /// # Examples
 ///
@@ -47,12 +47,12 @@ pub trait Ioctl: FromBytes + IntoBytes + Sized {
     /// The permissions that the caller needs: constants of [`kernel::drm::ioctl`].
     const FLAGS: u32 = RENDER_ALLOW;
 
-    /// Does what user space asks for.
+    /// Runs the ioctl.
     ///
     /// If this succeeds, the ioctl returns 0, and the argument goes back to user space, unless the
     /// ioctl only reads it. If this fails, user space sees no change of the argument.
     ///
-    /// The device may be unregistered meanwhile. What needs its parent gets hold of it by
+    /// The device may be unregistered meanwhile. Code that needs its parent takes a
     /// [`registration_guard`](drm::Device::registration_guard).
     ///
     /// Context: process; may sleep; no lock held.
@@ -134,8 +134,8 @@ pub const fn is_ordered(table: &[DrmIoctlDescriptor]) -> bool {
 }
 
 /// Defines the `IOCTLS` of a driver, in its implementation of [`kernel::drm::Driver`]: the types of
-/// the arguments, in the order of the ioctls' numbers and without gaps. The argument says what an
-/// ioctl does, see [`Ioctl`](crate::drm::Ioctl).
+/// the arguments, in the order of the ioctls' numbers and without gaps. Each type implements
+/// [`Ioctl`](crate::drm::Ioctl).
 ///
 /// # Examples
 ///
