@@ -157,7 +157,7 @@ impl Resv {
     /// For `'a`, `ptr` points to an initialised reservation object.
     #[inline]
     pub unsafe fn from_raw<'a>(ptr: *mut bindings::dma_resv) -> &'a Resv {
-        // SAFETY: By the function's contract; the layout is the same.
+        // SAFETY: By the function's contract. A `Resv` is laid out as a `dma_resv`.
         unsafe { &*ptr.cast() }
     }
 
@@ -286,7 +286,7 @@ unsafe impl<H: ResvHandle, T> ResvHandle for (H, T) {
     }
 }
 
-/// How the work of a fence uses the buffer, and so who has to wait for it.
+/// How the work of a fence uses the buffer, which decides which work has to wait for it.
 ///
 /// The usages are ordered from the strongest, `Kernel`, to the weakest, `Bookkeep`. A query for one
 /// usage finds the fences of all stronger usages as well.
@@ -311,7 +311,7 @@ unsafe impl<H: ResvHandle, T> ResvHandle for (H, T) {
 ///
 /// # Examples
 ///
-/// Who waits for a pending fence of each usage:
+/// The accesses that wait for a pending fence of each usage:
 ///
 /// ```
 /// use dma_buf::{resv::{Resv, ResvUsage}, FenceContext};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The lock of one reservation object, and what it allows.
+//! The lock of one reservation object, and the operations that need it.
 
 use super::{
     Resv,
@@ -37,15 +37,16 @@ use kernel::{
     types::NotThreadSafe, //
 };
 
-/// The most slots that are reserved at a time. Adding a fence takes time linear in the number of
-/// fences that are there.
+/// The highest number of slots that are reserved at a time. Adding a fence takes time linear in the
+/// number of fences that are there.
 const MAX_SLOTS: usize = 4096;
 
-/// The most pending fences, reserved slots included, in an object to which fences are added. The
-/// kernel doubles its list when that is full, and warns of more than 4 MiB.
+/// The highest number of pending fences, reserved slots included, in an object to which fences are
+/// added. The kernel doubles its list when that is full, and warns of more than 4 MiB.
 const MAX_PENDING: usize = 2 * MAX_SLOTS;
 
-/// The size of a list with room for [`MAX_PENDING`] fences, in bytes. A shorter one is not counted.
+/// The size of a list with room for [`MAX_PENDING`] fences, in bytes. The fences of a shorter list
+/// are not counted.
 const LONG_LIST: usize = MAX_PENDING * size_of::<*const ()>();
 
 /// The size of the longest list that fences are added to, in bytes.
@@ -60,7 +61,7 @@ const MAX_LIST: usize = 1 << 20;
 /// # Invariants
 ///
 /// For as long as it is borrowed, the current task holds the lock of `resv`. While it is borrowed
-/// mutably, nothing else stands for that lock.
+/// mutably, no other value stands for that lock.
 #[repr(C)]
 pub struct LockedResv {
     resv: Resv,
@@ -112,7 +113,7 @@ impl LockedResv {
         // INVARIANT: The room is there. `self` is borrowed, so nothing else uses it.
         Ok(ResvSlots {
             resv: self,
-            left: count,
+            remaining: count,
             _not_send: NotThreadSafe,
         })
     }
@@ -139,7 +140,7 @@ impl LockedResv {
         let list = unsafe { (*self.as_raw()).fences };
 
         // The size of a long list is a power of two, to which `kmalloc()` aligns it. Few shorter
-        // ones start at a multiple of that. To ask for the size each time would take 42
+        // ones start at a multiple of that. Asking for the size each time would take 42
         // instructions, where all of this takes 115, and 111 in C.
         if list.addr() % LONG_LIST == 0 {
             self.check_length(list.cast(), count)?;
@@ -262,7 +263,7 @@ impl LockedResv {
                 count += 1;
             }
         }
-        // SAFETY: By the type invariant the lock is held. The fence is valid, and no container.
+        // SAFETY: By the type invariant the lock is held. The fence is valid, and not a container.
         unsafe {
             bindings::dma_resv_replace_fences(
                 self.as_raw(),
@@ -329,7 +330,7 @@ impl Deref for LockedResv {
 /// up. `handle` keeps that object.
 #[must_use = "the object is unlocked when the guard is dropped"]
 pub struct ResvGuard<H: ResvHandle> {
-    /// A handle may return another object each time, so it is asked once.
+    /// A handle may return another object each time, so `resv()` is called once.
     resv: NonNull<Resv>,
     handle: H,
     /// The owner of the lock.
@@ -464,12 +465,12 @@ impl<H: ResvHandle> Drop for ResvGuard<H> {
 ///
 /// # Invariants
 ///
-/// For `'a`, the current task holds the lock of `resv`, which has room for `left` fences that
+/// For `'a`, the current task holds the lock of `resv`, which has room for `remaining` fences that
 /// nothing else uses.
 #[must_use = "slots that are not used are given back"]
 pub struct ResvSlots<'a> {
     resv: &'a Resv,
-    left: usize,
+    remaining: usize,
     _not_send: NotThreadSafe,
 }
 
@@ -478,14 +479,14 @@ impl<'a> Iterator for ResvSlots<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<ResvSlot<'a>> {
-        self.left = self.left.checked_sub(1)?;
+        self.remaining = self.remaining.checked_sub(1)?;
         // SAFETY: By the type invariant. The room of one fence goes to the slot.
         Some(unsafe { ResvSlot::new(self.resv) })
     }
 
     #[inline]
     fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.left, Some(self.left))
+        (self.remaining, Some(self.remaining))
     }
 }
 
@@ -528,7 +529,7 @@ impl<'a> ResvSlot<'a> {
         debug_assert!(matches!(fence.kind(), FenceKind::Leaf(_)));
 
         // SAFETY: By the type invariant the lock is held, and there is room. The fence is valid,
-        // and no container.
+        // and not a container.
         unsafe { bindings::dma_resv_add_fence(self.resv.as_raw(), fence.as_raw(), usage.as_raw()) };
     }
 }

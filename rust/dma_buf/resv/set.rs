@@ -42,7 +42,8 @@ use kernel::{
     }, //
 };
 
-/// The most members of a set. Lockdep counts the locks of a ww acquire context in 11 bits.
+/// The highest number of members of a set. Lockdep counts the locks of a ww acquire context in 11
+/// bits.
 const MAX_MEMBERS: usize = 2046;
 
 /// A member of a set.
@@ -52,13 +53,13 @@ const MAX_MEMBERS: usize = 2046;
 /// `handle` keeps the object at `resv`. `is_owner` is unset only while the member is locked, and
 /// another member has locked the object first, or the object is that of `Inner::contended`.
 struct Member<H> {
-    /// A handle may return another object each time, so it is asked once.
+    /// A handle may return another object each time, so `resv()` is called once.
     resv: NonNull<Resv>,
     is_owner: bool,
     handle: H,
 }
 
-/// A set, on the heap.
+/// The part of a set that is on the heap.
 struct Inner<H> {
     members: KVec<Member<H>>,
     context: Opaque<bindings::ww_acquire_ctx>,
@@ -66,12 +67,12 @@ struct Inner<H> {
     task: Option<ARef<Task>>,
     /// The number of members, from the first one on, that are locked.
     locked: usize,
-    /// Some of these are not owners.
+    /// `is_owner` is unset in some of these.
     is_shared: bool,
     /// An object that was waited for after a contention, and so was locked before all members.
     contended: Option<NonNull<Resv>>,
     /// Keeps that object, if it was found while the set was locked.
-    found: Option<H>,
+    contended_handle: Option<H>,
 }
 
 impl<H> Inner<H> {
@@ -83,7 +84,7 @@ impl<H> Inner<H> {
             locked: 0,
             is_shared: false,
             contended: None,
-            found: None,
+            contended_handle: None,
         }
     }
 
@@ -218,7 +219,7 @@ unsafe fn unlock(resv: NonNull<Resv>) {
 ///
 /// Unless the set is in a [`ResvSetGuard`], nothing is locked.
 pub struct ResvSet<H: ResvHandle> {
-    /// `None` as long as nothing needs it.
+    /// Allocated when it is first needed.
     inner: Option<KBox<Inner<H>>>,
 }
 
@@ -258,7 +259,7 @@ impl<H: ResvHandle> ResvSet<H> {
         Ok(this)
     }
 
-    /// Returns what is on the heap, which it allocates the first time.
+    /// Returns the part on the heap. Allocates it the first time.
     fn inner(&mut self) -> Result<&mut Inner<H>> {
         match &mut self.inner {
             Some(inner) => Ok(inner),
@@ -287,7 +288,7 @@ impl<H: ResvHandle> ResvSet<H> {
     pub fn clear(&mut self) {
         if let Some(inner) = &mut self.inner {
             inner.members.clear();
-            inner.found = None;
+            inner.contended_handle = None;
         }
     }
 
@@ -299,12 +300,12 @@ impl<H: ResvHandle> ResvSet<H> {
     /// C functions: `ww_acquire_init()`, `dma_resv_lock()`, `ww_acquire_done()`
     #[inline]
     pub fn lock(self) -> ResvSetGuard<H> {
-        let known = self.members().len();
+        let original_len = self.members().len();
         let mut guard = ResvSetGuard::new(self);
 
         while let Err(failed) = guard.lock_members::<false>() {
             // Succeeds, as it is not interruptible.
-            let _ = guard.back_off::<false>(failed, known);
+            let _ = guard.back_off::<false>(failed, original_len);
         }
         guard.done()
     }
@@ -320,11 +321,11 @@ impl<H: ResvHandle> ResvSet<H> {
         self.lock_with(|_| Ok(()))
     }
 
-    /// Locks all members, and those that `find` finds by looking at locked ones.
+    /// Locks all members, and further ones that `find` adds when these are locked.
     ///
-    /// If another task contends for an object that `find` has found, everything is unlocked, the
-    /// members that `find` has pushed are dropped, and after the contended object and all other
-    /// members are locked, `find` is called again. So it must not rely on what it has seen before.
+    /// If another task contends for an object that `find` has found, all objects are unlocked, and
+    /// the members that `find` has pushed are dropped. When the contended object and the other
+    /// members are locked, `find` is called again. So it must not rely on an earlier call.
     ///
     /// The found members come after the others, in the order in which they were found.
     /// Fails as `find`, [`ResvSetLocking::push`] and [`Self::lock_interruptible`] do.
@@ -365,7 +366,7 @@ impl<H: ResvHandle> ResvSet<H> {
         self,
         mut find: impl FnMut(&mut ResvSetLocking<'_, H>) -> Result,
     ) -> Result<ResvSetGuard<H>> {
-        let known = self.members().len();
+        let original_len = self.members().len();
         let mut guard = ResvSetGuard::new(self);
 
         loop {
@@ -387,21 +388,21 @@ impl<H: ResvHandle> ResvSet<H> {
                     }
                 }
             };
-            guard.back_off::<true>(failed, known)?;
+            guard.back_off::<true>(failed, original_len)?;
         }
     }
 }
 
-/// Why a set could not be locked.
-struct Failed<H> {
+/// The failure to lock a set.
+struct LockFailure<H> {
     error: Error,
     /// The object that could not be locked.
     resv: Option<NonNull<Resv>>,
-    /// The handle, if it was found while locking: it is dropped when everything is unlocked.
+    /// The handle, if it was found while locking. It is dropped when all objects are unlocked.
     found: Option<H>,
 }
 
-impl<H> From<Error> for Failed<H> {
+impl<H> From<Error> for LockFailure<H> {
     fn from(error: Error) -> Self {
         Self {
             error,
@@ -414,7 +415,7 @@ impl<H> From<Error> for Failed<H> {
 /// A [`ResvSet`] that is being locked: see [`ResvSet::lock_with`].
 pub struct ResvSetLocking<'a, H: ResvHandle> {
     guard: &'a mut ResvSetGuard<H>,
-    failed: Option<Failed<H>>,
+    failed: Option<LockFailure<H>>,
 }
 
 impl<H: ResvHandle> ResvSetLocking<'_, H> {
@@ -522,7 +523,7 @@ impl<H: ResvHandle> ResvSetGuard<H> {
             // SAFETY: By the type invariant of the set. It goes into the guard below.
             unsafe { inner.begin() };
         }
-        // INVARIANT: As just initialised. Nothing is locked yet.
+        // INVARIANT: The context was just initialised. Nothing is locked yet.
         Self {
             set,
             _not_send: NotThreadSafe,
@@ -530,7 +531,7 @@ impl<H: ResvHandle> ResvSetGuard<H> {
     }
 
     /// Locks an object, and appends it as a member.
-    fn push_locked(&mut self, handle: H) -> Result<(), Failed<H>> {
+    fn push_locked(&mut self, handle: H) -> Result<(), LockFailure<H>> {
         let is_first = self.set.inner.is_none();
         let inner = self.set.inner()?;
 
@@ -543,7 +544,7 @@ impl<H: ResvHandle> ResvSetGuard<H> {
             Ok(member) => member,
             // Its drop may lock a reservation object, so it comes after the unlock.
             Err((error, handle)) => {
-                return Err(Failed {
+                return Err(LockFailure {
                     error,
                     resv: None,
                     found: Some(handle),
@@ -556,7 +557,7 @@ impl<H: ResvHandle> ResvSetGuard<H> {
         if let Err(error) = unsafe { member.lock::<true>(context, is_shared) } {
             let found = inner.members.pop().map(|member| member.handle);
 
-            return Err(Failed { error, resv, found });
+            return Err(LockFailure { error, resv, found });
         }
         inner.locked += 1;
         Ok(())
@@ -564,7 +565,7 @@ impl<H: ResvHandle> ResvSetGuard<H> {
 
     /// Locks the members, none of which is locked.
     #[inline]
-    fn lock_members<const INTERRUPTIBLE: bool>(&mut self) -> Result<(), Failed<H>> {
+    fn lock_members<const INTERRUPTIBLE: bool>(&mut self) -> Result<(), LockFailure<H>> {
         let Some(inner) = &mut self.set.inner else {
             return Ok(());
         };
@@ -580,7 +581,7 @@ impl<H: ResvHandle> ResvSetGuard<H> {
             // SAFETY: By the type invariant; the members are locked in order.
             if let Err(error) = unsafe { member.lock::<INTERRUPTIBLE>(context.get(), is_shared) } {
                 *locked = index;
-                return Err(Failed {
+                return Err(LockFailure {
                     error,
                     resv: Some(member.resv),
                     found: None,
@@ -591,18 +592,22 @@ impl<H: ResvHandle> ResvSetGuard<H> {
         Ok(())
     }
 
-    /// Unlocks everything, removes all but the first `known` members, and locks the contended
-    /// object.
+    /// Unlocks all objects, removes all but the first `original_len` members, and locks the
+    /// contended object.
     #[cold]
-    fn back_off<const INTERRUPTIBLE: bool>(&mut self, failed: Failed<H>, known: usize) -> Result {
+    fn back_off<const INTERRUPTIBLE: bool>(
+        &mut self,
+        failed: LockFailure<H>,
+        original_len: usize,
+    ) -> Result {
         let Some(inner) = &mut self.set.inner else {
             return Err(failed.error);
         };
 
         // SAFETY: It is in this guard.
         unsafe { inner.unlock() };
-        inner.members.truncate(known);
-        inner.found = failed.found;
+        inner.members.truncate(original_len);
+        inner.contended_handle = failed.found;
         let resv = match failed.resv {
             Some(resv) if failed.error == EDEADLK => resv,
             _ => return Err(failed.error),
@@ -612,8 +617,8 @@ impl<H: ResvHandle> ResvSetGuard<H> {
             // ww_mutex.h allows the plain functions in the place of the slow ones. These would warn
             // after the EDEADLK of an rt_mutex, which stands for a long chain of waiters.
             //
-            // SAFETY: A member or `found` keeps the object. It is the one that has failed, and
-            // nothing is locked.
+            // SAFETY: A member or `found` keeps the object. It is the one that could not be locked,
+            // and nothing is locked.
             match unsafe { lock::<INTERRUPTIBLE>(resv, inner.context.get()) } {
                 Err(error) if error == EDEADLK => {}
                 result => {
@@ -722,7 +727,7 @@ impl<H: ResvHandle> ResvSetGuard<H> {
         unsafe { ptr::read(&this.set) }
     }
 
-    /// Unlocks all objects and gives up the context. Called once, before the guard goes.
+    /// Unlocks all objects and gives up the context. Called once, before the guard is dropped.
     #[inline]
     fn end(&mut self) {
         let Some(inner) = &mut self.set.inner else {
