@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The C side: `kernel::bindings`, and what bindgen makes of `bindings.h`,
-//! which holds only what the former lacks.
+//! Bindings to C: those of the kernel crate, and those that it lacks, which bindgen makes of
+//! `bindings.h`.
 
 #![allow(
     clippy::all,

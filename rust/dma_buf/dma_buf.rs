@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Fences for GPU drivers: safe abstractions over `dma_fence` and over what is built on it.
+//! Fences for GPU drivers: safe abstractions over `dma_fence` and the objects built on it.
 //!
 //! A fence stands for a job on hardware. Its driver signals it when the job is done; other drivers
 //! and user space wait for it.
@@ -51,17 +51,17 @@
 //!
 //! - [`FenceContext`] is a timeline of the driver, such as a ring, and [`DriverFence`] its handle
 //!   to the fence of one job, by which it signals the fence.
-//! - [`Fence`], behind an [`ARef`], is for all others. They wait for it, ask it, and register
-//!   [callbacks](callback) on it, but cannot signal it.
+//! - [`Fence`], behind an [`ARef`], is the fence for all other code, which can wait for it, ask it,
+//!   and register [callbacks](callback) on it, but not signal it.
 //! - [`resv`] has the reservation objects of buffers, [`DmaBuf`] those of other drivers' buffers,
 //!   and [`SyncFile`] passes fences to user space.
 //! - [`delegate`] has irq_work, work items and timers in which a driver may signal fences.
 //! - [`job_queue`] carries a ring's jobs from submission, through dependencies and the hardware, to
 //!   cleanup.
 //!
-//! What each C function has become is in a table: [`coverage`]. What each version has changed is in
-//! [`changes`]. Prose says *signalled* and *signalling*, as the kernel's documentation does. Names
-//! of items are spelt as in C: `is_signaled`, `enable_signaling`, `begin_signalling`.
+//! [`coverage`] is a table of C functions with the items that stand for them. [`changes`] lists the
+//! changes of each version. Prose says *signalled* and *signalling*, as the kernel's documentation
+//! does. Names of items are spelt as in C: `is_signaled`, `enable_signaling`, `begin_signalling`.
 //!
 //! # States of a fence
 //!
@@ -93,10 +93,10 @@
 //!
 //! A [`Fence`] may be a container of fences: an array, which signals when all of its members have,
 //! or a link of a chain, which signals when its fence and all links before it have. A driver takes
-//! fences of any kind. The type says what a fence may be put into:
+//! fences of any kind. The type determines where a fence may be put:
 //!
-//! - A [`Leaf`] is no container. It goes into arrays, links and reservation objects. It comes from
-//!   [`DriverFence::leaf`] and [`Fence::as_leaf`].
+//! - A [`Leaf`] is not a container. It goes into arrays, links and reservation objects. It comes
+//!   from [`DriverFence::leaf`] and [`Fence::as_leaf`].
 //! - An [`UnwrappedFence`] is a leaf or an array of leaves. It goes into links and, leaf by leaf,
 //!   into reservation objects. It comes from [`Fence::to_unwrapped`],
 //!   [`unwrap_merge`](unwrap::unwrap_merge) and [`FenceArray::create`](array::FenceArray::create).
@@ -139,7 +139,7 @@
 //!
 //! # Contexts
 //!
-//! Each function says in which contexts it may be called. By and large:
+//! Each function says in which contexts it may be called. In general:
 //!
 //! *May sleep, process context only*
 //! - creating contexts, delegates, allocations, arrays and sync_files; unwrapping;
@@ -159,8 +159,8 @@
 //! - [`Fence::test_signaled_flag`], and a fence's error, timestamp, numbers, names and kind;
 //! - taking a reference, dropping one that is not the last, and queueing a delegate.
 //!
-//! Any context is any but NMI. With `PREEMPT_RT`, where spinlocks sleep, it excludes hard interrupt
-//! context and sections under a raw spinlock; delegates run in neither.
+//! *Any context* excludes NMI. With `PREEMPT_RT`, where spinlocks sleep, it also excludes hard
+//! interrupt context and code under a raw spinlock. Delegates run in neither.
 //!
 //! # Signalling sections
 //!
@@ -186,8 +186,8 @@
 //!
 //! - the contexts that it has leaked or given to another module cancel their pending fences. A
 //!   fence that is published there later is cancelled at once;
-//! - the bodies of its delegates are not called any more, and running bodies are waited for. Only a
-//!   [`CleanupWork`](delegate::CleanupWork) that is queued still runs;
+//! - the bodies of its delegates are not called any more. The unload waits for running bodies. Only
+//!   a [`CleanupWork`](delegate::CleanupWork) that is queued still runs;
 //! - data and memory that wait for a grace period are dropped.
 //!
 //! A signalled fence needs neither its driver nor this crate: C frees its memory. Leaked objects
@@ -355,7 +355,7 @@ pub use unwrap::UnwrappedFence;
 
 #[cfg(doc)]
 pub mod changes {
-    //! A page of the docs, not a module: what each version has changed for drivers.
+    //! A page of the docs, not a module: the changes of each version, for drivers.
     #![doc = include_str!("changes.md")]
 
     #[allow(unused_imports, reason = "for the links in the page")]
@@ -364,8 +364,8 @@ pub mod changes {
 
 #[cfg(doc)]
 pub mod coverage {
-    //! A page of the docs, not a module: what each driver-facing C function has become, and which
-    //! test calls it.
+    //! A page of the docs, not a module: the driver-facing C functions, with the items that stand
+    //! for them and the tests that call these.
     #![doc = include_str!("coverage.md")]
 
     #[allow(unused_imports, reason = "for the links in the page")]
@@ -383,7 +383,7 @@ pub mod coverage {
 
 #[cfg(doc)]
 pub mod misuse {
-    //! A page of the docs, not a module: which misuse of fences is refused, by what, and how it is
+    //! A page of the docs, not a module: the misuse of fences that is refused, and how it is
     //! reported.
     #![doc = include_str!("misuse.md")]
 }
@@ -401,7 +401,8 @@ module! {
 
 #[pin_data]
 struct DmaBufModule {
-    /// Goes first: what it runs to the end leaves things to RCU, which `watch` waits for.
+    /// Dropped first: the works that its drop runs may leave callbacks to RCU, for which the drop
+    /// of `watch` waits.
     queues: delegate::LibraryQueues,
     #[pin]
     watch: registry::ModuleWatch,

@@ -18,8 +18,8 @@ use kernel::{
 /// The name and the key of a new lock class.
 ///
 /// Both are static items of this crate: lockdep compares names by address, and drops a class when
-/// the memory of its name or key goes. A literal, as the kernel crate's macros take, would be
-/// another one in each module that the caller is inlined into.
+/// the memory of its name or key is freed. A literal, as in the kernel crate's macros, would have
+/// another address in each module that the caller is inlined into.
 macro_rules! lock_class {
     ($name:literal) => {{
         static NAME: &::kernel::str::CStr = $name;
@@ -39,18 +39,18 @@ macro_rules! new_irq_lock {
 }
 pub(crate) use new_irq_lock;
 
-/// A lock that was taken by [`lock`].
+/// The guard of a lock that was taken by [`lock`].
 #[cfg(not(CONFIG_PREEMPT_RT))]
 pub(crate) type IrqGuard<'a, T> = kernel::sync::SpinLockGuard<'a, T>;
-/// A lock that was taken by [`lock`].
+/// The guard of a lock that was taken by [`lock`].
 #[cfg(CONFIG_PREEMPT_RT)]
 pub(crate) type IrqGuard<'a, T> = kernel::sync::SpinLockIrqGuard<'a, T>;
 
 /// An RCU read-side section in which locks are taken: with interrupts off, unless locks sleep
 /// (`PREEMPT_RT`).
 ///
-/// A grace period waits for CPUs that have interrupts off, so RCU need not be told. Nested ones end
-/// in order: each is a local variable that is not moved.
+/// A grace period waits for CPUs that have interrupts off, so this does not call RCU. Nested
+/// sections end in order, as each is a local variable that is not moved.
 pub(crate) struct IrqsOff {
     #[cfg(not(CONFIG_PREEMPT_RT))]
     flags: usize,
@@ -64,7 +64,7 @@ impl IrqsOff {
     #[inline]
     pub(crate) fn begin() -> Self {
         Self {
-            // SAFETY: Any context.
+            // SAFETY: The function may be called in any context.
             #[cfg(not(CONFIG_PREEMPT_RT))]
             flags: unsafe { bindings::dma_buf_rs_local_irq_save() },
             #[cfg(CONFIG_PREEMPT_RT)]
@@ -78,7 +78,7 @@ impl IrqsOff {
 impl Drop for IrqsOff {
     #[inline]
     fn drop(&mut self) {
-        // SAFETY: As saved by `begin`, on this CPU.
+        // SAFETY: `begin` has saved the flags, on this CPU.
         unsafe { bindings::dma_buf_rs_local_irq_restore(self.flags) };
     }
 }
@@ -94,7 +94,7 @@ impl PreemptOff {
     /// Context: any.
     #[inline]
     pub(crate) fn begin() -> Self {
-        // SAFETY: Any context.
+        // SAFETY: The function may be called in any context.
         unsafe { bindings::dma_buf_rs_preempt_disable() };
         Self {
             _not_send: NotThreadSafe,
@@ -105,7 +105,7 @@ impl PreemptOff {
 impl Drop for PreemptOff {
     #[inline]
     fn drop(&mut self) {
-        // SAFETY: Undoes what `begin` did, on this thread.
+        // SAFETY: `begin` has disabled preemption, on this thread.
         unsafe { bindings::dma_buf_rs_preempt_enable() };
     }
 }

@@ -4,7 +4,7 @@
 //!
 //! # Signalling domains
 //!
-//! The core has one lockdep map for the fences of all drivers. By it lockdep finds a lock that is
+//! The core has one lockdep map for the fences of all drivers. With it lockdep finds a lock that is
 //! taken in a [signalling section](crate::signalling) and held over a wait. The map cannot tell
 //! fences apart, so the core releases it for the time of a wait, and a wait inside a section
 //! passes.
@@ -14,7 +14,7 @@
 //!
 //! - a wait in a domain inside a section of the same domain;
 //! - a wait in domain A inside a section of domain B, if the reverse has happened as well;
-//! - what the core's map finds, for the sections and waits of the domain.
+//! - everything that the core's map finds, for the sections and waits of the domain.
 //!
 //! # Lifetime
 //!
@@ -72,7 +72,7 @@ impl SignallingDomain {
     ///
     /// C function: `lockdep_init_map()`
     pub fn new(name: &CStr) -> Result<Self> {
-        check(name)?;
+        check_name(name)?;
         Ok(Self {
             #[cfg(CONFIG_LOCKDEP)]
             key: table::get(name, table::Purpose::Domain)?,
@@ -158,7 +158,7 @@ impl LockClass {
     ///
     /// Context: process.
     pub fn new(name: &CStr) -> Result<Self> {
-        check(name)?;
+        check_name(name)?;
         Ok(Self {
             #[cfg(CONFIG_LOCKDEP)]
             key: table::get(name, table::Purpose::LockClass)?,
@@ -179,7 +179,7 @@ impl LockClass {
     }
 }
 
-fn check(name: &CStr) -> Result {
+fn check_name(name: &CStr) -> Result {
     if name.is_empty() || name.to_bytes().len() > MAX_NAME_LEN {
         return Err(EINVAL);
     }
@@ -285,14 +285,15 @@ pub(crate) mod table {
 
         for key in &TABLE.keys {
             // SAFETY: Names change with the lock held only, and it is held here.
-            let seen = unsafe { &*key.name.get() };
+            let existing = unsafe { &*key.name.get() };
 
-            if seen.purpose == purpose && CStr::from_bytes_until_nul(&seen.text) == Ok(name) {
+            if existing.purpose == purpose && CStr::from_bytes_until_nul(&existing.text) == Ok(name)
+            {
                 return Ok(key);
             }
-            if seen.purpose == Purpose::Unused {
+            if existing.purpose == Purpose::Unused {
                 // SAFETY: The lock is held, and by the type invariant no caller has got an unused
-                // key. `seen` is not used any more.
+                // key. `existing` is not used any more.
                 let entry = unsafe { &mut *key.name.get() };
 
                 entry.purpose = purpose;

@@ -19,7 +19,7 @@ use kernel::types::NotThreadSafe;
 /// ```
 /// use dma_buf::{signalling, SignallingSection};
 ///
-/// /// Part of what completes a job: called in a section only.
+/// /// Completes a part of a job. Must be called in a section.
 /// fn retire(_section: &SignallingSection<'_>) -> u32 {
 ///     1
 /// }
@@ -95,9 +95,9 @@ impl Annotation {
 impl Drop for Annotation {
     #[inline]
     fn drop(&mut self) {
-        // SAFETY: `cookie` is from `dma_fence_begin_signalling()` on this thread, which is not left
-        // as an annotation is not `Send`. The cookie tells if this annotation took the lock, which
-        // nothing else releases.
+        // SAFETY: `cookie` is from `dma_fence_begin_signalling()` on this thread, as an annotation
+        // is not `Send`. The cookie tells if this annotation took the lock, which nothing else
+        // releases.
         #[cfg(CONFIG_LOCKDEP)]
         unsafe {
             bindings::dma_fence_end_signalling(self.cookie)

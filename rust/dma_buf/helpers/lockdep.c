@@ -37,11 +37,12 @@ void dma_buf_rs_lock_map_end(struct lockdep_map *map)
 EXPORT_SYMBOL_GPL(dma_buf_rs_lock_map_end);
 
 /*
- * As a wait in the core: the section of all fences, if one is open, is dropped
- * meanwhile; but those of domains stay. With the former held, each domain that is
- * waited for would come after it, and as the core's own part of a wait comes after
- * the domains whose sections it is in, such a domain could not be waited for in
- * turn. Beginning finds out whether it is open, and opens it otherwise.
+ * Like a wait in the core, leaves the section of all fences for the time of the
+ * wait, if one is open, but not the sections of domains. Otherwise lockdep would
+ * order each domain that is waited for after the section of all fences, which the
+ * core's own part of a wait orders after the domains whose sections are open: such
+ * a domain could not be waited for in turn. dma_fence_begin_signalling() tells if a
+ * section is open, and opens one otherwise.
  */
 void dma_buf_rs_lock_map_wait(struct lockdep_map *map)
 {

@@ -12,8 +12,8 @@ bool dma_buf_rs_within_module(unsigned long addr, const struct module *mod)
 EXPORT_SYMBOL_GPL(dma_buf_rs_within_module);
 
 /*
- * Does mod use what used exports? If so, sysfs lists it among the holders from before its
- * init until its memory is freed. The list that it is made from is private to the kernel.
+ * Returns true if mod uses symbols of used. Then sysfs lists mod among the holders of used,
+ * from before its init until its memory is freed. The list behind that is private to the kernel.
  */
 bool dma_buf_rs_module_uses(const struct module *mod, const struct module *used)
 {

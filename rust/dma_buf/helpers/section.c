@@ -9,9 +9,9 @@
 
 #ifdef CONFIG_LOCKDEP
 /*
- * Outside atomic context, the annotation finds a section open, a C one included,
- * if it has nothing to do. It also has nothing to do once lockdep is off, when
- * every lock counts as held.
+ * dma_fence_begin_signalling() returns true inside a section, a C one included. It
+ * also does in atomic context, and once lockdep is off, when every lock counts as
+ * held.
  *
  * "Once" is for each copy of this: one, or one for each module where helpers are
  * inlined into Rust, as bitcode.

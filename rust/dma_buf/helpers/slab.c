@@ -9,8 +9,8 @@ void *dma_buf_rs_kmalloc(size_t size, gfp_t flags)
 #if defined(DMA_BUF_RS_BITCODE) && !defined(CONFIG_KASAN)
 	/*
 	 * kmalloc() chooses its cache when it is compiled, if it knows the size.
-	 * That is known only where this is inlined, too late for it; but all
-	 * of these branches but one go then.
+	 * Here the size is known only after inlining, which is too late for that
+	 * choice, but not for removing all of these branches but one.
 	 */
 	if (size <= 128)
 		return kmalloc(128, flags);
