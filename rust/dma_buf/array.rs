@@ -27,7 +27,7 @@ use kernel::{
     sync::aref::ARef, //
 };
 
-/// The highest number of members of an array, which with a callback for each member is an
+/// The highest number of members of an array. With a callback for each member, this is an
 /// allocation of 2 MiB.
 pub(crate) const MAX_ARRAY_FENCES: usize = 65536 - 256;
 
@@ -40,9 +40,9 @@ const _: () = assert!(
 fence_kind!(
     /// A fence that signals when all of its members have.
     ///
-    /// An array has a context of its own. The kernel signals an array only if it is waited for or
-    /// asked: with signalling enabled, when the last member signals; without, when
-    /// [`Fence::is_signaled`] finds that all members have. That moment is its timestamp.
+    /// An array has a context of its own. With signalling enabled, the kernel signals an array when
+    /// the last member signals. Otherwise it does so when [`Fence::is_signaled`] finds that all
+    /// members have. Its timestamp is that moment.
     ///
     /// Its error is that of the first member that fails after signalling was enabled. An array that
     /// signals because it was asked has no error. If the error matters, call
@@ -172,7 +172,7 @@ impl FenceArrayAllocation {
         // INVARIANT: Both have room for this many.
         Ok(Self {
             array: Some(alloc(capacity)?),
-            fences: slab::pointers(capacity)?,
+            fences: slab::alloc_pointers(capacity)?,
         })
     }
 
@@ -225,7 +225,7 @@ fn alloc(capacity: usize) -> Result<KBox<MaybeUninit<bindings::dma_fence_array>>
     if capacity > MAX_ARRAY_FENCES {
         return Err(E2BIG);
     }
-    // SAFETY: The number is positive, and the size is one that the page allocator has.
+    // SAFETY: The number is positive, and the size at most 2 MiB.
     let array = NonNull::new(unsafe { bindings::dma_fence_array_alloc(capacity as c_int) });
 
     // SAFETY: The memory is from `kmalloc()`, is at least as large as the structure, and belongs to

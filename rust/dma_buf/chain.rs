@@ -13,10 +13,10 @@
 //! appended to keeps all links.
 //!
 //! A walk, finding a point (over the links after it) and dropping the last reference to the tail
-//! take time linear in the number of links. No recursion grows with it: the kernel releases links
-//! in a loop, up to the first to which there is another reference. If another CPU drops that right
-//! after the check, the rest is released from a nested call, once for each time that this race is
-//! lost.
+//! take time linear in the number of links. The kernel does not recurse: it releases links in a
+//! loop, up to the first link with another reference. If another CPU drops that reference right
+//! after the check, the remaining links are released from a nested call. The depth is the number of
+//! times that this race is lost.
 //!
 //! C header: [`include/linux/dma-fence-chain.h`](srctree/include/linux/dma-fence-chain.h)
 
@@ -24,7 +24,7 @@ use crate::{
     bindings,
     fence::{
         fence_kind,
-        owned,
+        owned_or_null,
         Fence,
         FenceKind,
         RcuFence, //
@@ -51,10 +51,10 @@ pub use crate::bindings::dma_fence_chain;
 fence_kind!(
     /// A link of a chain: a point on a timeline.
     ///
-    /// Its seqno is the point. The links of one timeline share a context. The kernel signals a
-    /// link only if it is waited for or asked: with signalling enabled, when the last fence that it
-    /// waits for signals; without, when [`Fence::is_signaled`] finds that all have. That moment is
-    /// its timestamp. A link has no error, whatever the errors of its fences.
+    /// Its seqno is the point. The links of one timeline share a context. With signalling enabled,
+    /// the kernel signals a link when the last fence that it waits for signals. Otherwise it does
+    /// so when [`Fence::is_signaled`] finds that all have. Its timestamp is that moment. A link has
+    /// no error, whatever the errors of its fences.
     ///
     /// # Examples
     ///
@@ -194,9 +194,9 @@ impl FenceChainAllocation {
 
     /// Makes a link that contains `fence` and comes after `prev`, at the point `seqno`.
     ///
-    /// `prev` is the tail so far, a fence of any kind and driver. If it is `None`, is no link, or
-    /// has a point that is not below `seqno`, the link begins a timeline with a context of its own.
-    /// It waits for `prev` all the same, and its point is not below that of `prev`.
+    /// `prev` is the tail so far, a fence of any kind and driver. If it is `None`, is not a link,
+    /// or has a point that is not below `seqno`, the link begins a timeline with a context of its
+    /// own. It waits for `prev` all the same, and its point is not below that of `prev`.
     ///
     /// If a foreign driver has nested containers in `prev`, waiting for the link makes the kernel
     /// recurse in them, unless the link is [unwrapped](Fence::to_unwrapped) first.
@@ -213,8 +213,8 @@ impl FenceChainAllocation {
         let link = self.into_raw();
 
         // SAFETY: The memory is from `kmalloc()`, and this function owns it and the two references,
-        // which the link takes over. The fence is unwrapped, so it is no link and the function does
-        // not WARN. The reference to the new link is the caller's.
+        // which the link takes over. The fence is unwrapped, so it is not a link and the function
+        // does not WARN. The reference to the new link is the caller's.
         unsafe {
             bindings::dma_fence_chain_init(link, prev.cast(), fence.cast(), seqno);
             ARef::from_raw(ptr::NonNull::new_unchecked(link).cast())
@@ -227,7 +227,8 @@ impl Fence {
     /// Returns the link that stands for a point of the timeline whose tail is this fence: the first
     /// link at or after the point.
     ///
-    /// - Fails with `EINVAL` if the timeline has not reached the point, or if the fence is no link.
+    /// - Fails with `EINVAL` if the timeline has not reached the point, or if the fence is not a
+    ///   link.
     /// - Links that have signalled may have been removed. Then this returns a later link, the fence
     ///   that the chain began with, or `None` if no link before the point is pending.
     /// - Point 0 stands for the tail, of any kind.
@@ -244,14 +245,14 @@ impl Fence {
         // as they are, or drops the reference and stores null or a fence with a reference to it.
         unsafe {
             let result = to_result(bindings::dma_fence_chain_find_seqno(&mut link, seqno));
-            let link = owned(link);
+            let link = owned_or_null(link);
 
             result.map(|()| link)
         }
     }
 
     /// Returns a walk along a timeline from this fence, its tail, to the beginning. If the fence is
-    /// no link, the walk visits the fence alone.
+    /// not a link, the walk visits the fence alone.
     ///
     /// Context: any.
     #[inline]

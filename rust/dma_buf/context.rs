@@ -46,26 +46,26 @@ use kernel::{
     }, //
 };
 
-/// A context in memory.
+/// The memory of a context.
 #[pin_data]
 #[repr(C)]
 struct Inner<T: FenceContextOps> {
-    /// At the start, as the registry and the operations rely on it.
+    /// The first field, as the registry and the operations cast pointers to it.
     #[pin]
     timeline: Timeline,
     #[pin]
     data: T,
 }
 
-// SAFETY: The timeline, which starts it, starts with the entry, which
-// `FenceContext::with_options` makes.
+// SAFETY: The first field is the timeline, whose first field is the entry.
+// `FenceContext::with_number` makes the entry with the `OPS` of this type.
 unsafe impl<T: FenceContextOps> Tracked for Inner<T> {
     fn stop(&self) {
         self.timeline.close();
     }
 
     unsafe fn quiesce(&self) {
-        // SAFETY: By the function's contract, this is the only task that does.
+        // SAFETY: By the function's contract, no other task calls `sync`.
         unsafe { self.timeline.sync() };
     }
 
@@ -81,9 +81,9 @@ unsafe impl<T: FenceContextOps> Tracked for Inner<T> {
 ///
 /// Context of the drop: any; no fence lock held, and no lock that a callback takes.
 ///
-/// A context belongs to the module whose code makes it. When that module goes, the pending fences
-/// of a context that was leaked, or given to another module, are cancelled as well, and so is each
-/// fence that the other module publishes on it afterwards. Such a context is never freed.
+/// A context belongs to the module whose code makes it. When that module is unloaded, a context
+/// that was leaked or given to another module cancels its pending fences, and each fence that is
+/// published on it afterwards. Such a context is never freed.
 ///
 /// # Examples
 ///
@@ -140,7 +140,7 @@ impl<T: FenceContextOps> FenceContext<T> {
     where
         Error: From<E>,
     {
-        // SAFETY: Any context; the count is not zero.
+        // SAFETY: The function may be called in any context. The count is not zero.
         let number = unsafe { bindings::dma_fence_context_alloc(1) };
 
         Self::with_number(number, driver_name, timeline_name, options, data)
@@ -199,8 +199,8 @@ impl<T: FenceContextOps> FenceContext<T> {
     /// From here on others may wait for the fence, so it must signal, and nothing that it depends
     /// on may wait for memory. If several threads submit jobs, publish the fence and add the job to
     /// the driver's queue under one lock, so that the queue is in the order of the fences. If that
-    /// is a spinlock, take [`DriverFence::leaf`] under it, and add this to reservation objects
-    /// after it.
+    /// lock is a spinlock, take a [`DriverFence::leaf`] with it held, and add the leaf to
+    /// reservation objects after unlocking.
     ///
     /// Context: any. Locks that callbacks or operations take may be held.
     ///
@@ -212,7 +212,7 @@ impl<T: FenceContextOps> FenceContext<T> {
         // SAFETY: The allocation owned the fence, which is of the type that this context's
         // operations are for.
         unsafe { self.timeline().publish(fence.cast()) };
-        // SAFETY: It is published, and the caller's reference is ours.
+        // SAFETY: The fence is published, and this function owns a reference to it.
         unsafe { DriverFence::from_inner(fence) }
     }
 
@@ -237,10 +237,10 @@ impl<T: FenceContextOps> FenceContext<T> {
         // SAFETY: The allocation owned the fence, which is of the type that this context's
         // operations are for.
         if unsafe { self.timeline().publish_at(fence.cast(), seqno) } {
-            // SAFETY: It is published, and the caller's reference is ours.
+            // SAFETY: The fence is published, and this function owns a reference to it.
             Ok(unsafe { DriverFence::from_inner(fence) })
         } else {
-            // SAFETY: It came from the allocation, and nothing has changed.
+            // SAFETY: The fence is from the allocation, and was not published.
             Err(SeqnoError(unsafe {
                 DriverFenceAllocation::from_inner(fence)
             }))
@@ -250,8 +250,9 @@ impl<T: FenceContextOps> FenceContext<T> {
     /// Returns the highest sequence number, up to the last published one, whose lower 32 bits are
     /// `seqno`, as hardware reports it. Returns `None` if that number would be negative.
     ///
-    /// If the hardware reports a number that has not been published, the result is 2^32 lower. It
-    /// has passed, so [`Self::signal_up_to`] does nothing. Fewer than 2^32 fences may be pending.
+    /// For a number that has not been published, the result is 2^32 lower. The fences up to there
+    /// have signalled, so [`Self::signal_up_to`] does nothing. Fewer than 2^32 fences may be
+    /// pending.
     ///
     /// # Examples
     ///
@@ -286,12 +287,12 @@ impl<T: FenceContextOps> FenceContext<T> {
         self.timeline().complete_seqno(seqno, errno(result))
     }
 
-    /// Signals all pending fences up to and including sequence number `seqno`: with success,
-    /// unless they are done with another result. Returns their number. Fences behind these that are
-    /// done signal as well: if there are many, a moment later, and not counted.
+    /// Signals all pending fences up to and including sequence number `seqno`, with success unless
+    /// they are done with another result. Returns their number. Later fences that are done signal
+    /// with them. If there are many, an irq_work signals the rest, which are not counted.
     ///
-    /// Interrupts are on again after each 256 fences. A caller that has them off can limit how
-    /// many there are by `seqno`, see [`Self::first_pending_seqno`].
+    /// Interrupts are enabled again after every 256 fences. A caller that has disabled them limits
+    /// the number of fences by `seqno`: see [`Self::first_pending_seqno`].
     ///
     /// Context: any; no fence lock held, and no lock that a callback takes.
     pub fn signal_up_to(&self, seqno: u64) -> usize {
@@ -312,8 +313,8 @@ impl<T: FenceContextOps> FenceContext<T> {
         self.timeline().signal_up_to(u64::MAX, error.to_errno())
     }
 
-    /// Returns how many fences are pending on a context of [points](ContextOptions::points), and 0
-    /// on others.
+    /// Returns the number of pending fences on a context of [points](ContextOptions::points), and 0
+    /// on any other.
     pub fn point_count(&self) -> usize {
         self.timeline().point_count()
     }
@@ -334,7 +335,7 @@ impl<T: FenceContextOps> FenceContext<T> {
         self.timeline().find_pending(seqno)
     }
 
-    /// Fills `fences` with the first pending fences, in order, as far as it has room.
+    /// Fills `fences` with the first pending fences, in order, up to its capacity.
     ///
     /// Context: any, but not a callback of this context, and no lock held that a callback takes.
     pub fn pending(&self, fences: &mut KVec<ARef<Fence>>) {
@@ -381,17 +382,18 @@ impl<T: FenceContextOps> Deref for FenceContext<T> {
 
 impl<T: FenceContextOps> Drop for FenceContext<T> {
     fn drop(&mut self) {
-        // Before the reference goes, and so before the grace period by whose end
-        // nothing may be pending.
+        // Before the reference is dropped: no fence may be pending at the end of the grace period
+        // that follows.
         self.timeline().close();
     }
 }
 
-/// The longest range of context numbers: the kernel is asked for 2^32 at a time.
+/// The largest number of context numbers in a range. The kernel allocates fewer than 2^32 at a
+/// time.
 const MAX_COUNT: u64 = 1 << 44;
 
-/// The highest number that a range begins with. The kernel counts in 64 bits, and does not notice
-/// the end: other contexts would get the numbers of a range once more.
+/// The highest first number of a range. The kernel's 64-bit counter wraps silently, and other
+/// contexts would get the same numbers.
 const MAX_FIRST: u64 = 1 << 62;
 
 /// Allocates `count` context numbers that follow each other. Returns the first.
@@ -399,30 +401,29 @@ fn alloc(count: u64) -> Result<u64> {
     if count > MAX_COUNT {
         return Err(E2BIG);
     }
-    let (mut first, mut taken) = (0, 0);
+    let (mut first, mut allocated) = (0, 0);
 
-    while taken < count {
-        let more = (count - taken).min(u32::MAX.into()) as u32;
-        // SAFETY: Any context; the number is not 0.
+    while allocated < count {
+        let more = (count - allocated).min(u32::MAX.into()) as u32;
+        // SAFETY: The function may be called in any context. The count is not 0.
         let start = unsafe { bindings::dma_fence_context_alloc(more) };
 
         if start > MAX_FIRST {
             return Err(ENOSPC);
         }
-        // If another driver has taken a number in between, those so far are of no use.
-        if start != first + taken {
-            (first, taken) = (start, 0);
+        // If another driver has allocated numbers in between, the range starts anew.
+        if start != first + allocated {
+            (first, allocated) = (start, 0);
         }
-        taken += u64::from(more);
+        allocated += u64::from(more);
     }
     Ok(first)
 }
 
 /// A range of context numbers for contexts of one type.
 ///
-/// [`Fence::downcast`] does not find the data of a fence that has signalled. A driver that has to
-/// recognise its own fences for as long as they exist takes the numbers of their contexts from a
-/// range, and asks the range.
+/// [`Fence::downcast`] does not find the data of a fence that has signalled. A driver that must
+/// recognise its own fences even then takes the numbers of its contexts from a range.
 ///
 /// # Examples
 ///
@@ -450,9 +451,9 @@ fn alloc(count: u64) -> Result<u64> {
 ///
 /// # Invariants
 ///
-/// All contexts with a number of the range are of type `T`. No driver gives one of these numbers
-/// to a fence of its own but to an array or a chain: context numbers are unique, by the
-/// contract of `dma_fence_context_alloc()`.
+/// All contexts with a number of the range are of type `T`. By the contract of
+/// `dma_fence_context_alloc()` numbers are unique, so another driver uses them at most for arrays
+/// and chains.
 pub struct ContextNumbers<T: FenceContextOps> {
     first: u64,
     count: u64,
@@ -509,7 +510,7 @@ impl<T: FenceContextOps> ContextNumbers<T> {
     /// Returns the driver's data of a fence of these contexts, pending or signalled; `None` for
     /// any other fence.
     ///
-    /// Only for data that needs no dropping, which stays until the fence is freed.
+    /// Compiles only if the data needs no dropping, as it must stay until the fence is freed.
     ///
     /// Context: any, also a callback.
     pub fn data<'a>(&self, fence: &'a Fence) -> Option<&'a T::FenceData> {
@@ -521,9 +522,9 @@ impl<T: FenceContextOps> ContextNumbers<T> {
         if !in_range {
             return None;
         }
-        // An array may have been given the number of a fence that is in it. It keeps its
-        // operations when it signals, as these have a `release`. Fences of this crate have
-        // operations of this crate, and none once they have signalled.
+        // An array may have the context number of a member. It keeps its operations when it
+        // signals, as they have a `release`. A fence of this crate has operations of this crate, or
+        // none after it has signalled.
         let rcu = rcu::read_lock();
         // SAFETY: The fence is valid, and RCU is read-locked.
         let ops = unsafe { TimelineOps::load(fence.as_raw()) };
@@ -531,10 +532,9 @@ impl<T: FenceContextOps> ContextNumbers<T> {
         let is_ours = ops.is_none_or(|ops| unsafe { TimelineOps::of_fence(ops) }.is_some());
         drop(rcu);
 
-        // SAFETY: It is no array or chain, so by the type invariant the fence is of a context
-        // of type `T`, and its memory starts with a `FenceData` of that type. The data
-        // was written before the fence was published, needs no dropping, and is not changed
-        // but through shared references.
+        // SAFETY: The fence is neither an array nor a link. So by the type invariant it is of a
+        // context of type `T`, and part of a `FenceData` of that type. The data was written before
+        // publication, is never dropped, and is only borrowed shared.
         is_ours.then(|| unsafe { &*(*fence.as_raw().cast::<FenceData<T::FenceData>>()).data })
     }
 }

@@ -14,7 +14,7 @@ use crate::{
     timeline::{
         drop_data,
         FenceData,
-        Header,
+        FenceHeader,
         SignalOutcome,
         Timeline,
         PENDING, //
@@ -66,10 +66,10 @@ impl<T: FenceContextOps> DriverFenceAllocation<T> {
     pub fn new(data: T::FenceData, flags: Flags) -> Result<Self> {
         let memory = slab::kmalloc::<FenceData<T::FenceData>>(flags)?;
 
-        // SAFETY: The memory is valid for writes, and was allocated as that of a box is. It is
-        // initialised then, except for the fence in it, which is opaque.
+        // SAFETY: The memory is valid for writes, and from the allocator of boxes. All of it is
+        // initialised here but the fence, which is opaque.
         let inner = unsafe {
-            Header::init(memory.cast());
+            FenceHeader::init(memory.cast());
             (&raw mut (*memory.as_ptr()).data).write(ManuallyDrop::new(data));
             KBox::from_raw(memory.as_ptr())
         };
@@ -91,7 +91,7 @@ impl<T: FenceContextOps> DriverFenceAllocation<T> {
     ///
     /// # Safety
     ///
-    /// `inner` came from there, and has not been published.
+    /// `inner` is from [`Self::into_inner`], and has not been published.
     pub(crate) unsafe fn from_inner(inner: NonNull<FenceData<T::FenceData>>) -> Self {
         Self {
             // SAFETY: By the function's contract.
@@ -102,7 +102,7 @@ impl<T: FenceContextOps> DriverFenceAllocation<T> {
 
 impl<T: FenceContextOps> Drop for DriverFenceAllocation<T> {
     fn drop(&mut self) {
-        // SAFETY: Not published, so this is the only owner of the data.
+        // SAFETY: The fence is not published, so this is the only owner of its data.
         unsafe { ManuallyDrop::drop(&mut self.inner.data) };
     }
 }
@@ -132,8 +132,8 @@ impl<T: FenceContextOps> Drop for DriverFenceAllocation<T> {
 ///
 /// # Invariants
 ///
-/// `inner` is published in a context of type `T`. This owns a reference to it, and reports the
-/// end of the handle, once.
+/// `inner` is published in a context of type `T`. The handle owns a reference to it, and is
+/// released once, at its end.
 #[must_use = "a fence that is dropped unsignalled is cancelled, which is a driver bug"]
 pub struct DriverFence<T: FenceContextOps> {
     inner: NonNull<FenceData<T::FenceData>>,
@@ -145,7 +145,7 @@ unsafe impl<T: FenceContextOps> Send for DriverFence<T> {}
 // SAFETY: As above.
 unsafe impl<T: FenceContextOps> Sync for DriverFence<T> {}
 
-// A handle is a pointer; what it points to stays where it is.
+// Moving the handle does not move the fence.
 impl<T: FenceContextOps> Unpin for DriverFence<T> {}
 
 /// Context: any, unless a function says otherwise.
@@ -172,12 +172,12 @@ impl<T: FenceContextOps> DriverFence<T> {
     /// Borrows the shared side of the fence.
     #[inline]
     pub fn as_fence(&self) -> &Fence {
-        // SAFETY: The fence starts the header, which starts the data, and the handle has a
-        // reference.
+        // SAFETY: The fence is the first field of the header, which is the first field of the
+        // `FenceData`. The handle has a reference.
         unsafe { Fence::from_raw(self.inner.as_ptr().cast()) }
     }
 
-    /// Borrows the shared side of the fence, which is no container.
+    /// Borrows the shared side of the fence, as a leaf.
     #[inline]
     pub fn as_leaf(&self) -> &Leaf {
         // SAFETY: Its operations are this crate's.
@@ -192,7 +192,7 @@ impl<T: FenceContextOps> DriverFence<T> {
         self.as_fence().into()
     }
 
-    /// Returns a reference to the shared side of the fence, which is no container.
+    /// Returns a reference to the shared side of the fence, as a leaf.
     ///
     /// C function: `dma_fence_get()`
     #[inline]
@@ -203,7 +203,7 @@ impl<T: FenceContextOps> DriverFence<T> {
     /// Borrows the driver's data.
     #[inline]
     pub fn data(&self) -> &T::FenceData {
-        // SAFETY: The data lives until the handle has gone, at least.
+        // SAFETY: The data is dropped only after the handle was released.
         unsafe { &(*self.inner.as_ptr()).data }
     }
 
@@ -227,15 +227,15 @@ impl<T: FenceContextOps> DriverFence<T> {
         self.complete(errno(result), 0)
     }
 
-    /// Completes the fence as [`Self::signal`] does, with the time at which the job was done, say
-    /// one that the hardware reports.
+    /// Completes the fence as [`Self::signal`] does, with the time at which the job was done, for
+    /// example as the hardware reports it.
     ///
     /// Context: any; no fence lock held, and no lock that a callback takes.
     ///
     /// C function: `dma_fence_signal_timestamp()`
     #[inline]
     pub fn signal_timestamp(self, result: Result, timestamp: Instant<Monotonic>) -> SignalOutcome {
-        // 0 stands for none.
+        // 0 means that there is no timestamp.
         self.complete(errno(result), timestamp.as_nanos().max(1))
     }
 
@@ -245,37 +245,38 @@ impl<T: FenceContextOps> DriverFence<T> {
         let fence = self.fence();
         let this = ManuallyDrop::new(self);
 
-        // SAFETY: By the type invariant; the handle ends here.
-        unsafe { Header::release(this.inner.cast(), Self::DROP_DATA) };
+        // SAFETY: By the type invariant. The handle is not dropped, so it is released once.
+        unsafe { FenceHeader::release(this.inner.cast(), Self::DROP_DATA) };
         fence
     }
 
     #[inline]
     fn complete(self, error: i32, timestamp: i64) -> SignalOutcome {
-        let header: NonNull<Header> = ManuallyDrop::new(self).inner.cast();
+        let header: NonNull<FenceHeader> = ManuallyDrop::new(self).inner.cast();
 
-        // SAFETY: By the type invariant. The handle ends here, and its reference with it. Of a
-        // fence that has signalled, the timeline's reference is the caller's.
+        // SAFETY: By the type invariant the handle owns a reference, which is given up here. If
+        // `Timeline::complete` has signalled the fence, it has passed on the timeline's reference,
+        // too.
         unsafe {
             let outcome = match Timeline::complete(header, error, timestamp) {
                 SignalOutcome::Signaled if Self::DROP_DATA.is_none() => {
-                    bindings::dma_buf_rs_dma_fence_put_many(Header::as_fence(header), 2);
+                    bindings::dma_buf_rs_dma_fence_put_many(FenceHeader::as_fence(header), 2);
                     return SignalOutcome::Signaled;
                 }
                 SignalOutcome::Signaled => {
-                    Header::release(header, Self::DROP_DATA);
+                    FenceHeader::release(header, Self::DROP_DATA);
                     SignalOutcome::Signaled
                 }
                 // Another CPU, or a point that shares its number, may have signalled it.
                 SignalOutcome::InTurn
-                    if Fence::from_raw(Header::as_fence(header)).test_signaled_flag() =>
+                    if Fence::from_raw(FenceHeader::as_fence(header)).test_signaled_flag() =>
                 {
                     SignalOutcome::Signaled
                 }
                 other => other,
             };
 
-            Header::release(header, Self::DROP_DATA);
+            FenceHeader::release(header, Self::DROP_DATA);
             outcome
         }
     }
@@ -287,8 +288,8 @@ impl<T: FenceContextOps> DriverFence<T> {
         // SAFETY: By the type invariant.
         let header = unsafe { &(*self.inner.as_ptr()).header };
 
-        if header.outcome.load(Relaxed) == PENDING {
-            // SAFETY: By the invariants of `Header`, as the outcome was pending inside this RCU
+        if header.result.load(Relaxed) == PENDING {
+            // SAFETY: By the invariants of `FenceHeader`, as the fence was pending inside this RCU
             // read-side section.
             unsafe { header.timeline.as_ref() }.warn_unsignalled(self.seqno());
         }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Fences as all but their driver see them.
+//! Fences, as code other than their driver uses them.
 //!
 //! C header: [`include/linux/dma-fence.h`](srctree/include/linux/dma-fence.h)
 
@@ -203,7 +203,7 @@ impl Fence {
         unsafe { Atomic::from_ptr(&raw mut (*self.as_raw()).flags) }
     }
 
-    /// Returns `true` if the fence's flag says that it has signalled. Takes no lock, and does not
+    /// Returns `true` if the fence's flag is set, so it has signalled. Takes no lock, and does not
     /// ask the driver.
     ///
     /// Context: any.
@@ -278,7 +278,7 @@ impl Fence {
     ///
     /// C function: `dma_fence_timestamp()`
     pub fn timestamp(&self) -> Option<Instant<Monotonic>> {
-        self.timestamp_ns().map(instant)
+        self.timestamp_ns().map(instant_from_ns)
     }
 
     /// Returns [`Self::timestamp`] in ns of CLOCK_MONOTONIC.
@@ -404,7 +404,7 @@ impl Fence {
         unsafe { name_or_null(bindings::dma_fence_timeline_name(self.as_raw())) }
     }
 
-    /// Prints the fence's numbers, names and state as a line. Asks the driver as
+    /// Prints the fence's numbers, names and state on a line. Asks the driver as
     /// [`Self::is_signaled`] does.
     ///
     /// Context: any; no fence lock held.
@@ -418,7 +418,7 @@ impl Fence {
     }
 }
 
-/// Formats what [`Fence::describe`] prints, without the newline. Does not ask the driver.
+/// Formats the line of [`Fence::describe`], without the newline. Does not ask the driver.
 impl fmt::Display for Fence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let guard = rcu::read_lock();
@@ -440,7 +440,8 @@ impl fmt::Debug for Fence {
     }
 }
 
-/// Borrows a name that an operation of a driver returned. It may be NULL, as C prints it with `%s`.
+/// Borrows a name that an operation of a driver returned. The name may be NULL, which C prints as
+/// "(null)".
 ///
 /// # Safety
 ///
@@ -458,7 +459,7 @@ pub(crate) fn signaled_at(ns: i64) -> Result<ARef<Leaf>> {
     // SAFETY: Any time is valid. The function returns a reference that the caller owns. The fence
     // has signalled and so has no operations, which makes it a leaf.
     unsafe {
-        owned(bindings::dma_fence_allocate_private_stub(ns))
+        owned_or_null(bindings::dma_fence_allocate_private_stub(ns))
             .map(|fence| Leaf::from_fence_unchecked(fence))
             .ok_or(ENOMEM)
     }
@@ -467,7 +468,7 @@ pub(crate) fn signaled_at(ns: i64) -> Result<ARef<Leaf>> {
 /// Converts ns of CLOCK_MONOTONIC; negative values become 0.
 ///
 /// The kernel crate has no conversion: an `Instant` is made from another one.
-pub(crate) fn instant(ns: i64) -> Instant<Monotonic> {
+pub(crate) fn instant_from_ns(ns: i64) -> Instant<Monotonic> {
     let now = Instant::now();
 
     now + Delta::from_nanos(ns.max(0) - now.as_nanos())
@@ -486,7 +487,7 @@ pub(crate) fn errno(result: Result) -> i32 {
 /// `fence` is null or a valid fence. In the latter case the caller owns a reference to it and gives
 /// the reference up.
 #[inline]
-pub(crate) unsafe fn owned(fence: *mut bindings::dma_fence) -> Option<ARef<Fence>> {
+pub(crate) unsafe fn owned_or_null(fence: *mut bindings::dma_fence) -> Option<ARef<Fence>> {
     // SAFETY: By the function's contract.
     NonNull::new(fence).map(|fence| unsafe { Fence::from_raw_owned(fence) })
 }
@@ -511,9 +512,9 @@ pub(crate) unsafe fn put(fence: *mut bindings::dma_fence) {
 ///
 /// # Safety
 ///
-/// As for [`signal_own`], and no other code has a pointer to the fence.
-pub(crate) unsafe fn signal_unknown(fence: *mut bindings::dma_fence, error: i32) {
-    // SAFETY: As in `signal_own`. The lock is free.
+/// As for [`signal_raw`], and no other code has a pointer to the fence.
+pub(crate) unsafe fn signal_unshared(fence: *mut bindings::dma_fence, error: i32) {
+    // SAFETY: As in `signal_raw`. The lock is free.
     unsafe {
         let lock = (&raw mut (*fence).__bindgen_anon_1).cast::<bindings::spinlock_t>();
 
@@ -535,7 +536,7 @@ pub(crate) unsafe fn signal_unknown(fence: *mut bindings::dma_fence, error: i32)
 /// - `error` is 0 or a negative error code.
 /// - Interrupts are off, except with `PREEMPT_RT`, where the fence's lock may sleep.
 #[inline]
-pub(crate) unsafe fn signal_own(fence: *mut bindings::dma_fence, error: i32, timestamp: i64) {
+pub(crate) unsafe fn signal_raw(fence: *mut bindings::dma_fence, error: i32, timestamp: i64) {
     // SAFETY: By the function's contract the fence is valid and its lock is inside. With the lock
     // held a fence that has not signalled can be given an error and be signalled.
     unsafe {
@@ -600,7 +601,7 @@ impl RcuFence {
         // RCU is read-locked.
         let fence = unsafe { bindings::dma_buf_rs_dma_fence_get_rcu_safe(self.fence.as_ptr()) };
         // SAFETY: The function took a reference for the caller.
-        unsafe { owned(fence) }
+        unsafe { owned_or_null(fence) }
     }
 
     /// Replaces the fence. Returns the previous one.
@@ -612,7 +613,7 @@ impl RcuFence {
 
         // SAFETY: By the type invariant `old` is null, or the pointer owned a reference to it,
         // which it has just given up.
-        unsafe { owned(old) }
+        unsafe { owned_or_null(old) }
     }
 
     /// Borrows a pointer in a C structure.
@@ -638,7 +639,7 @@ impl RcuFence {
 
         // SAFETY: If the fence was replaced, `unused` is `old`, whose reference the pointer has
         // given up. Otherwise it is `new`, whose reference the pointer has not taken over.
-        drop(unsafe { owned(unused) });
+        drop(unsafe { owned_or_null(unused) });
     }
 
     fn into_raw(fence: Option<ARef<Fence>>) -> *mut bindings::dma_fence {

@@ -2,10 +2,10 @@
 
 //! Memory for boxes and vectors, from C's `kmalloc()`.
 //!
-//! The kernel crate's own comes from `krealloc()`, which finds out what `kmalloc()` knows: that
-//! there is nothing yet, and which cache to take. With it, a fence's life takes 562 instructions
-//! instead of 490, where C takes 470 (`make bench`). It is the same memory, which boxes and vectors
-//! can own.
+//! The kernel crate allocates by `krealloc()`, which checks at run time what `kmalloc()` knows:
+//! that there is no memory yet, and which cache to take. With it, a fence's life takes 562
+//! instructions instead of 490, where C takes 470 (`make bench`). It is the same memory, which
+//! boxes and vectors can own.
 
 use crate::bindings;
 use core::ptr::NonNull;
@@ -33,7 +33,7 @@ pub(crate) fn kmalloc<T>(flags: Flags) -> Result<NonNull<T>> {
     let memory = unsafe { bindings::dma_buf_rs_kmalloc(size_of::<T>(), raw) };
 
     // It has the size of `T`, and is aligned to the greatest power of two that divides that size,
-    // so as `T` is. Boxes come from `kmalloc()`, too.
+    // as `T` needs. Boxes come from `kmalloc()`, too.
     NonNull::new(memory.cast()).ok_or(ENOMEM)
 }
 
@@ -41,7 +41,7 @@ pub(crate) fn kmalloc<T>(flags: Flags) -> Result<NonNull<T>> {
 ///
 /// Context: process; may sleep.
 #[inline]
-pub(crate) fn pointers<T>(capacity: usize) -> Result<KVec<T>> {
+pub(crate) fn alloc_pointers<T>(capacity: usize) -> Result<KVec<T>> {
     const { assert!(size_of::<T>() == size_of::<*const ()>()) };
 
     if capacity == 0 {
@@ -51,7 +51,7 @@ pub(crate) fn pointers<T>(capacity: usize) -> Result<KVec<T>> {
     let memory = unsafe { bindings::dma_buf_rs_kmalloc_pointers(capacity) };
     let memory = NonNull::<T>::new(memory.cast()).ok_or(ENOMEM)?;
 
-    // SAFETY: The memory was just allocated, by what a vector's allocator uses. It is large enough,
-    // and aligned as pointers are.
+    // SAFETY: The memory was just allocated, by the function that a vector's allocator uses. It is
+    // large enough, and aligned as pointers are.
     Ok(unsafe { KVec::from_raw_parts(memory.as_ptr(), 0, capacity) })
 }

@@ -14,8 +14,9 @@
 //! # Lifetime
 //!
 //! A pending fence finds its timeline without holding a reference to it: see the invariants of
-//! [`Header`]. A timeline whose handle is dropped completes all of its fences, and is freed a grace
-//! period later. Nothing is counted per fence, and a leaked handle keeps only its own fence alive.
+//! [`FenceHeader`]. A timeline whose handle is dropped completes all of its fences, and is freed a
+//! grace period later. Nothing is counted per fence, and a leaked handle keeps only its own fence
+//! alive.
 //!
 //! The driver's operations lie in the module that made the timeline, which may be unloaded while
 //! another module still has the handle. The unload closes the timeline first, and on a closed one
@@ -24,12 +25,13 @@
 //!
 //! # Locks
 //!
-//! The head lock is taken to signal, and to look at what is pending; the tail lock to publish, and
-//! within the head lock: see the [crate's page](crate#locks).
+//! The head lock is taken to signal, and to walk over pending fences. The tail lock is taken to
+//! publish, and inside the head lock: see the [crate's page](crate#locks).
 //!
 //! The core may call an operation of the driver with the fence's lock held. So the result is only
-//! noted in the fence, and the `reap` irq_work completes the fence in order; the core itself never
-//! signals a fence of ours. `reap` asks the driver about the fences before it with no lock held.
+//! stored in the fence, and the `reap` irq_work signals the fence in order; the core itself never
+//! signals a fence of this crate. `reap` asks the driver about the fences before it, with no lock
+//! held.
 
 mod header;
 mod options;
@@ -40,7 +42,7 @@ mod timeout;
 pub(crate) use header::{
     drop_data,
     FenceData,
-    Header,
+    FenceHeader,
     PENDING, //
 };
 pub use options::ContextOptions;
@@ -88,42 +90,43 @@ use pending::{
 };
 use timeout::{
     Scan,
-    Timer, //
+    TimeoutTimer, //
 };
 
 /// Asks the driver about a fence. Returns `None` if it is not complete, or else its result, 0 or an
 /// error code.
 ///
-/// To be called inside an RCU read-side section in which the fence was seen pending on
-/// a timeline that is not closed.
-pub(crate) type PollFn = unsafe fn(NonNull<Header>) -> Option<i32>;
+/// Called inside an RCU read-side section, in which the fence was seen pending on a timeline that
+/// is not closed.
+pub(crate) type PollFn = unsafe fn(NonNull<FenceHeader>) -> Option<i32>;
 
 /// The operations of a driver on a timeline's fences.
 ///
 /// # Invariants
 ///
-/// Operations of a fence that name [`Timeline::get_driver_name`] are the `fence` in one of these.
+/// If the operations of a fence have [`Timeline::get_driver_name`], they are the field `fence` of a
+/// `TimelineOps`.
 #[repr(C)]
 pub(crate) struct TimelineOps {
-    /// At the start, as [`Self::of_fence`] relies on it.
+    /// The first field, as [`Self::of_fence`] casts pointers to it.
     pub(crate) fence: bindings::dma_fence_ops,
     /// Drops a fence's data; `None` if it needs no dropping.
     pub(crate) drop_data: bindings::rcu_callback_t,
-    /// `None` if the driver cannot tell.
+    /// `None` if the driver does not implement `signaled`.
     pub(crate) poll: Option<PollFn>,
     /// [`FenceContextOps::expired`](crate::FenceContextOps::expired).
     ///
     /// Called by the timer's function, which [`Timeline::sync`] waits for, with no lock held, on a
     /// timeline that was not closed when the fences signalled.
     pub(crate) expired: Option<unsafe fn(NonNull<Timeline>, u64, usize)>,
-    /// `type_id` and `anchor` together identify the type that the operations are for. The id of a
-    /// type is unique among crates of different names, and the crates of one module have different
-    /// names. (`()` is in no crate, and is the same type in all.) The anchor is a function
+    /// `type_id` and `module_tag` together identify the type that the operations are for. The id of
+    /// a type is unique among crates of different names, and the crates of one module have
+    /// different names. (`()` is in no crate, and is the same type in all.) The tag is a function
     /// instantiated for the type, so its address lies in the module that uses the type. Neither is
     /// enough alone: another module may have a crate of the same name, and the linker may merge
     /// functions of the same code.
     pub(crate) type_id: fn() -> TypeId,
-    pub(crate) anchor: unsafe fn(NonNull<TrackedEntry>),
+    pub(crate) module_tag: unsafe fn(NonNull<TrackedEntry>),
 }
 
 /// The operations of fences that are published on a closed timeline.
@@ -142,7 +145,7 @@ static CLOSED_OPS: TimelineOps = TimelineOps {
     expired: None,
     // No driver's type.
     type_id: TypeId::of::<TimelineOps>,
-    anchor: TimelineOps::no_anchor,
+    module_tag: TimelineOps::no_module_tag,
 };
 
 impl TimelineOps {
@@ -154,8 +157,8 @@ impl TimelineOps {
     pub(crate) unsafe fn load<'a>(
         fence: *mut bindings::dma_fence,
     ) -> Option<&'a bindings::dma_fence_ops> {
-        // SAFETY: By the function's contract. What the operations point to stays while RCU is
-        // read-locked, as for the core.
+        // SAFETY: By the function's contract. The operations stay valid while RCU is read-locked,
+        // as for the core.
         unsafe {
             Atomic::from_ptr((&raw mut (*fence).ops).cast::<*mut c_void>())
                 .load(Acquire)
@@ -164,7 +167,8 @@ impl TimelineOps {
         }
     }
 
-    /// Returns what the operations of a fence are part of, if it is a fence of this crate.
+    /// Returns the `TimelineOps` that the operations of a fence are part of, if it is a fence of
+    /// this crate.
     ///
     /// # Safety
     ///
@@ -182,48 +186,50 @@ impl TimelineOps {
         ours.then(|| unsafe { &*core::ptr::from_ref(ops).cast::<Self>() })
     }
 
-    /// Returns `true` if these are for the same types.
+    /// Returns `true` if both are for the same type.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
-        core::ptr::fn_addr_eq(self.anchor, other.anchor) && (self.type_id)() == (other.type_id)()
+        core::ptr::fn_addr_eq(self.module_tag, other.module_tag)
+            && (self.type_id)() == (other.type_id)()
     }
 
-    /// Stands for the anchor of no type. It is not called.
-    fn no_anchor(_: NonNull<TrackedEntry>) {}
+    /// The tag of no type. It is not called.
+    fn no_module_tag(_: NonNull<TrackedEntry>) {}
 }
 
-/// How many fences are looked at, or signalled, before interrupts are on again.
+/// The number of fences that are visited or signalled at a time with interrupts off.
 const BATCH: usize = 256;
 
-/// What the tail lock protects.
+/// The data that the tail lock protects.
 struct Tail {
     /// The highest sequence number published.
     last: u64,
-    /// On a timeline of points: all points up to here have been taken out.
-    taken: u64,
+    /// On a timeline of points: all points up to here have been removed from `points`.
+    removed_up_to: u64,
     /// On a timeline of points: all points up to here have signalled.
-    passed: u64,
-    /// Fences are published cancelled.
+    signaled_up_to: u64,
+    /// Fences are cancelled when they are published.
     closed: bool,
-    /// Fences are only numbered and added to the queue: there are no points, and no timeout.
+    /// Publishing only numbers a fence and adds it to the queue: there are no points, and no
+    /// timeout.
     is_plain: bool,
-    /// The timer is started, or its function is about to look at what is pending.
+    /// The timer is started, or its function has yet to look for pending fences.
     timer_started: bool,
     /// The pending fences, on a timeline of points.
     points: Points,
 }
 
-/// What the head lock protects.
+/// The data that the head lock protects.
 struct Head {
     scan: Scan,
 }
 
 impl Tail {
-    /// Returns the next number. At the end of the numbers, fences share the last one, as equal
-    /// points do; so it has not passed.
-    fn next_point(&mut self) -> u64 {
+    /// Returns the next number. When the numbers run out, fences share the last one, as equal
+    /// points do, so it does not count as signalled.
+    fn next_seqno(&mut self) -> u64 {
         if self.last == u64::MAX {
-            self.taken = self.taken.min(u64::MAX - 1);
-            self.passed = self.passed.min(u64::MAX - 1);
+            self.removed_up_to = self.removed_up_to.min(u64::MAX - 1);
+            self.signaled_up_to = self.signaled_up_to.min(u64::MAX - 1);
         }
         self.last.saturating_add(1)
     }
@@ -244,14 +250,13 @@ pub(crate) struct Timeline {
     #[pin]
     tail: SpinLockIrq<Tail>,
     queue: Queue,
-    /// Signals fences that an operation has found to be done, and what is left of a long batch:
-    /// with no lock held.
+    /// Signals fences that an operation has found done, and the rest of a long batch.
     #[pin]
     reap: Opaque<bindings::irq_work>,
-    /// Valid while the timeline is not closed, and for a grace period after that; then
-    /// the module that it lies in may go. See [`Self::ops`].
+    /// Valid while the timeline is not closed, and for a grace period after that. Then its module
+    /// may be freed: see [`Self::ops`].
     ops: NonNull<TimelineOps>,
-    /// A copy of the one in `ops`. On a closed timeline no fence is pending that it is for.
+    /// A copy of the one in `ops`. When the timeline is closed, no fence that it is for is pending.
     drop_data: bindings::rcu_callback_t,
     context: u64,
     driver_name: CString,
@@ -259,12 +264,12 @@ pub(crate) struct Timeline {
     options: ContextOptions,
     /// Completes fences that have been pending for too long.
     #[pin]
-    timer: Timer,
-    /// An error was logged, as a fence was dropped unsignalled.
+    timer: TimeoutTimer,
+    /// The error for a fence that was dropped unsignalled has been logged.
     warned: Atomic<bool>,
 }
 
-// SAFETY: All that changes is atomic or protected by the locks.
+// SAFETY: Fields that change are atomic or protected by the locks.
 unsafe impl Send for Timeline {}
 // SAFETY: As above.
 unsafe impl Sync for Timeline {}
@@ -284,8 +289,8 @@ impl Timeline {
             tail <- new_irq_lock!(
                 Tail {
                     last: options.first_seqno - 1,
-                    taken: options.first_seqno - 1,
-                    passed: options.first_seqno - 1,
+                    removed_up_to: options.first_seqno - 1,
+                    signaled_up_to: options.first_seqno - 1,
                     closed: false,
                     is_plain: !options.points && options.timeout.is_none(),
                     timer_started: false,
@@ -304,7 +309,7 @@ impl Timeline {
             driver_name,
             timeline_name,
             options,
-            timer <- Timer::new(),
+            timer <- TimeoutTimer::new(),
             warned: Atomic::new(false),
         })
     }
@@ -319,7 +324,7 @@ impl Timeline {
         lock(&self.tail, &IrqsOff::begin()).last
     }
 
-    /// Returns how many points are pending.
+    /// Returns the number of pending points.
     pub(crate) fn point_count(&self) -> usize {
         lock(&self.tail, &IrqsOff::begin()).points.count()
     }
@@ -333,32 +338,32 @@ impl Timeline {
     /// [`Self::sync`] waits for.
     #[inline]
     unsafe fn ops<'a>(&self) -> &'a TimelineOps {
-        // SAFETY: By the function's contract, the module that the operations lie in closes
-        // the timeline, waits for a grace period and calls `sync` before it goes.
+        // SAFETY: By the function's contract, the module that the operations lie in closes the
+        // timeline, waits for a grace period and calls `sync` before it is freed.
         unsafe { self.ops.as_ref() }
     }
 
     /// Publishes a fence with the next sequence number.
     ///
-    /// On a closed timeline, it is published cancelled.
+    /// On a closed timeline, the fence is cancelled at once.
     ///
     /// # Safety
     ///
-    /// `header` starts a fence of the type that `self.ops` is for, which the caller owns.
-    /// Afterwards the caller owns a reference to it.
-    pub(crate) unsafe fn publish(&self, header: NonNull<Header>) {
+    /// `header` is the header of a fence of the type that `self.ops` is for, which the caller owns.
+    /// After the call, the caller owns a reference to it.
+    pub(crate) unsafe fn publish(&self, header: NonNull<FenceHeader>) {
         let irqs = IrqsOff::begin();
         let mut tail = lock(&self.tail, &irqs);
 
         // SAFETY: By the function's contract.
         unsafe {
             if !tail.is_plain {
-                let seqno = tail.next_point();
+                let seqno = tail.next_seqno();
 
-                self.add_rarely(&mut tail, header, seqno);
+                self.publish_slow(&mut tail, header, seqno);
                 return;
             }
-            // It does not come to an end, see `MAX_CHOSEN_SEQNO`.
+            // The numbers do not run out: see `MAX_CHOSEN_SEQNO`.
             tail.last = tail.last.wrapping_add(1);
             let seqno = tail.last;
 
@@ -368,14 +373,15 @@ impl Timeline {
     }
 
     /// Publishes a fence with the sequence number `seqno`. Returns `false`, and does nothing, if
-    /// the timeline numbers its fences and has passed this number.
+    /// the timeline has no points, and the number is not above the last one or is above
+    /// `MAX_CHOSEN_SEQNO`.
     ///
     /// If a fence with this number or a higher one has signalled, this one signals with success.
     ///
     /// # Safety
     ///
     /// As for [`Self::publish`].
-    pub(crate) unsafe fn publish_at(&self, header: NonNull<Header>, seqno: u64) -> bool {
+    pub(crate) unsafe fn publish_at(&self, header: NonNull<FenceHeader>, seqno: u64) -> bool {
         let irqs = IrqsOff::begin();
         let mut tail = lock(&self.tail, &irqs);
 
@@ -383,7 +389,7 @@ impl Timeline {
             return false;
         }
         // SAFETY: By the function's contract.
-        unsafe { self.add_rarely(&mut tail, header, seqno) };
+        unsafe { self.publish_slow(&mut tail, header, seqno) };
         true
     }
 
@@ -391,14 +397,13 @@ impl Timeline {
     ///
     /// # Safety
     ///
-    /// As for [`Self::publish`]; where the timeline numbers its fences, the number is above
-    /// the last.
+    /// As for [`Self::publish`]. If the timeline has no points, the number is above the last one.
     #[inline(never)]
-    unsafe fn add_rarely(&self, tail: &mut Tail, header: NonNull<Header>, seqno: u64) {
+    unsafe fn publish_slow(&self, tail: &mut Tail, header: NonNull<FenceHeader>, seqno: u64) {
         tail.last = tail.last.max(seqno);
-        // SAFETY: By the function's contract. The operations are only used after the test that
-        // the timeline is not closed, with the tail lock held. What is published at once is on
-        // no timeline.
+        // SAFETY: By the function's contract. The operations are used only after the check that the
+        // timeline is not closed, with the tail lock held. A fence that signals at once is never
+        // pending on the timeline.
         unsafe {
             if tail.closed {
                 self.init(header, seqno, &CLOSED_OPS.fence);
@@ -409,17 +414,17 @@ impl Timeline {
             if !self.options.points {
                 self.start_timeout(tail, header);
                 self.queue.push(header);
-            } else if seqno <= tail.passed {
+            } else if seqno <= tail.signaled_up_to {
                 self.signal_at_once(header, 0);
             } else {
                 self.start_timeout(tail, header);
-                if seqno > tail.taken {
+                if seqno > tail.removed_up_to {
                     tail.points.insert(header);
                     return;
                 }
-                // The points up to `taken` are signalling on another CPU, which has passed this one
-                // already. So it is done, and `reap` signals it after them.
-                header.as_ref().outcome.store(0, Release);
+                // The points up to `removed_up_to` are signalling on another CPU, which does not
+                // see this one. So it is done, and `reap` signals it after them.
+                header.as_ref().result.store(0, Release);
                 tail.points.insert(header);
                 self.queue_reap();
             }
@@ -431,16 +436,16 @@ impl Timeline {
     ///
     /// # Safety
     ///
-    /// The fence is initialised, on a timeline that has signalled all before it, or is closed. The
+    /// The fence is initialised. The timeline has signalled all fences before it, or is closed. The
     /// tail lock is held.
-    unsafe fn signal_at_once(&self, header: NonNull<Header>, error: i32) {
-        // SAFETY: By the function's contract; the tail lock is held, so interrupts are off, or the
-        // lock sleeps. The handle is still there, so `drop_data`, which may have gone with the
-        // module of a closed timeline, is not called.
+    unsafe fn signal_at_once(&self, header: NonNull<FenceHeader>, error: i32) {
+        // SAFETY: By the function's contract. The tail lock is held, so interrupts are off, or the
+        // lock sleeps. The handle is not released yet, so this does not call `drop_data`, whose
+        // module may be freed if the timeline is closed.
         unsafe {
-            header.as_ref().outcome.store(error, Release);
-            fence::signal_unknown(Header::as_fence(header), error);
-            Header::release(header, self.drop_data);
+            header.as_ref().result.store(error, Release);
+            fence::signal_unshared(FenceHeader::as_fence(header), error);
+            FenceHeader::release(header, self.drop_data);
         }
     }
 
@@ -450,18 +455,19 @@ impl Timeline {
     ///
     /// As for [`Self::publish`]; `ops` is part of a [`TimelineOps`] that lasts until a grace period
     /// after the fence has signalled.
+    // A part of `publish`, through which each fence goes.
     #[inline(always)]
     unsafe fn init(
         &self,
-        header: NonNull<Header>,
+        header: NonNull<FenceHeader>,
         seqno: u64,
         ops: *const bindings::dma_fence_ops,
     ) {
-        let fence = Header::as_fence(header);
+        let fence = FenceHeader::as_fence(header);
 
-        // SAFETY: The caller owns the fence. Its operations may run as soon as it is initialised,
-        // as a tracepoint in there calls two, so the timeline is set before. A null lock selects
-        // the fence's own. The fence is not shared yet, so the count can be set.
+        // SAFETY: The caller owns the fence. Its operations may run while it is initialised, as a
+        // tracepoint calls two of them, so the timeline is set before. A null lock selects the
+        // fence's own. The fence is not shared yet, so the count can be set.
         unsafe {
             (&raw mut (*header.as_ptr()).timeline).write(NonNull::from(self));
             bindings::dma_fence_init64(fence, ops, core::ptr::null_mut(), self.context, seqno);
@@ -473,7 +479,7 @@ impl Timeline {
         }
     }
 
-    /// Cancels all pending fences, and all that are published from now on.
+    /// Cancels all pending fences, and all that are published from here on.
     pub(crate) fn close(&self) {
         {
             let irqs = IrqsOff::begin();
@@ -508,15 +514,15 @@ impl Timeline {
     ///
     /// # Safety
     ///
-    /// Called by the core, on a fence of ours that is initialised, inside an RCU
-    /// read-side section, unless the fence has signalled.
+    /// Called by the core, on an initialised fence of this crate, inside an RCU read-side section,
+    /// unless the fence has signalled.
     #[inline(never)]
     pub(crate) unsafe extern "C" fn get_driver_name(
         fence: *mut bindings::dma_fence,
     ) -> *const c_char {
-        // SAFETY: By the function's contract and the invariants of `Header`. The tracepoint inside
-        // signalling comes here with the flag set, but with the head lock held.
-        unsafe { (*fence.cast::<Header>()).timeline.as_ref() }
+        // SAFETY: By the function's contract and the invariants of `FenceHeader`. The tracepoint
+        // inside signalling calls this with the flag set, but with the head lock held.
+        unsafe { (*fence.cast::<FenceHeader>()).timeline.as_ref() }
             .driver_name
             .as_char_ptr()
     }
@@ -531,7 +537,7 @@ impl Timeline {
         fence: *mut bindings::dma_fence,
     ) -> *const c_char {
         // SAFETY: As in `get_driver_name`.
-        unsafe { (*fence.cast::<Header>()).timeline.as_ref() }
+        unsafe { (*fence.cast::<FenceHeader>()).timeline.as_ref() }
             .timeline_name
             .as_char_ptr()
     }

@@ -230,8 +230,8 @@ impl Fence {
     }
 }
 
-/// The most fences that [`UnwrapIter`] visits in nested containers: thirty arrays would be enough
-/// for 2^30 visits, if each contains the one before it twice.
+/// The highest number of fences that [`UnwrapIter`] visits in nested containers. Thirty arrays are
+/// enough for 2^30 visits, if each contains the one before it twice.
 const MAX_NESTED: usize = 262144;
 
 /// A walk over the leaves in a fence.
@@ -258,7 +258,7 @@ pub struct UnwrapIter {
 struct Nested {
     /// The containers still to be visited.
     containers: KVec<ARef<Fence>>,
-    /// How many more fences in such containers may be visited. `None` before the first.
+    /// The number of fences in such containers that may still be visited. `None` before the first.
     remaining: Option<usize>,
 }
 
@@ -276,7 +276,7 @@ impl UnwrapIter {
     /// C functions: `dma_fence_unwrap_first()`, `dma_fence_unwrap_next()`,
     /// `dma_fence_unwrap_for_each()`
     #[expect(clippy::should_implement_trait, reason = "it lends what it holds")]
-    // A call would cost as much as the rest.
+    // A call would take thirty instructions for each leaf.
     #[inline(always)]
     pub fn next(&mut self) -> Result<Option<&Leaf>> {
         loop {
@@ -417,7 +417,7 @@ pub fn unwrap_merge<'a>(fences: impl IntoIterator<Item = &'a Fence>) -> Result<U
             .map_or(slice::from_ref(&fence), FenceArray::fences);
 
         if !merge.add_leaves(members)? {
-            merge.add_walk(fence)?;
+            merge.add_all_leaves(fence)?;
         }
     }
     merge.finish()
@@ -478,7 +478,7 @@ enum Merge {
 }
 
 impl Merge {
-    /// Adds fences, up to the first that is no leaf. Returns `true` if all are leaves.
+    /// Adds fences, up to the first that is not a leaf. Returns `true` if all are leaves.
     #[inline]
     fn add_leaves(&mut self, fences: &[&Fence]) -> Result<bool> {
         for fence in fences {
@@ -492,7 +492,7 @@ impl Merge {
 
     /// Adds all leaves in a fence. Leaves that were added before become duplicates.
     #[inline(never)]
-    fn add_walk(&mut self, fence: &Fence) -> Result {
+    fn add_all_leaves(&mut self, fence: &Fence) -> Result {
         let mut leaves = fence.leaves();
 
         while let Some(leaf) = leaves.next()? {

@@ -11,13 +11,13 @@ use crate::{
     driver_fence::DriverFence,
     fence::{
         errno,
-        instant,
+        instant_from_ns,
         Fence, //
     },
     registry::TrackedBox,
     timeline::{
         FenceData,
-        Header,
+        FenceHeader,
         PollFn,
         Timeline,
         TimelineOps,
@@ -46,28 +46,27 @@ use kernel::{
 /// [`FenceContext`] dereferences to it. `()` is a context without data and operations.
 ///
 /// An implementation needs `#[vtable]`. All operations are optional. The core calls them on fences
-/// that have not signalled; what they borrow stays valid for a grace period after that. They may
-/// run on several CPUs at a time, with interrupts off and with the fence's lock held. So they do
-/// not sleep, and they do not signal, nor look at what is pending, by a handle or by the context.
+/// that have not signalled, and their arguments stay valid for a grace period after the signal.
+/// They may run on several CPUs at a time, with interrupts off and with the fence's lock held. So
+/// they must not sleep, signal a fence, or ask a context for its pending fences.
 ///
 /// # Order
 ///
-/// Fences of a context signal in order, and most waiters have only the latest: a reservation
-/// object, or a merge, drops those before it. So what is asked of a fence is asked of all before
-/// it, too:
+/// Fences of a context signal in order. Most waiters have only the latest, as reservation objects
+/// and merges drop earlier ones. So a request for a fence is a request for all before it, too:
 ///
-/// - A fence that is found complete waits for those before it. If the driver implements
-///   [`signaled`](Self::signaled), an irq_work asks about them at once, from the first pending
-///   fence to the first that is not complete; and again whenever the later one is asked about.
-/// - Enabling signaling of a fence obliges the driver to complete it and all fences before it, of
+/// - A fence that is found complete waits for earlier ones. If the driver implements
+///   [`signaled`](Self::signaled), an irq_work calls it for the pending fences in order, up to the
+///   first that is not complete. It does so again each time that the later fence is asked.
+/// - If signaling is enabled for a fence, the driver must complete it and all fences before it, for
 ///   which signaling may never be enabled.
 ///
 /// # Locks
 ///
-/// Signalling takes the fence's lock, too. So an operation takes no lock under which a fence of the
-/// context is signalled, cancelled or dropped, and no lock that is held elsewhere with interrupts
-/// on. Release such a lock before you signal, or let the operation use atomics. Publishing under
-/// the lock is allowed.
+/// Signalling takes the fence's lock, too. So an operation must not take a lock that is held while
+/// a fence of the context is signalled, cancelled or dropped, nor one that is ever held with
+/// interrupts on. Release such a lock before signalling, or use atomics in the operation. The lock
+/// may be held while publishing.
 ///
 /// # Examples
 ///
@@ -102,8 +101,8 @@ use kernel::{
 /// ```
 #[vtable]
 pub trait FenceContextOps: Send + Sync + Sized + 'static {
-    /// Set by `#[vtable]`, and not used: a context belongs to the module that makes it. Without a
-    /// bound, so that `()` need not name this module, whose init is not for others to call.
+    /// Set by `#[vtable]` and not used: a context belongs to the module that makes it. It has no
+    /// bound, so that the implementation for `()` need not name this module.
     #[doc(hidden)]
     type OwnerModule;
 
@@ -113,7 +112,7 @@ pub trait FenceContextOps: Send + Sync + Sized + 'static {
     /// handle is gone; so its drop must not sleep. If the handle is leaked, so is the data.
     type FenceData: Send + Sync + 'static;
 
-    /// Makes the hardware report when the work of the fence is complete: someone waits for it.
+    /// Makes the hardware report when the work of the fence is complete, as a task waits for it.
     ///
     /// Called at most once for a fence. From here on the driver completes this fence, and all
     /// fences before it in the context, without being asked. Returns the result if the work of this
@@ -199,21 +198,21 @@ impl<T: FenceContextOps> FenceContext<T> {
             None
         },
         type_id: TypeId::of::<T>,
-        anchor: TrackedBox::<Inner<T>>::free,
+        module_tag: TrackedBox::<Inner<T>>::free,
     };
 
     /// Runs an operation on a fence of this context's type.
     ///
     /// # Safety
     ///
-    /// Called inside an RCU read-side section, on a fence whose operations were set inside it.
+    /// RCU is read-locked, and inside that section the fence had operations of this type.
     unsafe fn with<R>(
         fence: *mut bindings::dma_fence,
-        f: impl FnOnce(&T, &T::FenceData, &Header) -> R,
+        f: impl FnOnce(&T, &T::FenceData, &FenceHeader) -> R,
     ) -> R {
-        // SAFETY: The operations are only set in fences of this type. As they were
-        // set inside this section, by the invariants of `Header` both the fence's
-        // data and its context stay until it ends.
+        // SAFETY: Only fences of this type have these operations. By the function's contract and
+        // the invariants of `FenceHeader`, the fence's data and its context stay until the RCU
+        // read-side section ends.
         unsafe {
             let fence = &*fence.cast::<FenceData<T::FenceData>>();
             let inner = fence.header.timeline.cast::<Inner<T>>().as_ref();
@@ -251,8 +250,8 @@ impl<T: FenceContextOps> FenceContext<T> {
             Self::with(fence, |this, data, header| {
                 let timeline = header.timeline.as_ref();
 
-                if header.outcome.load(Relaxed) != PENDING {
-                    // It waits for those before it, which may be complete by now.
+                if header.result.load(Relaxed) != PENDING {
+                    // It waits for earlier fences, which may be complete by now.
                     timeline.queue_reap();
                 } else if let Some(result) = this.signaled(data, (*fence).seqno) {
                     timeline.note_done(header, errno(result));
@@ -267,11 +266,11 @@ impl<T: FenceContextOps> FenceContext<T> {
     /// # Safety
     ///
     /// As for [`PollFn`], on a fence of this type.
-    unsafe fn poll(header: NonNull<Header>) -> Option<i32> {
-        let fence = Header::as_fence(header);
+    unsafe fn poll(header: NonNull<FenceHeader>) -> Option<i32> {
+        let fence = FenceHeader::as_fence(header);
 
-        // SAFETY: By the function's contract: what is pending has its operations.
-        // The sequence number never changes.
+        // SAFETY: By the function's contract the fence is pending, and so has its operations. The
+        // sequence number never changes.
         unsafe {
             Self::with(fence, |this, data, _| {
                 this.signaled(data, (*fence).seqno).map(errno)
@@ -291,7 +290,7 @@ impl<T: FenceContextOps> FenceContext<T> {
         // SAFETY: By the function's contract; the sequence number never changes.
         unsafe {
             Self::with(fence, |this, data, _| {
-                this.set_deadline(data, (*fence).seqno, instant(deadline))
+                this.set_deadline(data, (*fence).seqno, instant_from_ns(deadline))
             })
         }
     }
@@ -302,14 +301,14 @@ impl<T: FenceContextOps> FenceContext<T> {
     ///
     /// `timeline` is that of a context of this type.
     unsafe fn expired(timeline: NonNull<Timeline>, seqno: u64, count: usize) {
-        // SAFETY: By the function's contract; the timeline starts the context.
+        // SAFETY: By the function's contract. The timeline is the first field of the context.
         let inner = unsafe { timeline.cast::<Inner<T>>().as_ref() };
 
         inner.data.expired(seqno, count);
     }
 
-    /// Returns the context's data, and that of the fence, if the fence is of this type of
-    /// context, was made in this module, and has not signalled, or is just about to.
+    /// Returns the data of the context and of the fence, if the fence is of a context of this type
+    /// that was made in this module, and still has its operations.
     ///
     /// # Safety
     ///
@@ -319,17 +318,17 @@ impl<T: FenceContextOps> FenceContext<T> {
         let ops = unsafe { TimelineOps::load(fence) };
 
         if !ops
-            // SAFETY: They are those of the fence.
+            // SAFETY: `ops` are the operations of the fence.
             .and_then(|ops| unsafe { TimelineOps::of_fence(ops) })
             .is_some_and(|ops| ops.is_same(Self::TIMELINE_OPS))
         {
             return None;
         }
 
-        // SAFETY: It has operations for this type, so its context and its data are of
-        // this type. As in `with`.
+        // SAFETY: The operations are for this type, so the context and the data are of this type.
+        // Both stay valid as in `with`.
         unsafe {
-            let header = &*fence.cast::<Header>();
+            let header = &*fence.cast::<FenceHeader>();
 
             Some((
                 &(*header.timeline.cast::<Inner<T>>().as_ptr()).data,

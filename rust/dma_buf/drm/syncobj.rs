@@ -8,7 +8,7 @@ use crate::{
     bindings,
     chain::FenceChainAllocation,
     fence::{
-        owned,
+        owned_or_null,
         Fence,
         Leaf, //
     },
@@ -137,8 +137,8 @@ impl SyncObj {
     /// device has no syncobjs, `ETIME` after five seconds, and `ERESTARTSYS` if a signal arrives,
     /// which an ioctl that has changed nothing may return as it is.
     ///
-    /// User space may never submit the fence. So nothing that others wait for may be held: the
-    /// kernel warns of any lock, also of that of `RegistrationGuard`.
+    /// User space may never submit the fence, so the caller must hold nothing that others wait for.
+    /// The kernel warns of any lock, also of that of `RegistrationGuard`.
     ///
     /// Context: process; may sleep. No lock held, neither a reservation object nor any other.
     ///
@@ -157,22 +157,22 @@ impl SyncObj {
             bindings::drm_syncobj_find_fence(file, handle, point, flags.into(), &mut fence)
         })?;
         // SAFETY: After success it is a fence, with a reference for the caller.
-        unsafe { owned(fence) }.ok_or(EINVAL)
+        unsafe { owned_or_null(fence) }.ok_or(EINVAL)
     }
 
-    /// Returns the fence that is there, if there is one.
+    /// Returns the current fence, if there is one.
     ///
     /// Context: any.
     ///
     /// C function: `drm_syncobj_fence_get()`
     pub fn fence(&self) -> Option<ARef<Fence>> {
         // SAFETY: By the type invariant. The function takes a reference for the caller.
-        unsafe { owned(bindings::dma_buf_rs_drm_syncobj_fence_get(self.inner.get())) }
+        unsafe { owned_or_null(bindings::dma_buf_rs_drm_syncobj_fence_get(self.inner.get())) }
     }
 
-    /// Returns the fence for a point of the timeline; point 0 stands for the fence that is there.
-    /// Returns `None` if no fence has been submitted for the point yet. A point that has passed has
-    /// a fence that has signalled.
+    /// Returns the fence for a point of the timeline; point 0 stands for the current fence. Returns
+    /// `None` if no fence has been submitted for the point yet. A point that has passed has a fence
+    /// that has signalled.
     ///
     /// Context: any; no fence lock held.
     ///
@@ -183,7 +183,7 @@ impl SyncObj {
         Some(fence.unwrap_or_else(Fence::stub))
     }
 
-    /// Replaces the fence that is there, or removes it.
+    /// Replaces or removes the current fence.
     ///
     /// Context: process, also in a signalling section; no fence lock held.
     ///
@@ -197,7 +197,7 @@ impl SyncObj {
     }
 
     /// Adds a fence at a point of the timeline. If the point is not above the last one, the
-    /// timeline goes on from that.
+    /// timeline continues from that.
     ///
     /// Context: process, also in a signalling section; no fence lock held.
     ///
@@ -211,7 +211,7 @@ impl SyncObj {
         let fence = fence.into();
 
         // SAFETY: By the type invariant. The function takes the memory over, which is that of a
-        // link and not in use, and takes a reference of its own to the fence, which is no link.
+        // link and not in use, and takes a reference of its own to the fence, which is not a link.
         unsafe {
             bindings::drm_syncobj_add_point(
                 self.inner.get(),
@@ -251,8 +251,8 @@ pub struct SyncObjSlot {
 }
 
 impl SyncObjSlot {
-    /// Looks up a syncobj of a client, and allocates what adding a fence takes. If `point` is 0,
-    /// the fence replaces what is there. Otherwise it is added at that point of the timeline.
+    /// Looks up a syncobj of a client, and allocates the memory for adding a fence. If `point` is
+    /// 0, the fence replaces the current one. Otherwise it is added at that point of the timeline.
     ///
     /// Fails as [`SyncObj::lookup_handle`] does, and with `ENOMEM`.
     ///

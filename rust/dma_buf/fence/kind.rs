@@ -106,8 +106,8 @@ macro_rules! fence_kind {
 pub(crate) use fence_kind;
 
 fence_kind!(
-    /// A fence that is no container: it stands for work, not for other fences. Only leaves go into
-    /// arrays and reservation objects, see [containers](crate#containers).
+    /// A fence that is not a container: it stands for work, not for other fences. Only leaves go
+    /// into arrays and reservation objects, see [containers](crate#containers).
     ///
     /// See [`FenceKind`] for an example.
     ///
@@ -124,7 +124,7 @@ impl Leaf {
     ///
     /// C function: `dma_fence_get_stub()`
     pub fn stub() -> ARef<Leaf> {
-        // SAFETY: The stub is no container.
+        // SAFETY: The stub is not a container.
         unsafe { Leaf::from_fence_unchecked(Fence::stub()) }
     }
 }
@@ -188,7 +188,7 @@ impl Fence {
         self.is_array() || self.is_chain()
     }
 
-    /// Returns the fence as what it is.
+    /// Returns the fence as a fence of its kind.
     #[inline]
     pub fn kind(&self) -> FenceKind<'_> {
         if self.is_array() {
@@ -198,7 +198,7 @@ impl Fence {
             // SAFETY: The fence is a link of a chain.
             FenceKind::Chain(unsafe { FenceChain::ref_unchecked(self) })
         } else {
-            // SAFETY: A fence that is no container now never becomes one.
+            // SAFETY: The fence is not a container, and never becomes one.
             FenceKind::Leaf(unsafe { Leaf::ref_unchecked(self) })
         }
     }

@@ -46,8 +46,8 @@ impl From<WaitError> for Error {
     }
 }
 
-/// A way to wait. The default is uninterruptible, without a timeout, and not in a signalling
-/// section.
+/// A wait for fences, with its options. The default is uninterruptible, without a timeout, and not
+/// in a signalling section.
 ///
 /// # Examples
 ///
@@ -79,7 +79,7 @@ pub struct FenceWait {
     domain: Option<SignallingDomain>,
 }
 
-/// The most fences that [`FenceWait::wait_any`] takes: the core allocates a callback for each.
+/// The highest number of fences of [`FenceWait::wait_any`]: the core allocates a callback for each.
 const MAX_WAIT_ANY: usize = 16384;
 
 impl Default for FenceWait {
@@ -139,17 +139,17 @@ impl FenceWait {
         self.timeout as Jiffies
     }
 
-    /// Returns the wait for the next of several fences, when the wait for one has left this many
-    /// jiffies.
+    /// Returns the wait for the next of several fences. `remaining` jiffies are left by the last
+    /// one.
     ///
-    /// A timeout of 0, and none, stay as they are: C does not return what is left of them in
-    /// jiffies, and some drivers with a wait of their own return no time at all.
+    /// A timeout of 0, or none, stays as it is: C does not return its remaining jiffies, and some
+    /// drivers with a wait of their own return no time at all.
     #[inline]
-    pub(crate) fn left(self, left: Jiffies) -> Self {
+    pub(crate) fn with_remaining(self, remaining: Jiffies) -> Self {
         match self.timeout {
             0 | MAX_SCHEDULE_TIMEOUT => self,
             _ => Self {
-                timeout: left as c_long,
+                timeout: remaining as c_long,
                 ..self
             },
         }
@@ -164,17 +164,17 @@ impl FenceWait {
     #[inline]
     pub fn wait(self, fence: &Fence) -> Result<Delta, WaitError> {
         self.annotate();
-        self.on_annotated(fence).map(to_delta)
+        self.wait_annotated(fence).map(to_delta)
     }
 
     /// Waits without the annotations of this crate.
     #[inline]
-    pub(crate) fn on_annotated(self, fence: &Fence) -> Result<Jiffies, WaitError> {
+    pub(crate) fn wait_annotated(self, fence: &Fence) -> Result<Jiffies, WaitError> {
         // SAFETY: The fence is valid, and the timeout is not negative.
         let ret = unsafe {
             bindings::dma_fence_wait_timeout(fence.as_raw(), self.interruptible, self.timeout)
         };
-        Self::outcome(ret)
+        Self::wait_result(ret)
     }
 
     /// Waits until any of the fences has signalled. Returns its index. Fails with
@@ -207,21 +207,21 @@ impl FenceWait {
         if ret == -(bindings::ENOMEM as c_long) {
             return Err(WaitError::Invalid(ENOMEM));
         }
-        Self::outcome(ret).map(|_| index as usize)
+        Self::wait_result(ret).map(|_| index as usize)
     }
 
     #[inline]
-    fn outcome(ret: c_long) -> Result<Jiffies, WaitError> {
+    fn wait_result(ret: c_long) -> Result<Jiffies, WaitError> {
         match ret {
             1.. => Ok(ret as Jiffies),
             0 => Err(WaitError::TimedOut),
-            _ => Err(Self::failure(ret)),
+            _ => Err(Self::wait_error(ret)),
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn failure(ret: c_long) -> WaitError {
+    fn wait_error(ret: c_long) -> WaitError {
         match Error::from_errno(ret.max(i32::MIN as c_long) as i32) {
             error if error == ERESTARTSYS => WaitError::Interrupted,
             // Some drivers with a wait of their own return this instead of 0.
@@ -265,8 +265,8 @@ impl Fence {
         FenceWait::new().wait(self).map(|_| ())
     }
 
-    /// Waits until the fence has signalled, uninterruptibly, for up to `timeout`. Returns what was
-    /// left of it, as [`FenceWait::wait`] does. Fails with [`WaitError::TimedOut`].
+    /// Waits until the fence has signalled, uninterruptibly, for up to `timeout`. Returns the rest
+    /// of it, as [`FenceWait::wait`] does. Fails with [`WaitError::TimedOut`].
     ///
     /// Context: process; may sleep; not in a signalling section.
     ///
@@ -285,7 +285,7 @@ pub(crate) const fn to_jiffies(time: Delta) -> Jiffies {
     }
 }
 
-/// Converts jiffies to a time; more than it can represent become the longest.
+/// Converts jiffies to a time; jiffies that do not fit become the longest time.
 #[inline]
 pub(crate) fn to_delta(jiffies: Jiffies) -> Delta {
     Delta::from_nanos((jiffies as i64).saturating_mul(TICK_NSEC.into()))
@@ -296,7 +296,7 @@ pub(crate) fn to_delta(jiffies: Jiffies) -> Delta {
 #[inline]
 fn annotate_wait() {
     #[cfg(CONFIG_LOCKDEP)]
-    // SAFETY: The stub is valid, and the reference to it is ours.
+    // SAFETY: The stub is valid, and this function owns the reference to it.
     unsafe {
         let stub = bindings::dma_fence_get_stub();
         bindings::dma_fence_wait_timeout(stub, false, 0);

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     bindings,
     fence::{
-        owned,
+        owned_or_null,
         put,
         to_delta,
         Fence,
@@ -105,8 +105,8 @@ impl<'a> Iterator for ResvIter<'a> {
 pub struct ResvIterUnlocked<'a> {
     cursor: bindings::dma_resv_iter,
     _resv: PhantomData<&'a Resv>,
-    /// The kernel recognises another list by its address. That is right only while the memory of
-    /// the old one cannot be reused.
+    /// The kernel notices another list by its address, so the memory of the old one must not be
+    /// reused.
     _rcu: PhantomData<&'a rcu::Guard>,
 }
 
@@ -161,7 +161,7 @@ impl ResvIterUnlocked<'_> {
     fn next_owned(&mut self) -> Option<ARef<Fence>> {
         self.next()?;
         // SAFETY: By the type invariant the cursor owns the reference, or has no fence.
-        unsafe { owned(replace(&mut self.cursor.fence, null_mut())) }
+        unsafe { owned_or_null(replace(&mut self.cursor.fence, null_mut())) }
     }
 
     /// Drops the cursor's reference.
@@ -184,7 +184,7 @@ impl Drop for ResvIterUnlocked<'_> {
     }
 }
 
-/// Everything that needs no lock.
+/// The operations that need no lock.
 ///
 /// In 7.3, `dma_resv_get_fences()`, `_get_singleton()`, `_wait_timeout()` and `_set_deadline()`
 /// loop for ever or write beyond their array if the list is taken away meanwhile, and read a freed
@@ -241,7 +241,7 @@ impl Resv {
             cursor: bindings::dma_resv_iter {
                 obj: self.as_raw(),
                 usage: usage.as_raw(),
-                // The list of no object. So the first call starts with the object's own.
+                // The address of no list, so the first call starts with the object's list.
                 fences: without_provenance_mut(usize::MAX),
                 ..Default::default()
             },
@@ -260,7 +260,7 @@ impl Resv {
         self.snapshot(usage, |fence, _| fence)
     }
 
-    /// Collects what `f` makes of the pending fences of `usage` and stronger usages.
+    /// Returns the results of `f` for the pending fences of `usage` and stronger usages.
     pub(super) fn snapshot<T>(
         &self,
         usage: ResvUsage,
@@ -350,25 +350,25 @@ impl FenceWait {
     /// C function: `dma_resv_wait_timeout()`
     #[inline]
     pub fn wait_resv(mut self, resv: &Resv, usage: ResvUsage) -> Result<Delta, WaitError> {
-        let mut left = self.jiffies().max(1);
+        let mut remaining = self.jiffies().max(1);
 
         self.annotate_all();
         loop {
             let rcu = rcu::read_lock();
             let mut walk = resv.fences_unlocked(usage, &rcu);
             let Some(fence) = walk.next_owned() else {
-                return Ok(to_delta(left));
+                return Ok(to_delta(remaining));
             };
 
             // Waiting sleeps, so each fence takes a walk of its own.
             drop(walk);
             drop(rcu);
-            left = self.on_annotated(&fence)?;
+            remaining = self.wait_annotated(&fence)?;
             // The next walk would return the same fence.
             if !fence.is_signaled() {
                 return Err(WaitError::Driver(EIO));
             }
-            self = self.left(left);
+            self = self.with_remaining(remaining);
         }
     }
 }

@@ -2,12 +2,12 @@
 
 //! The memory of a driver's fence.
 //!
-//! One allocation holds the `dma_fence`, what its context knows of it, and the driver's data. The
-//! core frees it with `kfree_rcu()`, so the `dma_fence` comes first, and the driver's data has been
+//! One allocation holds the `dma_fence`, the data of its context, and the driver's data. The core
+//! frees it with `kfree_rcu()`, so the `dma_fence` comes first, and the driver's data has been
 //! dropped by then, or needs no dropping.
 
 use super::{
-    pending::Next,
+    pending::QueuePtr,
     Timeline, //
 };
 use crate::{
@@ -37,15 +37,15 @@ pub(crate) union Link {
     /// Before publication.
     none: (),
     /// While the fence is pending, in a queue.
-    next: ManuallyDrop<Next>,
+    next: ManuallyDrop<QueuePtr>,
     /// While the fence is pending, in a tree.
     node: bindings::rb_node,
     /// After it has signalled: the head by which the drop of its data waits for a grace period.
     pub(crate) rcu: bindings::callback_head,
 }
 
-/// [`Header::outcome`] of a fence that has not been completed. Any other value is its result, 0 or
-/// a negative error code.
+/// [`FenceHeader::result`] of a fence that has not been completed. Any other value is its result, 0
+/// or a negative error code.
 pub(crate) const PENDING: i32 = 1;
 
 /// The part of a driver's fence that does not depend on the driver's types.
@@ -55,29 +55,29 @@ pub(crate) const PENDING: i32 = 1;
 /// Once published:
 ///
 /// - While the SIGNALED flag is clear, the fence is pending on `timeline`, or has been taken out
-///   under its head lock, and is signalled under that. Either way the timeline owns a reference to
-///   it, and `timeline` is valid. If the flag is seen clear inside an RCU read-side section,
-///   `timeline` stays valid until that ends.
-/// - Only the timeline sets the flag, and it sets `outcome` before: so what is said of a clear flag
-///   is true of a pending `outcome`. It holds its head lock, except for a fence that signals as it
-///   is published: that one is not shared yet, and is not pending.
-/// - The core clears the fence's operations a little after it has set the flag, but before the
-///   timeline's reference is given up. Only then can the fence's data be left to RCU, and only when
-///   the head lock has been let go can the timeline be, which is closed first. So operations seen
-///   set inside an RCU read-side section tell that `timeline` and the data stay until that ends,
-///   although the flag may be set.
-/// - `outcome` changes once.
+///   with its head lock held, and signals before that is released. In both cases the timeline owns
+///   a reference to it, and `timeline` is valid. If the flag is seen clear inside an RCU read-side
+///   section, `timeline` stays valid until that ends.
+/// - Only the timeline sets the flag, and it sets `result` before. So while `result` is
+///   [`PENDING`], the flag is clear. It sets the flag with its head lock held, except for a fence
+///   that signals as it is published: that one is not shared yet, and was never pending.
+/// - The core clears the fence's operations after it has set the flag, and before the timeline's
+///   reference is dropped. Only after that is the data left to RCU, and only after the head lock is
+///   released is the timeline left to RCU, which is closed first. So if the operations are seen set
+///   inside an RCU read-side section, `timeline` and the data stay valid until that ends, even if
+///   the flag is set.
+/// - `result` changes once.
 /// - `link.next` or `link.node` is in use while the fence is pending, `link.rcu` after.
 ///
-/// The first three are modelled in `outcome.litmus` and `../context/ops.litmus`.
+/// The first three are modelled in `result.litmus` and `../context/ops.litmus`.
 #[repr(C)]
-pub(crate) struct Header {
+pub(crate) struct FenceHeader {
     /// At the start, for `kfree_rcu()`.
     pub(crate) fence: Opaque<bindings::dma_fence>,
     pub(crate) timeline: NonNull<Timeline>,
     pub(crate) link: UnsafeCell<Link>,
     /// [`PENDING`], or the result with which the fence was completed first.
-    pub(crate) outcome: Atomic<i32>,
+    pub(crate) result: Atomic<i32>,
     /// How many of the two events of [`Self::release`] have happened.
     released: Atomic<i32>,
     /// The time at which the driver says that the fence was done, in ns of CLOCK_MONOTONIC, or 0.
@@ -88,22 +88,22 @@ pub(crate) struct Header {
     pub(crate) expires: UnsafeCell<MaybeUninit<i64>>,
 }
 
-impl Header {
+impl FenceHeader {
     /// Makes a header that is not published; its `fence` is not initialised.
     ///
     /// # Safety
     ///
     /// `this` is valid for writes.
     #[inline]
-    pub(crate) unsafe fn init(this: NonNull<Header>) {
+    pub(crate) unsafe fn init(this: NonNull<FenceHeader>) {
         let this = this.as_ptr();
 
-        // In place: moved, it would be copied, with the memory of the fence.
+        // In place, as a move would copy all of it, with the memory of the fence.
         // SAFETY: By the function's contract.
         unsafe {
             (&raw mut (*this).timeline).write(NonNull::dangling());
             (&raw mut (*this).link).write(UnsafeCell::new(Link { none: () }));
-            (&raw mut (*this).outcome).write(Atomic::new(PENDING));
+            (&raw mut (*this).result).write(Atomic::new(PENDING));
             (&raw mut (*this).released).write(Atomic::new(0));
             (&raw mut (*this).timestamp).write(UnsafeCell::new(0));
             (&raw mut (*this).expires).write(UnsafeCell::new(MaybeUninit::uninit()));
@@ -112,7 +112,7 @@ impl Header {
 
     /// Returns the C fence in a header, without a reference to the header.
     #[inline]
-    pub(crate) fn as_fence(this: NonNull<Header>) -> *mut bindings::dma_fence {
+    pub(crate) fn as_fence(this: NonNull<FenceHeader>) -> *mut bindings::dma_fence {
         // The fence is the first field.
         this.as_ptr().cast()
     }
@@ -123,9 +123,9 @@ impl Header {
     ///
     /// `link` is the one in a header.
     #[inline]
-    pub(crate) unsafe fn from_link(link: *mut UnsafeCell<Link>) -> NonNull<Header> {
-        // SAFETY: By the function's contract; a header is not at address 0.
-        unsafe { NonNull::new_unchecked(container_of!(link, Header, link)) }
+    pub(crate) unsafe fn from_link(link: *mut UnsafeCell<Link>) -> NonNull<FenceHeader> {
+        // SAFETY: By the function's contract. A header is not at address 0.
+        unsafe { NonNull::new_unchecked(container_of!(link, FenceHeader, link)) }
     }
 
     /// Borrows the pointer to the next fence in a queue.
@@ -134,7 +134,7 @@ impl Header {
     ///
     /// The fence is in a queue, for `'a`.
     #[inline]
-    pub(crate) unsafe fn next<'a>(this: NonNull<Header>) -> &'a Next {
+    pub(crate) unsafe fn next<'a>(this: NonNull<FenceHeader>) -> &'a QueuePtr {
         // SAFETY: By the function's contract.
         unsafe { &(*(*this.as_ptr()).link.get()).next }
     }
@@ -145,7 +145,7 @@ impl Header {
     ///
     /// The fence is valid, and its link not in use.
     #[inline]
-    pub(crate) unsafe fn set_next(this: NonNull<Header>) {
+    pub(crate) unsafe fn set_next(this: NonNull<FenceHeader>) {
         // SAFETY: By the function's contract.
         unsafe {
             (*this.as_ptr()).link.get().write(Link {
@@ -160,7 +160,7 @@ impl Header {
     ///
     /// The fence is valid.
     #[inline]
-    pub(crate) unsafe fn node(this: NonNull<Header>) -> *mut bindings::rb_node {
+    pub(crate) unsafe fn node(this: NonNull<FenceHeader>) -> *mut bindings::rb_node {
         // SAFETY: By the function's contract.
         unsafe { (*this.as_ptr()).link.get().cast() }
     }
@@ -171,9 +171,9 @@ impl Header {
     ///
     /// The fence is valid and published.
     #[inline]
-    pub(crate) unsafe fn seqno(this: NonNull<Header>) -> u64 {
+    pub(crate) unsafe fn seqno(this: NonNull<FenceHeader>) -> u64 {
         // SAFETY: By the function's contract.
-        unsafe { (*Header::as_fence(this)).seqno }
+        unsafe { (*FenceHeader::as_fence(this)).seqno }
     }
 
     /// Returns the time at which the driver says that the fence was done, or else `now`.
@@ -194,7 +194,7 @@ impl Header {
     /// or the fence has signalled. Drops a reference.
     ///
     /// After the second event `drop_data`, if there is one, runs a grace period later, and owns
-    /// that reference. Modelled in `votes.litmus`.
+    /// that reference. Modelled in `release.litmus`.
     ///
     /// # Safety
     ///
@@ -202,7 +202,7 @@ impl Header {
     /// - Each event is reported once, with a reference of its own.
     /// - `drop_data` is the context's.
     #[inline]
-    pub(crate) unsafe fn release(this: NonNull<Header>, drop_data: bindings::rcu_callback_t) {
+    pub(crate) unsafe fn release(this: NonNull<FenceHeader>, drop_data: bindings::rcu_callback_t) {
         if drop_data.is_some() {
             // SAFETY: The caller's reference keeps the memory valid.
             let released = unsafe { &(*this.as_ptr()).released };
@@ -221,26 +221,26 @@ impl Header {
             }
         }
         // SAFETY: The caller gives up its reference.
-        unsafe { crate::fence::put(Header::as_fence(this)) };
+        unsafe { crate::fence::put(FenceHeader::as_fence(this)) };
     }
 }
 
 /// A driver's fence: the header and the driver's data.
 #[repr(C)]
 pub(crate) struct FenceData<D> {
-    pub(crate) header: Header,
+    pub(crate) header: FenceHeader,
     /// Dropped by [`drop_data`], or, before publication, by the allocation.
     pub(crate) data: ManuallyDrop<D>,
 }
 
-/// The RCU callback that drops a fence's data and the reference it owns.
+/// The RCU callback that drops a fence's data and its own reference.
 ///
 /// # Safety
 ///
-/// `rcu` is the head of a fence of this type, queued by [`Header::release`].
+/// `rcu` is the head of a fence of this type, queued by [`FenceHeader::release`].
 pub(crate) unsafe extern "C" fn drop_data<D>(rcu: *mut bindings::callback_head) {
     // SAFETY: The head is the `link` of a header, which starts a `FenceData<D>`.
-    let this = unsafe { Header::from_link(rcu.cast()) }
+    let this = unsafe { FenceHeader::from_link(rcu.cast()) }
         .as_ptr()
         .cast::<FenceData<D>>();
 

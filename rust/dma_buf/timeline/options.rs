@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a driver may choose of a context.
+//! The options of a context.
 
 use crate::lockdep::{
     LockClass,
@@ -11,8 +11,8 @@ use kernel::{
     time::Delta, //
 };
 
-/// The highest sequence number that a driver may choose, except for points. So the numbers given
-/// out after it do not run out.
+/// The highest sequence number that a driver may choose, except for points. So the numbers that
+/// follow it do not run out.
 pub(crate) const MAX_CHOSEN_SEQNO: u64 = i64::MAX as u64;
 
 /// Options of a [`FenceContext`](crate::FenceContext).

@@ -4,7 +4,7 @@
 
 use super::{
     header::{
-        Header,
+        FenceHeader,
         PENDING, //
     },
     Tail, //
@@ -31,13 +31,13 @@ use kernel::sync::{
     SpinLockIrq, //
 };
 
-/// The next fence of a queue, or null.
-pub(crate) type Next = Atomic<*mut Header>;
+/// A pointer to a fence in a queue, or null.
+pub(crate) type QueuePtr = Atomic<*mut FenceHeader>;
 
 /// A queue of fences, of a timeline that numbers them.
 ///
-/// Adding takes the tail lock, and taking the head lock. Only where the last fence is taken while
-/// another is being added does one wait for the other. Modelled in `queue.litmus`.
+/// Fences are added with the tail lock held, and taken with the head lock held. The two locks meet
+/// only if the last fence is taken while another is being added. Modelled in `queue.litmus`.
 ///
 /// # Invariants
 ///
@@ -46,13 +46,13 @@ pub(crate) type Next = Atomic<*mut Header>;
 /// - The fences in the queue are valid, and the queue owns a reference to each. While the head lock
 ///   is held, those at the front may have been signalled before they are taken all at once.
 pub(super) struct Queue {
-    first: Next,
-    last: Next,
+    first: QueuePtr,
+    last: QueuePtr,
 }
 
 impl Queue {
     pub(super) const fn new() -> Self {
-        // INVARIANT: There is none.
+        // INVARIANT: There are no fences.
         Self {
             first: Atomic::new(ptr::null_mut()),
             last: Atomic::new(ptr::null_mut()),
@@ -65,9 +65,9 @@ impl Queue {
     ///
     /// The tail lock is held. The fence is valid, and its link is not in use.
     #[inline]
-    pub(super) unsafe fn push(&self, header: NonNull<Header>) {
+    pub(super) unsafe fn push(&self, header: NonNull<FenceHeader>) {
         // SAFETY: By the function's contract.
-        unsafe { Header::set_next(header) };
+        unsafe { FenceHeader::set_next(header) };
         let before = self.last.xchg(header.as_ptr(), Full);
 
         // INVARIANT: Now it can be reached. `take_last` waits for that before it takes the fence
@@ -75,19 +75,19 @@ impl Queue {
         match NonNull::new(before) {
             None => self.first.store(header.as_ptr(), Release),
             // SAFETY: By the type invariants.
-            Some(before) => unsafe { Header::next(before) }.store(header.as_ptr(), Release),
+            Some(before) => unsafe { FenceHeader::next(before) }.store(header.as_ptr(), Release),
         }
     }
 
-    /// The first fence.
+    /// Returns the first fence.
     ///
     /// It stays in the queue for as long as the head lock is held.
     #[inline]
-    pub(super) fn first(&self) -> Option<NonNull<Header>> {
+    pub(super) fn first(&self) -> Option<NonNull<FenceHeader>> {
         NonNull::new(self.first.load(Acquire))
     }
 
-    /// Takes the first fence; its reference becomes the caller's.
+    /// Takes the first fence. Its reference becomes the caller's.
     ///
     /// # Safety
     ///
@@ -95,7 +95,7 @@ impl Queue {
     #[inline]
     pub(super) unsafe fn take(
         &self,
-        header: NonNull<Header>,
+        header: NonNull<FenceHeader>,
         tail: &SpinLockIrq<Tail>,
         irqs: &IrqsOff,
     ) {
@@ -114,11 +114,11 @@ impl Queue {
     ///
     /// The head lock is held, and this fence is in the queue.
     #[inline]
-    pub(super) unsafe fn take_before(&self, next: NonNull<Header>) {
+    pub(super) unsafe fn take_before(&self, next: NonNull<FenceHeader>) {
         self.first.store(next.as_ptr(), Relaxed);
     }
 
-    /// Takes a fence behind which nothing was when [`Self::after`] looked, and all before it.
+    /// Takes a fence for which [`Self::after`] has returned `None`, and all before it.
     ///
     /// # Safety
     ///
@@ -126,7 +126,7 @@ impl Queue {
     #[inline]
     pub(super) unsafe fn take_last(
         &self,
-        header: NonNull<Header>,
+        header: NonNull<FenceHeader>,
         tail: &SpinLockIrq<Tail>,
         irqs: &IrqsOff,
     ) {
@@ -146,15 +146,15 @@ impl Queue {
         }
     }
 
-    /// The fence behind this one.
+    /// Returns the fence behind this one.
     ///
     /// # Safety
     ///
     /// The head lock is held, and the fence is in the queue.
     #[inline]
-    pub(super) unsafe fn after(header: NonNull<Header>) -> Option<NonNull<Header>> {
+    pub(super) unsafe fn after(header: NonNull<FenceHeader>) -> Option<NonNull<FenceHeader>> {
         // SAFETY: By the function's contract and the type invariants.
-        NonNull::new(unsafe { Header::next(header) }.load(Acquire))
+        NonNull::new(unsafe { FenceHeader::next(header) }.load(Acquire))
     }
 }
 
@@ -183,22 +183,22 @@ unsafe impl Send for Points {}
 /// # Safety
 ///
 /// `node` is that of a header, or null.
-unsafe fn header_of(node: *mut bindings::rb_node) -> Option<NonNull<Header>> {
+unsafe fn header_of(node: *mut bindings::rb_node) -> Option<NonNull<FenceHeader>> {
     // SAFETY: By the function's contract.
-    (!node.is_null()).then(|| unsafe { Header::from_link(node.cast()) })
+    (!node.is_null()).then(|| unsafe { FenceHeader::from_link(node.cast()) })
 }
 
 /// # Safety
 ///
 /// `node` is in the tree.
-unsafe fn number(node: *mut bindings::rb_node) -> u64 {
+unsafe fn seqno_of(node: *mut bindings::rb_node) -> u64 {
     // SAFETY: By the function's contract and the type invariants of the tree.
-    unsafe { Header::seqno(header_of(node).unwrap_unchecked()) }
+    unsafe { FenceHeader::seqno(header_of(node).unwrap_unchecked()) }
 }
 
 impl Points {
     pub(super) const fn new() -> Self {
-        // INVARIANT: There is none.
+        // INVARIANT: There are no fences.
         Self {
             root: bindings::rb_root {
                 rb_node: ptr::null_mut(),
@@ -214,29 +214,29 @@ impl Points {
     /// # Safety
     ///
     /// The fence is valid, its number is set, and its link is not in use.
-    pub(super) unsafe fn insert(&mut self, header: NonNull<Header>) {
+    pub(super) unsafe fn insert(&mut self, header: NonNull<FenceHeader>) {
         // SAFETY: By the function's contract and the type invariants.
         unsafe {
-            let node = Header::node(header);
-            let seqno = Header::seqno(header);
+            let node = FenceHeader::node(header);
+            let seqno = FenceHeader::seqno(header);
             let mut link = &raw mut self.root.rb_node;
             let mut parent = ptr::null_mut();
 
             while !(*link).is_null() {
                 parent = *link;
-                link = if seqno < number(parent) {
+                link = if seqno < seqno_of(parent) {
                     &raw mut (*parent).rb_left
                 } else {
                     &raw mut (*parent).rb_right
                 };
             }
-            if self.leftmost.is_null() || seqno < number(self.leftmost) {
+            if self.leftmost.is_null() || seqno < seqno_of(self.leftmost) {
                 self.leftmost = node;
             }
             self.count += 1;
             bindings::rb_link_node(node, parent, link);
             bindings::rb_insert_color(node, &mut self.root);
-            if self.unfinished.is_null() || seqno < number(self.unfinished) {
+            if self.unfinished.is_null() || seqno < seqno_of(self.unfinished) {
                 self.unfinished = node;
             }
         }
@@ -246,36 +246,39 @@ impl Points {
         self.count
     }
 
-    pub(super) fn first(&self) -> Option<NonNull<Header>> {
+    pub(super) fn first(&self) -> Option<NonNull<FenceHeader>> {
         // SAFETY: By the type invariants.
         unsafe { header_of(self.leftmost) }
     }
 
-    /// The first fence that was not done when [`Self::due`] looked.
-    pub(super) fn unfinished(&self) -> Option<NonNull<Header>> {
+    /// Returns the first fence that [`Self::due`] has found not done.
+    pub(super) fn unfinished(&self) -> Option<NonNull<FenceHeader>> {
         // SAFETY: By the type invariants.
         unsafe { header_of(self.unfinished) }
     }
 
-    /// The fence behind this one.
+    /// Returns the fence behind this one.
     ///
     /// # Safety
     ///
     /// The fence is in the tree.
-    pub(super) unsafe fn after(&self, header: NonNull<Header>) -> Option<NonNull<Header>> {
+    pub(super) unsafe fn after(
+        &self,
+        header: NonNull<FenceHeader>,
+    ) -> Option<NonNull<FenceHeader>> {
         // SAFETY: By the function's contract and the type invariants.
-        unsafe { header_of(bindings::rb_next(Header::node(header))) }
+        unsafe { header_of(bindings::rb_next(FenceHeader::node(header))) }
     }
 
-    /// The last fence whose number is not above `seqno`.
-    pub(super) fn last_up_to(&self, seqno: u64) -> Option<NonNull<Header>> {
+    /// Returns the last fence whose number is not above `seqno`.
+    pub(super) fn last_up_to(&self, seqno: u64) -> Option<NonNull<FenceHeader>> {
         let mut node = self.root.rb_node;
         let mut found = ptr::null_mut();
 
         // SAFETY: By the type invariants.
         unsafe {
             while !node.is_null() {
-                if number(node) <= seqno {
+                if seqno_of(node) <= seqno {
                     found = node;
                     node = (*node).rb_right;
                 } else {
@@ -286,15 +289,15 @@ impl Points {
         }
     }
 
-    /// The first fence whose number is not below `seqno`.
-    pub(super) fn first_from(&self, seqno: u64) -> Option<NonNull<Header>> {
+    /// Returns the first fence whose number is not below `seqno`.
+    pub(super) fn first_from(&self, seqno: u64) -> Option<NonNull<FenceHeader>> {
         let mut node = self.root.rb_node;
         let mut found = ptr::null_mut();
 
         // SAFETY: By the type invariants.
         unsafe {
             while !node.is_null() {
-                if number(node) >= seqno {
+                if seqno_of(node) >= seqno {
                     found = node;
                     node = (*node).rb_left;
                 } else {
@@ -308,36 +311,36 @@ impl Points {
     /// Returns the first fence if it is due: its number is not above `up_to`, or it is done and so
     /// are all that share its number.
     ///
-    /// Looks at `steps` fences at most, and subtracts how many it has looked at.
-    pub(super) fn due(&mut self, up_to: u64, steps: &mut usize) -> Option<NonNull<Header>> {
+    /// Checks at most `steps` fences, and subtracts the number that it has checked.
+    pub(super) fn due(&mut self, up_to: u64, steps: &mut usize) -> Option<NonNull<FenceHeader>> {
         let first = self.first()?;
 
         // SAFETY: By the type invariants.
         unsafe {
-            if Header::seqno(first) <= up_to {
+            if FenceHeader::seqno(first) <= up_to {
                 return Some(first);
             }
             while let Some(header) = header_of(self.unfinished) {
-                if *steps == 0 || header.as_ref().outcome.load(Acquire) == PENDING {
+                if *steps == 0 || header.as_ref().result.load(Acquire) == PENDING {
                     break;
                 }
                 *steps -= 1;
                 self.unfinished = bindings::rb_next(self.unfinished);
             }
-            (self.unfinished.is_null() || Header::seqno(first) < number(self.unfinished))
+            (self.unfinished.is_null() || FenceHeader::seqno(first) < seqno_of(self.unfinished))
                 .then_some(first)
         }
     }
 
-    /// Takes a fence; its reference becomes the caller's.
+    /// Takes a fence. Its reference becomes the caller's.
     ///
     /// # Safety
     ///
     /// The fence is in the tree, and the head lock is held.
-    pub(super) unsafe fn take(&mut self, header: NonNull<Header>) {
+    pub(super) unsafe fn take(&mut self, header: NonNull<FenceHeader>) {
         // SAFETY: By the function's contract and the type invariants.
         unsafe {
-            let node = Header::node(header);
+            let node = FenceHeader::node(header);
 
             if self.unfinished == node {
                 self.unfinished = bindings::rb_next(node);

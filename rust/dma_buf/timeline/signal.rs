@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How the fences of a timeline are looked at, and signal: in order, and at most [`BATCH`] of them
-//! before interrupts are on again.
+//! Walking over the fences of a timeline, and signalling them: in order, and at most [`BATCH`] at a
+//! time with interrupts off.
 //!
-//! What an operation has found to be done is noted in the fence, and the `reap` irq_work signals
-//! it. The fences before it may never be asked about, as a reservation object keeps only the
-//! latest. So the irq_work asks.
+//! If an operation finds a fence done, it stores the result in the fence, and the `reap` irq_work
+//! signals it. The core may never ask about the fences before it, as a reservation object keeps
+//! only the latest. So the irq_work asks the driver.
 
 use super::{
     header::{
-        Header,
+        FenceHeader,
         PENDING, //
     },
     Head,
@@ -49,7 +49,7 @@ use kernel::{
     types::Opaque, //
 };
 
-/// What came of [`DriverFence::signal`](crate::DriverFence::signal).
+/// The outcome of [`DriverFence::signal`](crate::DriverFence::signal).
 ///
 /// See [`DriverFence`](crate::DriverFence) for an example.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,14 +63,14 @@ pub enum SignalOutcome {
     TooLate,
 }
 
-/// A reference to a pending fence.
+/// Returns a reference to a pending fence.
 ///
 /// # Safety
 ///
-/// The fence is pending, and the lock is held by which it was found.
-unsafe fn reference(header: NonNull<Header>) -> ARef<Fence> {
+/// The fence is pending, and the lock that was held when it was found still is.
+unsafe fn get_fence(header: NonNull<FenceHeader>) -> ARef<Fence> {
     // SAFETY: By the function's contract it is valid.
-    unsafe { Fence::from_raw(Header::as_fence(header)) }.into()
+    unsafe { Fence::from_raw(FenceHeader::as_fence(header)) }.into()
 }
 
 /// A timeline whose head lock is held.
@@ -91,55 +91,60 @@ impl<'a> LockedHead<'a> {
         lock(&self.timeline.tail, self.irqs)
     }
 
-    /// Signals fences from the front, at most `most`: those with numbers up to `up_to`, with
-    /// `result`, 0 or an error code, unless they have one; and those behind them that are done.
-    /// Returns their number, and `true` if more may be left; the caller drops the lock before it
-    /// goes on.
-    pub(super) fn signal(&mut self, up_to: u64, result: i32, most: usize) -> (usize, bool) {
-        // SAFETY: Any context.
+    /// Signals up to `max` fences from the front: those with numbers up to `up_to`, and those
+    /// behind them that are done. Fences that are not done get `result`, 0 or an error code.
+    /// Returns their number, and `true` if more may be left. The caller drops the lock before it
+    /// continues.
+    pub(super) fn signal(&mut self, up_to: u64, result: i32, max: usize) -> (usize, bool) {
+        // SAFETY: The function may be called in any context.
         let now = unsafe { bindings::ktime_get() };
 
         if self.timeline.options.points {
-            return self.signal_points(up_to, result, now, most);
+            return self.signal_points(up_to, result, now, max);
         }
         let left = if self.timeline.drop_data.is_some() {
-            self.signal_queue::<true>(up_to, result, now, most)
+            self.signal_queue::<true>(up_to, result, now, max)
         } else {
-            self.signal_queue::<false>(up_to, result, now, most)
+            self.signal_queue::<false>(up_to, result, now, max)
         };
 
-        (most - left, left == 0)
+        (max - left, left == 0)
     }
 
-    /// [`Self::signal`], of a queue. `DROPS`: fences have data that is to be dropped. Returns what
-    /// is left of `most`.
+    /// [`Self::signal`], of a queue. `HAS_DROP`: the data of the fences needs dropping. Returns
+    /// `max` minus the number of fences.
     #[inline(never)]
-    fn signal_queue<const DROPS: bool>(
+    fn signal_queue<const HAS_DROP: bool>(
         &self,
         up_to: u64,
         result: i32,
         now: i64,
-        most: usize,
+        max: usize,
     ) -> usize {
         let Timeline { queue, tail, .. } = self.timeline;
-        let drop_data = if DROPS { self.timeline.drop_data } else { None };
-        let mut left = most;
+        let drop_data = if HAS_DROP {
+            self.timeline.drop_data
+        } else {
+            None
+        };
+        let mut left = max;
         let Some(mut header) = queue.first() else {
             return left;
         };
 
-        // SAFETY: What is in the queue is valid, and the head lock is held until all that were
-        // signalled are taken. The last one is taken first.
+        // SAFETY: Fences in the queue are valid, and the head lock is held until those that were
+        // signalled are taken. The last fence is taken before it is signalled.
         unsafe {
-            while Header::seqno(header) <= up_to || header.as_ref().outcome.load(Acquire) != PENDING
+            while FenceHeader::seqno(header) <= up_to
+                || header.as_ref().result.load(Acquire) != PENDING
             {
                 let Some(next) = Queue::after(header) else {
                     queue.take_last(header, tail, self.irqs);
-                    self.signal_taken(header, result, now, drop_data);
+                    self.signal_and_release(header, result, now, drop_data);
                     return left - 1;
                 };
 
-                self.signal_taken(header, result, now, drop_data);
+                self.signal_and_release(header, result, now, drop_data);
                 header = next;
                 left -= 1;
                 if left == 0 {
@@ -152,30 +157,31 @@ impl<'a> LockedHead<'a> {
     }
 
     /// [`Self::signal`], of points.
-    fn signal_points(&self, up_to: u64, result: i32, now: i64, most: usize) -> (usize, bool) {
+    fn signal_points(&self, up_to: u64, result: i32, now: i64, max: usize) -> (usize, bool) {
         let mut steps = BATCH;
 
-        for count in 0..most {
+        for count in 0..max {
             let Some(header) = self.take_due(up_to, &mut steps) else {
                 return (count, steps == 0);
             };
 
-            // SAFETY: It was just taken.
-            unsafe { self.signal_taken(header, result, now, self.timeline.drop_data) };
+            // SAFETY: The fence was just taken.
+            unsafe { self.signal_and_release(header, result, now, self.timeline.drop_data) };
         }
-        (most, true)
+        (max, true)
     }
 
     /// Signals a fence, with its own result if it is done, and drops the timeline's reference.
     ///
     /// # Safety
     ///
-    /// The fence was pending, and has been taken out, or is before the lock is let go. `drop_data`
-    /// is for its type.
+    /// The fence was pending, and is taken out before the head lock is released. `drop_data` is for
+    /// its type.
+    // Inlined, so that a constant `drop_data` of `None` leaves one `put()` for each fence.
     #[inline(always)]
-    unsafe fn signal_taken(
+    unsafe fn signal_and_release(
         &self,
-        header: NonNull<Header>,
+        header: NonNull<FenceHeader>,
         result: i32,
         now: i64,
         drop_data: bindings::rcu_callback_t,
@@ -183,11 +189,11 @@ impl<'a> LockedHead<'a> {
         // SAFETY: By the function's contract, the timeline's reference keeps the fence valid. The
         // head lock is held.
         unsafe {
-            match header.as_ref().outcome.cmpxchg(PENDING, result, Full) {
-                Ok(_) => fence::signal_own(Header::as_fence(header), result, now),
+            match header.as_ref().result.cmpxchg(PENDING, result, Full) {
+                Ok(_) => fence::signal_raw(FenceHeader::as_fence(header), result, now),
                 Err(error) => Self::signal_with_its_result(header, error, now),
             }
-            Header::release(header, drop_data);
+            FenceHeader::release(header, drop_data);
         }
     }
 
@@ -195,28 +201,28 @@ impl<'a> LockedHead<'a> {
     ///
     /// # Safety
     ///
-    /// As for [`Self::signal_taken`], with the head lock held.
+    /// As for [`Self::signal_and_release`], with the head lock held.
     #[cold]
     #[inline(never)]
-    unsafe fn signal_with_its_result(header: NonNull<Header>, error: i32, now: i64) {
+    unsafe fn signal_with_its_result(header: NonNull<FenceHeader>, error: i32, now: i64) {
         // SAFETY: By the function's contract.
         unsafe {
-            fence::signal_own(
-                Header::as_fence(header),
+            fence::signal_raw(
+                FenceHeader::as_fence(header),
                 error,
                 header.as_ref().timestamp_or(now),
             )
         }
     }
 
-    /// Signals what is done from the front on, `most` fences at most. The `reap` irq_work goes on
-    /// if there may be more.
+    /// Signals up to `max` done fences from the front. The `reap` irq_work continues if there may
+    /// be more.
     #[inline(never)]
-    fn signal_done(mut self, most: usize) {
-        let (_, more) = self.signal(0, 0, most);
+    fn signal_done(mut self, max: usize) {
+        let (_, more) = self.signal(0, 0, max);
 
         if more {
-            // SAFETY: The head lock is held, and what may be left was pending under it.
+            // SAFETY: The head lock is held, and the fences that may be left were pending under it.
             unsafe { self.timeline.queue_reap() };
         }
     }
@@ -225,23 +231,24 @@ impl<'a> LockedHead<'a> {
     #[inline]
     fn is_first_done(&self) -> bool {
         self.timeline.queue.first().is_some_and(|first| {
-            // SAFETY: What is in the queue is valid.
-            unsafe { first.as_ref() }.outcome.load(Acquire) != PENDING
+            // SAFETY: Fences in the queue are valid.
+            unsafe { first.as_ref() }.result.load(Acquire) != PENDING
         })
     }
 
-    /// Calls `f` for a batch of what is pending, in order, until it returns false: from `cursor`
-    /// on, if that is still pending, or else from number `seqno` on at the latest. Returns where
-    /// to go on, if there is more. A cursor can be dropped with any lock held, as fences go by RCU.
-    pub(super) fn look(
+    /// Calls `f` for a batch of pending fences, in order, until it returns `false`. Begins at
+    /// `cursor` if that is still pending, or else at number `seqno` or before. Returns the fence to
+    /// continue at, if there is more. A cursor can be dropped with any lock held, as RCU frees the
+    /// fence.
+    pub(super) fn visit_batch(
         &self,
         cursor: Option<ARef<Fence>>,
         seqno: u64,
-        mut f: impl FnMut(NonNull<Header>) -> bool,
+        mut f: impl FnMut(NonNull<FenceHeader>) -> bool,
     ) -> Option<ARef<Fence>> {
         let timeline = self.timeline();
         let tail = timeline.options.points.then(|| self.lock_tail());
-        // If it has signalled, so have all before it.
+        // If the cursor has signalled, so have all fences before it.
         let mut at = match cursor.filter(|cursor| !cursor.test_signaled_flag()) {
             Some(cursor) => NonNull::new(cursor.as_raw().cast()),
             None => tail.as_ref().map_or_else(
@@ -250,7 +257,7 @@ impl<'a> LockedHead<'a> {
             ),
         };
 
-        // SAFETY: The head lock is held, and of points also the tail lock. What is pending is
+        // SAFETY: The head lock is held, and for points also the tail lock. Pending fences are
         // valid.
         unsafe {
             for _ in 0..BATCH {
@@ -264,7 +271,7 @@ impl<'a> LockedHead<'a> {
                     None => Queue::after(header),
                 };
             }
-            at.map(|header| reference(header))
+            at.map(|header| get_fence(header))
         }
     }
 
@@ -276,22 +283,26 @@ impl<'a> LockedHead<'a> {
             self.timeline.queue.first()
         };
 
-        // SAFETY: What is pending is valid, and stays while the head lock is held.
-        first.map(|first| unsafe { Header::seqno(first) })
+        // SAFETY: Pending fences are valid, and stay so while the head lock is held.
+        first.map(|first| unsafe { FenceHeader::seqno(first) })
     }
 
     /// Takes the first point if it is due.
-    fn take_due(&self, up_to: u64, steps: &mut usize) -> Option<NonNull<Header>> {
+    fn take_due(&self, up_to: u64, steps: &mut usize) -> Option<NonNull<FenceHeader>> {
         let mut guard = self.lock_tail();
         let tail = &mut *guard;
         let Some(header) = tail.points.due(up_to, steps) else {
-            tail.taken = tail.taken.max(up_to.min(tail.last));
-            // All that was taken has signalled, but for points that were added meanwhile.
-            // SAFETY: What is in the tree is valid.
-            let first = tail.points.first().map(|it| unsafe { Header::seqno(it) });
+            tail.removed_up_to = tail.removed_up_to.max(up_to.min(tail.last));
+            // All points that were removed have signalled, unless points were added below
+            // `removed_up_to`.
+            // SAFETY: Fences in the tree are valid.
+            let first = tail
+                .points
+                .first()
+                .map(|it| unsafe { FenceHeader::seqno(it) });
 
-            if first.is_none_or(|first| first > tail.taken) {
-                tail.passed = tail.taken;
+            if first.is_none_or(|first| first > tail.removed_up_to) {
+                tail.signaled_up_to = tail.removed_up_to;
             }
             return None;
         };
@@ -299,13 +310,13 @@ impl<'a> LockedHead<'a> {
         // SAFETY: It is in the tree, and the head lock is held.
         unsafe {
             tail.points.take(header);
-            tail.taken = tail.taken.max(Header::seqno(header));
+            tail.removed_up_to = tail.removed_up_to.max(FenceHeader::seqno(header));
         }
         Some(header)
     }
 
-    /// Returns the first fence that was not done when [`Self::signal`] looked.
-    fn first_unfinished(&self) -> Option<NonNull<Header>> {
+    /// Returns the first fence that [`Self::signal`] has found not done.
+    fn first_unfinished(&self) -> Option<NonNull<FenceHeader>> {
         if self.timeline.options.points {
             return self.lock_tail().points.unfinished();
         }
@@ -334,19 +345,19 @@ impl Timeline {
     /// `header` is published, and the caller has a reference to it.
     #[inline(never)]
     pub(crate) unsafe fn complete(
-        header: NonNull<Header>,
+        header: NonNull<FenceHeader>,
         error: i32,
         timestamp: i64,
     ) -> SignalOutcome {
         // SAFETY: The caller's reference keeps the fence valid.
         let this = unsafe { header.as_ref() };
 
-        // Before RCU is read-locked, which may make this atomic context, where the annotations are
-        // void; and the domain's first, so that a report names it.
+        // The annotations come before RCU is read-locked, as they do nothing in atomic context. The
+        // domain's comes first, so that a report names it.
         #[cfg(CONFIG_LOCKDEP)]
         let _domain = DomainSection::begin({
             let _rcu = rcu::read_lock();
-            if this.outcome.load(Relaxed) != PENDING {
+            if this.result.load(Relaxed) != PENDING {
                 return SignalOutcome::TooLate;
             }
             // SAFETY: As below.
@@ -355,18 +366,18 @@ impl Timeline {
         let _section = Annotation::begin();
         let irqs = IrqsOff::begin();
 
-        if this.outcome.load(Relaxed) != PENDING {
+        if this.result.load(Relaxed) != PENDING {
             return SignalOutcome::TooLate;
         }
-        // SAFETY: By the invariants of `Header`, as the outcome was pending inside this RCU
+        // SAFETY: By the invariants of `FenceHeader`, as the fence was pending inside this RCU
         // read-side section.
         let timeline = unsafe { this.timeline.as_ref() };
         let head = timeline.lock_head(&irqs);
 
-        if this.outcome.cmpxchg(PENDING, error, Full).is_err() {
+        if this.result.cmpxchg(PENDING, error, Full).is_err() {
             return SignalOutcome::TooLate;
         }
-        // A point is in no queue.
+        // A point is never in the queue.
         if timeline.queue.first() != Some(header) {
             // SAFETY: The head lock is held, and the fence has not signalled.
             unsafe { this.timestamp.get().write(timestamp) };
@@ -375,12 +386,12 @@ impl Timeline {
             }
             return SignalOutcome::InTurn;
         }
-        // Not by `signal`: this is what a driver does for each job.
+        // Not by `signal`, which costs more: a driver does this for each job.
         // SAFETY: The head lock is held, and this is the first fence, so it may signal.
         unsafe {
             timeline.queue.take(header, &timeline.tail, &irqs);
-            fence::signal_own(
-                Header::as_fence(header),
+            fence::signal_raw(
+                FenceHeader::as_fence(header),
                 error,
                 match timestamp {
                     0 => bindings::ktime_get(),
@@ -397,8 +408,8 @@ impl Timeline {
     /// [`FenceContext::signal_up_to`](crate::FenceContext::signal_up_to), with this result, 0 or an
     /// error code.
     ///
-    /// After the first batch it signals only what was published by then, so it ends even if other
-    /// CPUs publish faster than this one signals.
+    /// After the first batch it signals only fences that were published by then, so it ends even if
+    /// other CPUs publish faster than this one signals.
     pub(crate) fn signal_up_to(&self, mut seqno: u64, result: i32) -> usize {
         let _domain = DomainSection::begin(self.options.domain);
         let _section = Annotation::begin();
@@ -413,9 +424,10 @@ impl Timeline {
             if !more {
                 return count;
             }
-            // The caller may have interrupts off, and counts on no more than it has asked for.
+            // A caller with interrupts off relies on no more fences being signalled here than it
+            // asked for.
             if head.first_seqno().is_some_and(|first| first > seqno) {
-                // SAFETY: As the first fence is pending, and the head lock held.
+                // SAFETY: The first fence is pending, and the head lock is held.
                 unsafe { self.queue_reap() };
                 return count;
             }
@@ -433,11 +445,11 @@ impl Timeline {
         let mut found = false;
 
         self.for_each_pending(seqno, |header| {
-            // SAFETY: What is pending is valid.
-            let (number, this) = unsafe { (Header::seqno(header), header.as_ref()) };
+            // SAFETY: Pending fences are valid.
+            let (number, this) = unsafe { (FenceHeader::seqno(header), header.as_ref()) };
 
             if number == seqno {
-                found |= this.outcome.cmpxchg(PENDING, error, Full).is_ok();
+                found |= this.result.cmpxchg(PENDING, error, Full).is_ok();
             }
             number <= seqno
         });
@@ -445,20 +457,20 @@ impl Timeline {
         found
     }
 
-    /// Notes that an operation of the driver has found the fence to be done, perhaps with its lock
-    /// held, and queues `reap`. Modelled in `reap.litmus`.
+    /// Stores the result of a fence that an operation of the driver has found done, perhaps with
+    /// the fence's lock held, and queues `reap`. Modelled in `reap.litmus`.
     ///
     /// # Safety
     ///
-    /// As for [`Self::queue_reap`], by an operation.
-    pub(crate) unsafe fn note_done(&self, header: &Header, error: i32) {
+    /// The caller is an operation, as for [`Self::queue_reap`].
+    pub(crate) unsafe fn note_done(&self, header: &FenceHeader, error: i32) {
         // If another result came first, that one counts.
-        let _ = header.outcome.cmpxchg(PENDING, error, Full);
+        let _ = header.result.cmpxchg(PENDING, error, Full);
         // SAFETY: By the function's contract.
         unsafe { self.queue_reap() };
     }
 
-    /// Queues `reap`, which looks for what is done and signals it.
+    /// Queues `reap`, which signals the fences that are done.
     ///
     /// # Safety
     ///
@@ -484,7 +496,7 @@ impl Timeline {
     #[inline(never)]
     pub(super) unsafe extern "C" fn reap(work: *mut bindings::irq_work) {
         let work: *mut Opaque<bindings::irq_work> = work.cast();
-        // SAFETY: By the function's contract; a timeline is not freed while its work is busy.
+        // SAFETY: By the function's contract. A timeline is not freed while its work is busy.
         let this = unsafe { &*container_of!(work, Timeline, reap) };
 
         // Before RCU is read-locked, see `complete`.
@@ -492,37 +504,37 @@ impl Timeline {
         let _section = Annotation::begin();
         let rcu = rcu::read_lock();
 
-        // Interrupts are off. If more is left, there is another run.
-        let mut left = BATCH;
+        // Interrupts are off. If there is more to do, the work runs again.
+        let mut budget = BATCH;
 
-        while let Some((header, poll)) = this.next_to_poll(&mut left, &rcu) {
-            // SAFETY: It was pending inside this RCU read-side section, and the timeline not
+        while let Some((header, poll)) = this.next_to_poll(&mut budget, &rcu) {
+            // SAFETY: Inside this RCU read-side section the fence was pending and the timeline not
             // closed, so the driver's text stays as well.
             let Some(error) = (unsafe { poll(header) }) else {
                 return;
             };
-            // SAFETY: As above, it is valid: it is freed a grace period after it has signalled. If
-            // it has by now, it was completed before.
+            // SAFETY: The fence is valid, as it is freed a grace period after it has signalled. If
+            // it has signalled by now, it has a result already.
             let _ = unsafe { header.as_ref() }
-                .outcome
+                .result
                 .cmpxchg(PENDING, error, Full);
         }
     }
 
-    /// Signals what is done, and returns the next fence to ask the driver about, if it can be
-    /// asked: the first that is not done, pending on a timeline that is not closed. Subtracts what
-    /// it does from `left`, and queues another run when that is used up.
+    /// Signals the fences that are done, and returns the first that is not, to ask the driver about
+    /// it. Returns `None` if the timeline is closed, or the driver does not implement `signaled`.
+    /// Subtracts the number of fences from `budget`, and queues another run when that is used up.
     fn next_to_poll(
         &self,
-        left: &mut usize,
+        budget: &mut usize,
         _rcu: &rcu::Guard,
-    ) -> Option<(NonNull<Header>, PollFn)> {
+    ) -> Option<(NonNull<FenceHeader>, PollFn)> {
         let irqs = IrqsOff::begin();
         let mut head = self.lock_head(&irqs);
-        let (count, more) = head.signal(0, 0, (*left).max(1));
+        let (count, more) = head.signal(0, 0, (*budget).max(1));
 
         if more {
-            // SAFETY: The head lock is held, and what may be left was pending under it.
+            // SAFETY: The head lock is held, and the fences that may be left were pending under it.
             unsafe { self.queue_reap() };
             return None;
         }
@@ -536,8 +548,8 @@ impl Timeline {
             unsafe { self.ops() }.poll?
         };
 
-        *left = left.saturating_sub(count + 1);
-        if *left == 0 {
+        *budget = budget.saturating_sub(count + 1);
+        if *budget == 0 {
             // SAFETY: RCU is read-locked, and inside this section the timeline was not closed.
             unsafe { self.queue_reap() };
             return None;
@@ -545,22 +557,28 @@ impl Timeline {
         head.first_unfinished().map(|header| (header, poll))
     }
 
-    /// Calls `f` for what is pending, in order, until it returns false: from number `seqno` on at
-    /// the latest.
-    pub(super) fn for_each_pending(&self, seqno: u64, mut f: impl FnMut(NonNull<Header>) -> bool) {
+    /// Calls `f` for the pending fences, in order, until it returns `false`. Begins at number
+    /// `seqno` or before.
+    pub(super) fn for_each_pending(
+        &self,
+        seqno: u64,
+        mut f: impl FnMut(NonNull<FenceHeader>) -> bool,
+    ) {
         let mut cursor = None;
 
         loop {
             let irqs = IrqsOff::begin();
 
-            cursor = self.lock_head(&irqs).look(cursor.take(), seqno, &mut f);
+            cursor = self
+                .lock_head(&irqs)
+                .visit_batch(cursor.take(), seqno, &mut f);
             if cursor.is_none() {
                 return;
             }
         }
     }
 
-    /// The pending fence with this number, if there is one; of several, the last.
+    /// Returns the pending fence with this number, if there is one; of several, the last.
     pub(crate) fn find_pending(&self, seqno: u64) -> Option<ARef<Fence>> {
         let mut found = None;
 
@@ -569,36 +587,36 @@ impl Timeline {
             let tail = lock(&self.tail, &irqs);
             let last = tail.points.last_up_to(seqno)?;
 
-            // SAFETY: What is pending is valid, and the tail lock is held.
-            return unsafe { (Header::seqno(last) == seqno).then(|| reference(last)) };
+            // SAFETY: Pending fences are valid, and the tail lock is held.
+            return unsafe { (FenceHeader::seqno(last) == seqno).then(|| get_fence(last)) };
         }
         self.for_each_pending(seqno, |header| {
-            // SAFETY: What is pending is valid, and the head lock is held.
-            let number = unsafe { Header::seqno(header) };
+            // SAFETY: Pending fences are valid, and the head lock is held.
+            let number = unsafe { FenceHeader::seqno(header) };
 
             if number == seqno {
                 // SAFETY: As above.
-                found = Some(unsafe { reference(header) });
+                found = Some(unsafe { get_fence(header) });
             }
             number < seqno
         });
         found
     }
 
-    /// The number of the first pending fence.
+    /// Returns the number of the first pending fence.
     pub(crate) fn first_pending_seqno(&self) -> Option<u64> {
         self.lock_head(&IrqsOff::begin()).first_seqno()
     }
 
-    /// Fills `fences` with references to the first pending fences, as far as it has room.
+    /// Fills `fences` with references to the first pending fences, up to its capacity.
     pub(crate) fn pending(&self, fences: &mut KVec<ARef<Fence>>) {
         self.for_each_pending(0, |header| {
             if fences.len() == fences.capacity() {
                 return false;
             }
-            // SAFETY: What is pending is valid, and the head lock is held.
+            // SAFETY: Pending fences are valid, and the head lock is held.
             fences
-                .push_within_capacity(unsafe { reference(header) })
+                .push_within_capacity(unsafe { get_fence(header) })
                 .is_ok()
         });
     }

@@ -6,7 +6,7 @@
 //! C header: [`include/linux/hrtimer.h`](srctree/include/linux/hrtimer.h)
 
 use super::{
-    header::Header,
+    header::FenceHeader,
     signal::LockedHead,
     Tail,
     Timeline,
@@ -28,31 +28,31 @@ use kernel::{
     types::Opaque, //
 };
 
-/// The least time between two runs of the timer, in ns. Fences that expire close together share
-/// one.
+/// The shortest time between two runs of the timer, in ns. Fences that expire close together share
+/// a run.
 const SLACK_NS: i64 = 1_000_000;
 
 /// The timer. It is started with the tail lock held.
 #[pin_data]
 #[repr(transparent)]
-pub(super) struct Timer {
+pub(super) struct TimeoutTimer {
     #[pin]
     timer: Opaque<bindings::hrtimer>,
 }
 
-/// How far the timer's function has got: it looks at one batch in a run. Points that were
-/// published first may be anywhere, so it looks at all of them.
+/// The progress of the timer's function, which visits one batch of fences in a run. It visits all
+/// points, as they are not in the order of publication.
 #[derive(Default)]
 pub(super) struct Scan {
-    /// Where to go on looking.
+    /// The fence to continue at.
     cursor: Option<ARef<Fence>>,
-    /// When the first fence that it has looked at expires.
-    next: Option<i64>,
-    /// All fences up to this number are to be completed.
-    late: Option<u64>,
+    /// The earliest expiry of the fences that it has visited.
+    next_expiry: Option<i64>,
+    /// The number of the last fence that has expired: all up to it are to be completed.
+    expired_up_to: Option<u64>,
 }
 
-impl Timer {
+impl TimeoutTimer {
     pub(super) fn new() -> impl PinInit<Self> {
         pin_init!(Self {
             timer <- Opaque::ffi_init(|slot| {
@@ -95,44 +95,49 @@ impl Timer {
 }
 
 impl LockedHead<'_> {
-    /// Looks for what has expired among a batch of what is pending.
+    /// Looks for expired fences in a batch of pending ones.
     fn scan(&mut self, now: i64) {
         let Scan {
             cursor,
-            mut next,
-            mut late,
+            mut next_expiry,
+            mut expired_up_to,
         } = core::mem::take(&mut self.head.scan);
         let points = self.timeline().options.points;
 
-        let cursor = self.look(cursor, 0, |header| {
-            // SAFETY: What is pending is valid. As there is a timeout, the time was set before the
+        let cursor = self.visit_batch(cursor, 0, |header| {
+            // SAFETY: Pending fences are valid. As there is a timeout, the time was set before the
             // fence was published.
-            let (seqno, end) = unsafe {
+            let (seqno, expires) = unsafe {
                 (
-                    Header::seqno(header),
+                    FenceHeader::seqno(header),
                     (*header.as_ref().expires.get()).assume_init(),
                 )
             };
 
-            if end <= now {
-                late = Some(seqno);
+            if expires <= now {
+                expired_up_to = Some(seqno);
                 return true;
             }
-            next = Some(next.map_or(end, |next| next.min(end)));
+            next_expiry = Some(next_expiry.map_or(expires, |next| next.min(expires)));
             // Fences that the timeline numbers expire in order.
             points
         });
-        self.head.scan = Scan { cursor, next, late };
+        self.head.scan = Scan {
+            cursor,
+            next_expiry,
+            expired_up_to,
+        };
     }
 
-    /// Starts the timer for what is left, if there is anything.
+    /// Starts the timer for the fences that are left, if there are any.
     fn restart_timer(&mut self, now: i64) {
         let scan = &mut self.head.scan;
-        // What was not looked at was published since, or is still to be looked at.
-        let next = if scan.late.is_some() || scan.cursor.is_some() {
+        // If there are fences to complete or to visit, the timer runs again soon. Others that were
+        // not visited were published later.
+        let next = if scan.expired_up_to.is_some() || scan.cursor.is_some() {
             None
         } else {
-            scan.next.take()
+            scan.next_expiry.take()
         };
         let timeline = self.timeline();
         let mut tail = self.lock_tail();
@@ -141,9 +146,9 @@ impl LockedHead<'_> {
         if !tail.timer_started {
             return;
         }
-        // SAFETY: Any context.
+        // SAFETY: The function may be called in any context.
         let spent = unsafe { bindings::ktime_get() }.saturating_sub(now);
-        // The CPU is free for others for twice as long.
+        // The CPU is free for other work for twice as long.
         let pause = SLACK_NS.max(spent.saturating_mul(2));
 
         timeline
@@ -160,10 +165,10 @@ impl Timeline {
     /// `tail` is this timeline's, which is not closed. The caller owns the fence, which nothing
     /// refers to yet.
     #[inline]
-    pub(super) unsafe fn start_timeout(&self, tail: &mut Tail, header: NonNull<Header>) {
+    pub(super) unsafe fn start_timeout(&self, tail: &mut Tail, header: NonNull<FenceHeader>) {
         if let Some(timeout) = self.options.timeout {
             // SAFETY: By the function's contract.
-            unsafe { self.start_timeout_of(tail, header, timeout) };
+            unsafe { self.start_timeout_slow(tail, header, timeout) };
         }
     }
 
@@ -171,16 +176,21 @@ impl Timeline {
     ///
     /// As for [`Self::start_timeout`].
     #[inline(never)]
-    unsafe fn start_timeout_of(&self, tail: &mut Tail, header: NonNull<Header>, timeout: Delta) {
-        // SAFETY: Any context.
-        let end = unsafe { bindings::ktime_get() }.saturating_add(timeout.as_nanos());
+    unsafe fn start_timeout_slow(
+        &self,
+        tail: &mut Tail,
+        header: NonNull<FenceHeader>,
+        timeout: Delta,
+    ) {
+        // SAFETY: The function may be called in any context.
+        let expires = unsafe { bindings::ktime_get() }.saturating_add(timeout.as_nanos());
 
         // SAFETY: By the function's contract.
-        unsafe { (*(*header.as_ptr()).expires.get()).write(end) };
+        unsafe { (*(*header.as_ptr()).expires.get()).write(expires) };
         // Time does not run backwards: if the timer is started, it is for an earlier fence.
         if !tail.timer_started {
             tail.timer_started = true;
-            self.timer.start(end);
+            self.timer.start(expires);
         }
     }
 
@@ -191,8 +201,8 @@ impl Timeline {
     /// `timer` is that of a timeline.
     #[inline(never)]
     unsafe extern "C" fn expire(timer: *mut bindings::hrtimer) -> bindings::hrtimer_restart {
-        let timer: *mut Timer = timer.cast();
-        // SAFETY: By the function's contract; a timeline is not freed while its timer is queued or
+        let timer: *mut TimeoutTimer = timer.cast();
+        // SAFETY: By the function's contract. A timeline is not freed while its timer is queued or
         // its function runs.
         let this = unsafe { &*container_of!(timer, Timeline, timer) };
 
@@ -200,18 +210,18 @@ impl Timeline {
         let _section = Annotation::begin();
         let irqs = IrqsOff::begin();
         let mut head = this.lock_head(&irqs);
-        // SAFETY: Any context.
+        // SAFETY: The function may be called in any context.
         let now = unsafe { bindings::ktime_get() };
 
-        if head.head.scan.late.is_none() {
+        if head.head.scan.expired_up_to.is_none() {
             head.scan(now);
         }
-        let expired = head.head.scan.late.take().map(|late| {
-            let (count, more) = head.signal(late, ETIME.to_errno(), BATCH);
-            let left = head.first_seqno().map_or(late, |first| first - 1);
+        let expired = head.head.scan.expired_up_to.take().map(|up_to| {
+            let (count, more) = head.signal(up_to, ETIME.to_errno(), BATCH);
+            let last = head.first_seqno().map_or(up_to, |first| first - 1);
 
-            head.head.scan.late = more.then_some(late);
-            (left.min(late), count)
+            head.head.scan.expired_up_to = more.then_some(up_to);
+            (last.min(up_to), count)
         });
 
         head.restart_timer(now);
@@ -219,7 +229,7 @@ impl Timeline {
         drop(irqs);
         if let Some((seqno, count)) = expired.filter(|(_, count)| *count != 0) {
             // SAFETY: This is the timer's function, and `sync` waits for it before the module of
-            // the operations goes. They are for this timeline.
+            // the operations is freed. They are for this timeline.
             unsafe {
                 if let Some(expired) = this.ops().expired {
                     expired(NonNull::from(this), seqno, count);
