@@ -444,7 +444,7 @@ ready_callback!(
 );
 
 ready_callback!(
-    /// A callback that queues a [`Work`](crate::delegate::Work).
+    /// A callback that queues a [`SignallingWork`](crate::delegate::SignallingWork).
     ///
     /// See [`delegate`](crate::delegate) for an example.
     QueueWork(WorkRef),

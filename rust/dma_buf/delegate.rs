@@ -8,7 +8,7 @@
 //! | Delegate | Its body runs in | May sleep | Queued by |
 //! |---|---|---|---|
 //! | [`IrqWork`] | hard interrupt context, at once | no | [`QueueIrqWork`], [`IrqWorkRef`] |
-//! | [`Work`] | a workqueue | yes | [`QueueWork`], [`WorkRef`] |
+//! | [`SignallingWork`] | a workqueue | yes | [`QueueWork`], [`WorkRef`] |
 //! | [`Timer`] | hard interrupt context, after a while | no | [`TimerRef`] |
 //! | [`ThreadedInterrupt`] | the thread of an interrupt handler | yes | the hardware |
 //! | [`CleanupWork`] | a workqueue, outside of sections | yes | the driver |
@@ -42,7 +42,7 @@
 //! ```
 //! use dma_buf::{
 //!     callback::{FenceCallbackRegistration, QueueWork},
-//!     delegate::{Delegate, Work},
+//!     delegate::{Delegate, SignallingWork},
 //!     DriverFence, SignallingSection,
 //! };
 //! use kernel::{new_mutex, prelude::*, sync::Mutex};
@@ -67,7 +67,7 @@
 //! let first = ring.new_fence(ring.new_fence_allocation(())?);
 //! let second = other.new_fence(other.new_fence_allocation(())?);
 //! let fence = second.fence();
-//! let work = Work::new(pin_init!(SignalJob {
+//! let work = SignallingWork::new(pin_init!(SignalJob {
 //!     job <- new_mutex!(Some(second)),
 //! }))?;
 //! let mut callback = KBox::pin_init(FenceCallbackRegistration::new(), GFP_KERNEL)?;
@@ -119,14 +119,14 @@ pub(crate) use work::LibraryQueues;
 pub use work::{
     Cleanup,
     CleanupWork,
-    Work,
+    SignallingWork,
     WorkRef,
     Workqueue, //
 };
 
 use crate::section::SignallingSection;
 
-/// The item of an [`IrqWork`], a [`Work`] or a [`Timer`], with the body that it runs.
+/// The item of an [`IrqWork`], a [`SignallingWork`] or a [`Timer`], with the body that it runs.
 ///
 /// # Examples
 ///
@@ -152,7 +152,7 @@ use crate::section::SignallingSection;
 /// # Ok::<(), Error>(())
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` has no body for a `Work`, an `IrqWork` or a `Timer`",
+    message = "`{Self}` has no body for a `SignallingWork`, an `IrqWork` or a `Timer`",
     note = "implement `Delegate` for it"
 )]
 pub trait Delegate: Send + Sync + Sized + 'static {

@@ -116,9 +116,9 @@ use crate::{
     delegate::{
         CleanupWork,
         Delegate,
+        SignallingWork,
         Timer,
         WeakRef,
-        Work,
         WorkRef, //
     },
     driver_fence::DriverFenceAllocation,
@@ -250,8 +250,8 @@ pub trait JobRunner: Send + Sync + Sized + 'static {
     /// this takes the mutex, as in the [example](JobRunner#examples).
     ///
     /// Context: process; may sleep; a signalling section. It may be called by the body of a
-    /// [`Work`], and so must not cancel or flush another one. Lockdep reports that only if the body
-    /// of the other one is running.
+    /// [`SignallingWork`], and so must not cancel or flush another one. Lockdep reports that only
+    /// if the body of the other one is running.
     fn stop(&self, section: &SignallingSection<'_>);
 }
 
@@ -528,7 +528,7 @@ impl<R: JobRunner> Delegate for Worker<R> {
 ///
 /// See the [module](self).
 pub struct JobQueue<R: JobRunner> {
-    worker: Work<Worker<R>>,
+    worker: SignallingWork<Worker<R>>,
 }
 
 impl<R: JobRunner> JobQueue<R> {
@@ -548,7 +548,7 @@ impl<R: JobRunner> JobQueue<R> {
         let context = FenceContext::new(driver_name, timeline_name, JobTimeline(PhantomData))?;
         let cleanup = CleanupWork::new(FinishedJobs::new())?;
         let job_count = Arc::new(Atomic::new(0), GFP_KERNEL)?;
-        let worker = Work::new_cyclic(|worker: WeakRef<WorkRef>| {
+        let worker = SignallingWork::new_cyclic(|worker: WeakRef<WorkRef>| {
             try_init!(Worker {
                 shared: Arc::pin_init(
                     pin_init!(Shared {

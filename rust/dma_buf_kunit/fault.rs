@@ -70,7 +70,7 @@ mod tests {
         delegate::{
             Cleanup,
             CleanupWork,
-            Work,
+            SignallingWork,
             Workqueue, //
         },
         SyncFileAllocation, //
@@ -199,7 +199,7 @@ mod tests {
 
         in_turn("IrqWork", || IrqWork::new(item()))?;
         in_turn("Timer", || Timer::new(item()))?;
-        in_turn("Work", || Work::new(item()))?;
+        in_turn("SignallingWork", || SignallingWork::new(item()))?;
         in_turn("CleanupWork", || CleanupWork::new(item()))?;
         in_turn("FenceProxyAllocation", FenceProxyAllocation::<Mock>::new)?;
         in_turn("Workqueue", || Workqueue::new(c"fault"))?;

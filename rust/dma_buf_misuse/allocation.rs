@@ -12,9 +12,9 @@ use dma_buf::{
         Cleanup,
         CleanupWork,
         Delegate,
+        SignallingWork,
         ThreadedDelegate,
-        ThreadedInterrupt,
-        Work, //
+        ThreadedInterrupt, //
     },
     job_queue::{
         Completer,
@@ -81,7 +81,7 @@ impl ThreadedDelegate for Allocates {
 }
 
 fn gfp_kernel_in_a_work() -> Result {
-    let work = Work::new(Allocates)?;
+    let work = SignallingWork::new(Allocates)?;
 
     work.queue();
     work.flush();

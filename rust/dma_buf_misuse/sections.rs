@@ -13,7 +13,7 @@ use dma_buf::{
         Cleanup,
         CleanupWork,
         Delegate,
-        Work, //
+        SignallingWork, //
     },
     resv::{
         Resv,
@@ -59,7 +59,7 @@ impl Delegate for LocksResv {
 }
 
 fn locking_a_resv_in_a_work() -> Result {
-    let work = Work::new(LocksResv(resv()?))?;
+    let work = SignallingWork::new(LocksResv(resv()?))?;
 
     work.queue();
     work.flush();

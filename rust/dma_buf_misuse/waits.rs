@@ -12,7 +12,7 @@ use crate::{
 use dma_buf::{
     delegate::{
         Delegate,
-        Work, //
+        SignallingWork, //
     },
     resv::{
         ResvGuard,
@@ -90,7 +90,7 @@ impl Delegate for Waits {
 }
 
 fn in_a_work() -> Result {
-    let work = Work::new(Waits)?;
+    let work = SignallingWork::new(Waits)?;
 
     work.queue();
     work.flush();

@@ -27,9 +27,9 @@ use dma_buf::{
         Delegate,
         FenceProxyAllocation,
         IrqWork,
+        SignallingWork,
         Timer,
         WeakRef,
-        Work,
         WorkRef,
         Workqueue, //
     },
@@ -194,7 +194,7 @@ fn body(name: &'static str) -> Result<Body> {
 fn registration() -> Result {
     let fence = foreign()?;
     let irq_work = IrqWork::new(body("irq_work")?)?;
-    let work = Work::new(body("work")?)?;
+    let work = SignallingWork::new(body("work")?)?;
     let mut first = KBox::pin_init(FenceCallbackRegistration::new(), GFP_KERNEL)?;
     let mut second = KBox::pin_init(FenceCallbackRegistration::new(), GFP_KERNEL)?;
 
@@ -249,10 +249,10 @@ impl Delegate for Hold {
 /// A work and a timer that are to run when the module has gone, and work that never ends.
 fn works() -> Result {
     let queue = Workqueue::new(c"unload")?;
-    let hold = Work::new_on(&queue, Hold)?;
-    let work = Work::new_on(&queue, body("work")?)?;
+    let hold = SignallingWork::new_on(&queue, Hold)?;
+    let work = SignallingWork::new_on(&queue, body("work")?)?;
     let timer = Timer::new(body("timer")?)?;
-    let again = Work::new_cyclic(|me| Again {
+    let again = SignallingWork::new_cyclic(|me| Again {
         me,
         runs: Atomic::new(0),
     })?;

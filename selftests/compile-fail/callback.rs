@@ -17,7 +17,7 @@ use dma_buf::{
         Cleanup,
         CleanupWork,
         Delegate,
-        Work, //
+        SignallingWork, //
     },
 };
 use fixture::*;
@@ -115,7 +115,7 @@ impl Cleanup for Item {
 #[cfg(fault = "cleanup_in_callback")]
 type Queued = CleanupWork<Item>;
 #[cfg(not(fault = "cleanup_in_callback"))]
-type Queued = Work<Item>;
+type Queued = SignallingWork<Item>;
 
 fn queues(work: &Queued) -> QueueWork {
     let _ = CleanupWork::<Item>::flush;

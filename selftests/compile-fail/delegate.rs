@@ -8,8 +8,8 @@ use core::cell::Cell;
 use dma_buf::delegate::{
     Delegate,
     IrqWork,
-    Timer,
-    Work, //
+    SignallingWork,
+    Timer, //
 };
 use fixture::*;
 
@@ -40,8 +40,8 @@ impl Delegate for NotSync {
 
 /// A work has a body, and who forgets it is told what it takes.
 #[cfg(fault = "delegate_no_body")]
-fn no_body() -> Result<Work<u32>> {
-    //~^ E0277 `u32` has no body for a `Work`, an `IrqWork` or a `Timer`
+fn no_body() -> Result<SignallingWork<u32>> {
+    //~^ E0277 `u32` has no body for a `SignallingWork`, an `IrqWork` or a `Timer`
     unreachable!()
 }
 
@@ -64,7 +64,11 @@ impl Delegate for Item {
     }
 }
 
-fn shared(irq_work: &mut IrqWork<Item>, timer: &mut Timer<Item>, work: &mut Work<Item>) -> u32 {
+fn shared(
+    irq_work: &mut IrqWork<Item>,
+    timer: &mut Timer<Item>,
+    work: &mut SignallingWork<Item>,
+) -> u32 {
     // The item of an IrqWork is shared with its body, so it cannot be changed without a lock.
     #[cfg(fault = "irq_work_item_mutable")]
     {
@@ -75,7 +79,7 @@ fn shared(irq_work: &mut IrqWork<Item>, timer: &mut Timer<Item>, work: &mut Work
     {
         timer.count = 1; //~ E0594 cannot assign to data in dereference of
     }
-    // The item of a Work is shared with its body, so it cannot be changed without a lock.
+    // The item of a SignallingWork is shared with its body, so it cannot be changed without a lock.
     #[cfg(fault = "work_item_mutable")]
     {
         work.count = 1; //~ E0594 cannot assign to data in dereference of

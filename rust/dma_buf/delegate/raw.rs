@@ -3,7 +3,7 @@
 //! The common part of delegates: a body that is not called once its module is unloaded.
 //!
 //! ```text
-//!  DelegateOwner (IrqWork, Work, ..) --+--> Inner { raw: Raw { entry, body, .., source }, item }
+//!  DelegateOwner (IrqWork, ..) --------+--> Inner { raw: Raw { entry, body, .., source }, item }
 //!  DelegateRef (IrqWorkRef, ..) -------+            ^                          |
 //!  WeakRef --> WeakTarget --------------------------+    the kernel calls this, in library text
 //! ```
@@ -158,8 +158,8 @@ unsafe impl<B: Backend> AlwaysRefCounted for Raw<B> {
 /// The kind of a body, and where it runs.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not say how a delegate runs",
-    note = "implement `Delegate` for the item of a `Work`, `IrqWork` or `Timer`, and `Cleanup` for \
-            that of a `CleanupWork`"
+    note = "implement `Delegate` for the item of a `SignallingWork`, `IrqWork` or `Timer`, and \
+            `Cleanup` for that of a `CleanupWork`"
 )]
 pub trait Body<B: Backend>: 'static {
     /// The data that the body works on.
@@ -221,7 +221,8 @@ unsafe impl<B: Backend, R: Body<B>> Tracked for Inner<B, R> {
 }
 
 /// The owner of a delegate, which lends its item: an [`IrqWork`](super::IrqWork), a
-/// [`Work`](super::Work), a [`Timer`](super::Timer) or a [`CleanupWork`](super::CleanupWork).
+/// [`SignallingWork`](super::SignallingWork), a [`Timer`](super::Timer) or a
+/// [`CleanupWork`](super::CleanupWork).
 ///
 /// See [`Delegate`] for an example.
 pub struct DelegateOwner<B: Backend, R: Body<B>>(TrackedBox<Inner<B, R>>);

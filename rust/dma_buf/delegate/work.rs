@@ -51,7 +51,7 @@ use kernel::{
     }, //
 };
 
-/// The backend of a [`Work`] and of a [`CleanupWork`].
+/// The backend of a [`SignallingWork`] and of a [`CleanupWork`].
 pub enum WorkBackend {}
 
 /// The workqueue that a work runs on.
@@ -73,7 +73,7 @@ impl Backend for WorkBackend {
         // Two classes, as one may be flushed where the other may not.
         let (name, key) = match target {
             WorkTarget::Cleanup => lock_class!(c"dma_buf_rs::CleanupWork"),
-            _ => lock_class!(c"dma_buf_rs::Work"),
+            _ => lock_class!(c"dma_buf_rs::SignallingWork"),
         };
 
         // SAFETY: By the function's contract.
@@ -168,12 +168,12 @@ impl Raw<WorkBackend> {
 /// All works are of one lock class: the body of one must not flush or cancel another.
 ///
 /// See [the module](super) for an example.
-pub type Work<T> = DelegateOwner<WorkBackend, DelegateBody<T>>;
+pub type SignallingWork<T> = DelegateOwner<WorkBackend, DelegateBody<T>>;
 
-/// A counted reference to a [`Work`] with any item.
+/// A counted reference to a [`SignallingWork`] with any item.
 pub type WorkRef = DelegateRef<WorkBackend>;
 
-impl<T: Delegate> Work<T> {
+impl<T: Delegate> SignallingWork<T> {
     /// Makes a work that runs on a workqueue of the driver, and keeps the workqueue. Fails as
     /// [`Self::new`] does.
     ///
@@ -366,26 +366,26 @@ impl Drop for LibraryQueues {
     }
 }
 
-/// A workqueue of the driver's own, for [`Work::new_on`]. It runs one work at a time, in the order
-/// in which they were queued.
+/// A workqueue of the driver's own, for [`SignallingWork::new_on`]. It runs one work at a time, in
+/// the order in which they were queued.
 ///
 /// Works run on any CPU (`WQ_UNBOUND`), with high priority, and under memory pressure, too. The
 /// workqueue is drained and destroyed, in process context, when the last clone and the last
-/// [`Work`] that was made for it are gone.
+/// [`SignallingWork`] that was made for it are gone.
 ///
 /// Context of the drop: any.
 ///
 /// # Examples
 ///
 /// ```
-/// use dma_buf::delegate::{Delegate, Work, Workqueue};
+/// use dma_buf::delegate::{Delegate, SignallingWork, Workqueue};
 /// use kernel::prelude::*;
 ///
 /// /// Makes two works that do not run at the same time.
-/// fn works<T: Delegate>(one: T, other: T) -> Result<[Work<T>; 2]> {
+/// fn works<T: Delegate>(one: T, other: T) -> Result<[SignallingWork<T>; 2]> {
 ///     let queue = Workqueue::new(c"mygpu")?;
 ///
-///     Ok([Work::new_on(&queue, one)?, Work::new_on(&queue, other)?])
+///     Ok([SignallingWork::new_on(&queue, one)?, SignallingWork::new_on(&queue, other)?])
 /// }
 /// ```
 #[derive(Clone)]

@@ -4,7 +4,7 @@
 //! that done.
 
 use crate::prelude::*;
-use dma_buf::delegate::Work;
+use dma_buf::delegate::SignallingWork;
 
 /// What completes jobs.
 #[derive(Clone, Copy)]
@@ -58,7 +58,7 @@ impl Delegate for TakeNotes {
 enum Next {
     Here(Complete),
     IrqWork(IrqWork<Complete>),
-    Work(Work<TakeNotes>),
+    Work(SignallingWork<TakeNotes>),
 }
 
 impl Delegate for Next {
@@ -91,7 +91,7 @@ impl Ring {
         let next = match by {
             By::Timer => Next::Here(complete),
             By::IrqWork => Next::IrqWork(IrqWork::new(complete)?),
-            By::Work => Next::Work(Work::new(TakeNotes(complete))?),
+            By::Work => Next::Work(SignallingWork::new(TakeNotes(complete))?),
         };
 
         Ok(Self {

@@ -10,10 +10,10 @@ mod tests {
     use dma_buf::delegate::{
         Cleanup,
         CleanupWork,
+        SignallingWork,
         ThreadedDelegate,
         ThreadedInterrupt,
         TimerRef,
-        Work,
         WorkRef,
         Workqueue, //
     };
@@ -89,7 +89,7 @@ mod tests {
     #[test]
     fn body_of_a_work_is_a_section() -> Result {
         let (item, inside, outside) = Where::new()?;
-        let work = Work::new(item)?;
+        let work = SignallingWork::new(item)?;
 
         assert!(!is_in_section());
         work.queue();
@@ -196,7 +196,7 @@ mod tests {
                 runs: runs.clone(),
             };
 
-            works.push(Work::new_on(&queue, turn)?, GFP_KERNEL)?;
+            works.push(SignallingWork::new_on(&queue, turn)?, GFP_KERNEL)?;
         }
         // They keep it.
         drop(queue);
@@ -263,10 +263,10 @@ mod tests {
     }
 
     /// A work, a weak reference to it, how often it has run, and its item was dropped.
-    fn work() -> Result<(Work<Item>, WeakRef<WorkRef>, Counter, Counter)> {
+    fn work() -> Result<(SignallingWork<Item>, WeakRef<WorkRef>, Counter, Counter)> {
         let (runs, drops) = (Counter::new()?, Counter::new()?);
         let mut weak = None;
-        let work = Work::new_cyclic(|me| {
+        let work = SignallingWork::new_cyclic(|me| {
             assert!(me.upgrade().is_none());
             weak = Some(me.clone());
             Item {

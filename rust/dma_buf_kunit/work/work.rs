@@ -9,7 +9,7 @@ mod tests {
     use super::*;
     use dma_buf::{
         callback::QueueWork,
-        delegate::Work, //
+        delegate::SignallingWork, //
     };
 
     struct Item {
@@ -31,9 +31,9 @@ mod tests {
     }
 
     /// A work, how often its body has begun and ended, and its item was dropped.
-    fn work(sleep: i64) -> Result<(Work<Item>, Counter, Counter, Counter)> {
+    fn work(sleep: i64) -> Result<(SignallingWork<Item>, Counter, Counter, Counter)> {
         let (runs, ends, drops) = (Counter::new()?, Counter::new()?, Counter::new()?);
-        let work = Work::new(Item {
+        let work = SignallingWork::new(Item {
             runs: runs.clone(),
             sleep,
             ends: ends.clone(),
@@ -126,7 +126,7 @@ mod tests {
     fn body_may_sleep_and_signal() -> Result {
         let (_context, driver) = fixture::fence()?;
         let fence = driver.fence();
-        let work = Work::new(pin_init!(Signals {
+        let work = SignallingWork::new(pin_init!(Signals {
             fence <- new_mutex!(None),
         }))?;
 
