@@ -617,8 +617,8 @@ impl<H: ResvHandle> ResvSetGuard<H> {
             // ww_mutex.h allows the plain functions in the place of the slow ones. These would warn
             // after the EDEADLK of an rt_mutex, which stands for a long chain of waiters.
             //
-            // SAFETY: A member or `found` keeps the object. It is the one that could not be locked,
-            // and nothing is locked.
+            // SAFETY: A member or `contended_handle` keeps the object. It is the one that could not
+            // be locked, and nothing is locked.
             match unsafe { lock::<INTERRUPTIBLE>(resv, inner.context.get()) } {
                 Err(error) if error == EDEADLK => {}
                 result => {

@@ -4,8 +4,8 @@
 //! time with interrupts off.
 //!
 //! If an operation finds a fence done, it stores the result in the fence, and the `reap` irq_work
-//! signals it. The core may never ask about the fences before it, as a reservation object keeps
-//! only the latest. So the irq_work asks the driver.
+//! signals it. Waiters may never ask about the fences before it, as a reservation object keeps only
+//! the latest. So the irq_work asks the driver.
 
 use super::{
     header::{
