@@ -127,7 +127,7 @@ style:
 #H                           goal is missed, if one got over 2 % worse
 #H                           (selftests/bench/figures), or if measuring twice makes a
 #H                           difference of over 1 %
-#H make bench TEST='merge*'   only the operations that this shell pattern matches
+#H make bench TEST='merge*'  only the operations that this shell pattern matches
 #H make bench UPDATE=1       the figures in selftests/bench/figures become today's
 bench:
 	@scripts/bench --twice $(if $(UPDATE),--update)

@@ -225,7 +225,8 @@ fn alloc(capacity: usize) -> Result<KBox<MaybeUninit<bindings::dma_fence_array>>
     if capacity > MAX_ARRAY_FENCES {
         return Err(E2BIG);
     }
-    // SAFETY: The number is positive, and the size at most 2 MiB.
+    // SAFETY: The number is positive, and the size at most 2 MiB, for which `kmalloc()` does not
+    // warn.
     let array = NonNull::new(unsafe { bindings::dma_fence_array_alloc(capacity as c_int) });
 
     // SAFETY: The memory is from `kmalloc()`, is at least as large as the structure, and belongs to

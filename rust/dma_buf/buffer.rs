@@ -22,7 +22,7 @@ use kernel::{
     types::Opaque, //
 };
 
-/// A buffer that a driver has exported, for its [reservation object](crate::resv).
+/// A buffer that a driver has exported. This crate uses its [reservation object](crate::resv).
 ///
 /// References are kept as [`ARef<DmaBuf>`] (`get_dma_buf()`, `dma_buf_put()`). The last one may be
 /// dropped in any context.

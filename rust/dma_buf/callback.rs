@@ -85,7 +85,7 @@ use kernel::{
 /// - The implementation must not override [`FenceCallback::function`].
 /// - A registration that is leaked or given to another module may outlive the code of the
 ///   implementation, which is in the module of the implementation and in each module that registers
-///   the callback. Before one of these is unloaded, the fence must have signalled, or the callback
+///   the callback. Before any of these is unloaded, the fence must have signalled, or the callback
 ///   must have been cancelled.
 pub unsafe trait FenceCallback: Send + Sync + Sized + 'static {
     /// Called when the fence signals. It may ask for the fence's flag, error, timestamp, context
@@ -268,7 +268,7 @@ impl<T: FenceCallback> FenceCallbackRegistration<T> {
     /// # Safety
     ///
     /// The registration is idle.
-    // A part of `register`.
+    // It has two callers, so the compiler would not inline it.
     #[inline(always)]
     unsafe fn add(self: Pin<&mut Self>, fence: &Fence, callback: T) -> Result<(), T> {
         // SAFETY: Nothing is moved out of the pinned field, `entry`.

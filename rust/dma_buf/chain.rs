@@ -13,10 +13,10 @@
 //! appended to keeps all links.
 //!
 //! A walk, finding a point (over the links after it) and dropping the last reference to the tail
-//! take time linear in the number of links. The kernel does not recurse: it releases links in a
-//! loop, up to the first link with another reference. If another CPU drops that reference right
-//! after the check, the remaining links are released from a nested call. The depth is the number of
-//! times that this race is lost.
+//! take time linear in the number of links. The kernel releases links in a loop, up to the first
+//! link with another reference, so the depth of its recursion does not grow with the number of
+//! links. If another CPU drops that reference right after the check, the rest is released from a
+//! nested call: one level for each time that this race is lost.
 //!
 //! C header: [`include/linux/dma-fence-chain.h`](srctree/include/linux/dma-fence-chain.h)
 

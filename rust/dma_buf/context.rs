@@ -533,8 +533,8 @@ impl<T: FenceContextOps> ContextNumbers<T> {
         drop(rcu);
 
         // SAFETY: The fence is neither an array nor a link. So by the type invariant it is of a
-        // context of type `T`, and part of a `FenceData` of that type. The data was written before
-        // publication, is never dropped, and is only borrowed shared.
+        // context of type `T`, and at offset 0 of a `FenceData` of that type. The data was written
+        // before publication, is never dropped, and is only borrowed shared.
         is_ours.then(|| unsafe { &*(*fence.as_raw().cast::<FenceData<T::FenceData>>()).data })
     }
 }

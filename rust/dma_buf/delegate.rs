@@ -22,12 +22,12 @@
 //! A delegate owns the item that its body works on, and lends it out by `Deref`. It can be dropped
 //! in any context, and the drop does not wait: an irq_work or a work that is queued still runs. The
 //! item is dropped a grace period after the delegate and the last of its references ([`WorkRef`]
-//! and the like), in softirq context. So an item must not own anything whose drop may sleep then.
+//! and the like), in softirq context. So what an item owns by then must not sleep in its drop.
 //!
-//! With such a reference, an item that queues its own delegate would keep itself alive, and so
+//! With a counted reference, an item that queues its own delegate would keep itself alive, and so
 //! would two items that queue each other. They hold a [`WeakRef`] instead. Jobs may form a longer
 //! cycle: a job owns a registration, whose callback has a reference to a work, whose item owns the
-//! queue that the job is in. The driver breaks it by emptying the queue when it is removed.
+//! queue that the job is in. The driver breaks it by emptying the queue when it is unbound.
 //!
 //! # Module unload
 //!

@@ -255,8 +255,7 @@ impl<T: FenceContextOps> DriverFence<T> {
         let header: NonNull<FenceHeader> = ManuallyDrop::new(self).inner.cast();
 
         // SAFETY: By the type invariant the handle owns a reference, which is given up here. If
-        // `Timeline::complete` has signalled the fence, it has passed on the timeline's reference,
-        // too.
+        // `Timeline::complete` returns `Signaled`, the timeline's reference is the caller's, too.
         unsafe {
             let outcome = match Timeline::complete(header, error, timestamp) {
                 SignalOutcome::Signaled if Self::DROP_DATA.is_none() => {

@@ -203,7 +203,7 @@ impl Fence {
         unsafe { Atomic::from_ptr(&raw mut (*self.as_raw()).flags) }
     }
 
-    /// Returns `true` if the fence's flag is set, so it has signalled. Takes no lock, and does not
+    /// Returns `true` if the fence's flag says that it has signalled. Takes no lock, and does not
     /// ask the driver.
     ///
     /// Context: any.

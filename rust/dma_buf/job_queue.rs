@@ -36,8 +36,8 @@
 //!
 //! A queue is what remains of `drm_sched` if each client has a ring of its own, whose order the
 //! hardware or its firmware decides: no priorities, no entities, no run queues. A job has one
-//! fence, where `drm_sched` has two. It corresponds to the job queue that is being discussed for
-//! DRM's Rust drivers, and a job has the same states.
+//! fence, where `drm_sched` has two. A [`JobQueue`] corresponds to the job queue that is being
+//! discussed for DRM's Rust drivers, and its jobs have the same states.
 //!
 //! As with `drm_sched`, the hardware does the jobs of a queue in order: a job may use what an
 //! earlier one of the same queue has written, and does not wait for its fence.

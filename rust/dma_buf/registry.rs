@@ -65,7 +65,7 @@ use kernel::{
 /// an entry is removed when it is freed.
 type ListHead = Opaque<bindings::list_head>;
 
-/// The operations of the registry on an object, whose first field is a [`TrackedEntry`].
+/// The operations of the registry on an object, which has a [`TrackedEntry`] at offset 0.
 pub(crate) struct TrackedOps {
     /// Stops the object: from here on it starts nothing, and calls no code of the driver. Code that
     /// is running may go on.
@@ -79,8 +79,8 @@ pub(crate) struct TrackedOps {
     /// reference held.
     pub(crate) quiesce: unsafe fn(NonNull<TrackedEntry>),
     /// Returns `true` if the kernel still uses the object, although no reference is left and a
-    /// grace period has passed. It is called again after another one then. Cancels everything that
-    /// can be cancelled without waiting.
+    /// grace period has passed. If so, it is called again after another grace period. Cancels
+    /// everything that can be cancelled without waiting.
     ///
     /// Softirq.
     pub(crate) is_busy: unsafe fn(NonNull<TrackedEntry>) -> bool,
@@ -90,7 +90,7 @@ pub(crate) struct TrackedOps {
     pub(crate) free: unsafe fn(NonNull<TrackedEntry>),
 }
 
-/// The first field of an object. Links it in the registry, and counts its references.
+/// Lies at offset 0 of an object. Links it in the registry, and counts its references.
 ///
 /// # Invariants
 ///
@@ -132,8 +132,8 @@ struct Entries {
     /// Stopped entries, each with a reference that [`quiesce_one`] drops. Empty unless a module is
     /// being unloaded.
     stopped: ListHead,
-    /// Stopped entries that run nothing any more, and are not freed yet. Empty unless a module is
-    /// being unloaded.
+    /// Stopped entries that the unload does not wait for: they have been quiesced, or have no
+    /// reference and are freed once they are idle. Empty unless a module is being unloaded.
     quiesced: ListHead,
 }
 
@@ -176,7 +176,8 @@ unsafe fn init() {
 }
 
 fn entries() -> SpinLockIrqGuard<'static, Entries> {
-    // SAFETY: `init` has initialised the lock before any other code of this module runs.
+    // SAFETY: `init` has initialised the lock. Only `init` itself, the objects of modules that
+    // depend on this one, and the unload of such a module lead here, and they are loaded later.
     unsafe { &*REGISTRY.0.get() }.lock()
 }
 
@@ -276,8 +277,8 @@ impl TrackedEntry {
     ///
     /// # Safety
     ///
-    /// `entry` is at the start of an object of the type that its operations are for. The
-    /// object is pinned, not registered yet, and freed by nothing but these operations.
+    /// `entry` is at offset 0 of an object of the type that its operations are for. The object is
+    /// pinned, not registered yet, and freed by nothing but these operations.
     pub(crate) unsafe fn register(entry: NonNull<TrackedEntry>) {
         // SAFETY: By the function's contract. The entry is removed before it is freed.
         unsafe { entries().add(entry.as_ref()) };
@@ -418,7 +419,7 @@ impl TrackedEntry {
 ///
 /// # Safety
 ///
-/// The object starts with its [`TrackedEntry`], which was made with [`TrackedBox::OPS`] of its
+/// The object has its [`TrackedEntry`] at offset 0, which was made with [`TrackedBox::OPS`] of its
 /// type.
 pub(crate) unsafe trait Tracked: Send + Sync + Sized + 'static {
     /// See [`TrackedOps::stop`].
@@ -458,8 +459,8 @@ impl<T: Tracked> TrackedBox<T> {
     /// The operations of an object's entry. The object belongs to the module that these lie in,
     /// which is the one that instantiates the type.
     pub(crate) const OPS: &'static TrackedOps = &TrackedOps {
-        // SAFETY: By the trait's contract, here and below, the entry is the first field of a `T`,
-        // which by the contract of these operations is valid.
+        // SAFETY: By the trait's contract, here and below, the entry is at offset 0 of a `T`, which
+        // by the contract of these operations is valid.
         stop: |entry| unsafe { entry.cast::<T>().as_ref() }.stop(),
         // SAFETY: As above. Only the registry calls this.
         quiesce: |entry| unsafe { entry.cast::<T>().as_ref().quiesce() },
@@ -477,7 +478,7 @@ impl<T: Tracked> TrackedBox<T> {
         let object =
             unsafe { NonNull::new_unchecked(KBox::into_raw(Pin::into_inner_unchecked(object))) };
 
-        // SAFETY: The object starts with its entry, by the trait's contract, and is pinned.
+        // SAFETY: By the trait's contract the object has its entry at offset 0. It is pinned.
         unsafe { TrackedEntry::register(object.cast()) };
         // INVARIANT: The object was just made and registered. The entry's first reference is the
         // box's.
@@ -504,7 +505,7 @@ impl<T: Tracked> TrackedBox<T> {
     ///
     /// # Safety
     ///
-    /// `entry` is the first field of a valid `T` that came from [`Self::new`], and is not used any
+    /// `entry` is at offset 0 of a valid `T` that came from [`Self::new`], and is not used any
     /// more.
     pub(crate) unsafe fn free(entry: NonNull<TrackedEntry>) {
         // SAFETY: It came from `KBox::into_raw` in `new`, and is not used any more.

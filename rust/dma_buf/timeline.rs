@@ -360,7 +360,7 @@ impl Timeline {
             if !tail.is_plain {
                 let seqno = tail.next_seqno();
 
-                self.publish_slow(&mut tail, header, seqno);
+                self.publish_checked(&mut tail, header, seqno);
                 return;
             }
             // The numbers do not run out: see `MAX_CHOSEN_SEQNO`.
@@ -389,7 +389,7 @@ impl Timeline {
             return false;
         }
         // SAFETY: By the function's contract.
-        unsafe { self.publish_slow(&mut tail, header, seqno) };
+        unsafe { self.publish_checked(&mut tail, header, seqno) };
         true
     }
 
@@ -399,7 +399,7 @@ impl Timeline {
     ///
     /// As for [`Self::publish`]. If the timeline has no points, the number is above the last one.
     #[inline(never)]
-    unsafe fn publish_slow(&self, tail: &mut Tail, header: NonNull<FenceHeader>, seqno: u64) {
+    unsafe fn publish_checked(&self, tail: &mut Tail, header: NonNull<FenceHeader>, seqno: u64) {
         tail.last = tail.last.max(seqno);
         // SAFETY: By the function's contract. The operations are used only after the check that the
         // timeline is not closed, with the tail lock held. A fence that signals at once is never
@@ -455,7 +455,7 @@ impl Timeline {
     ///
     /// As for [`Self::publish`]; `ops` is part of a [`TimelineOps`] that lasts until a grace period
     /// after the fence has signalled.
-    // A part of `publish`, through which each fence goes.
+    // It has two callers, so the compiler would not inline it.
     #[inline(always)]
     unsafe fn init(
         &self,

@@ -41,7 +41,7 @@ fn cpus() -> u32 {
     }
 }
 
-/// What adds a thread of each role on a CPU.
+/// For each role, the function that adds a thread of it on a CPU.
 const ROLES: &[fn(&mut Crew, u32) -> Result] = &[
     Crew::add::<producer::Producer>,
     Crew::add::<consumer::Consumer>,
@@ -74,7 +74,7 @@ impl Drop for Crew {
     }
 }
 
-/// Has all threads do what they do until there are as many fences as are wanted.
+/// Runs the threads until as many fences as are wanted have been made.
 fn play(shared: &Arc<Shared>) -> Result {
     let mut crew = Crew {
         shared: shared.clone(),

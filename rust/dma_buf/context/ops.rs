@@ -57,7 +57,7 @@ use kernel::{
 ///
 /// - A fence that is found complete waits for earlier ones. If the driver implements
 ///   [`signaled`](Self::signaled), an irq_work calls it for the pending fences in order, up to the
-///   first that is not complete. It does so again each time that the later fence is asked.
+///   first that is not complete. It does so again each time that the waiting fence is asked.
 /// - If signaling is enabled for a fence, the driver must complete it and all fences before it, for
 ///   which signaling may never be enabled.
 ///
@@ -112,7 +112,8 @@ pub trait FenceContextOps: Send + Sync + Sized + 'static {
     /// handle is gone; so its drop must not sleep. If the handle is leaked, so is the data.
     type FenceData: Send + Sync + 'static;
 
-    /// Makes the hardware report when the work of the fence is complete, as a task waits for it.
+    /// Makes the hardware report when the work of the fence is complete. Called for the first wait
+    /// or callback.
     ///
     /// Called at most once for a fence. From here on the driver completes this fence, and all
     /// fences before it in the context, without being asked. Returns the result if the work of this
@@ -269,8 +270,8 @@ impl<T: FenceContextOps> FenceContext<T> {
     unsafe fn poll(header: NonNull<FenceHeader>) -> Option<i32> {
         let fence = FenceHeader::as_fence(header);
 
-        // SAFETY: By the function's contract the fence is pending, and so has its operations. The
-        // sequence number never changes.
+        // SAFETY: By the function's contract the fence was pending inside this RCU read-side
+        // section, and so had its operations. The sequence number never changes.
         unsafe {
             Self::with(fence, |this, data, _| {
                 this.signaled(data, (*fence).seqno).map(errno)

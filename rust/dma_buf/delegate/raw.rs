@@ -5,7 +5,7 @@
 //! ```text
 //!  DelegateOwner (IrqWork, ..) --------+--> Inner { raw: Raw { entry, body, .., source }, item }
 //!  DelegateRef (IrqWorkRef, ..) -------+            ^                          |
-//!  WeakRef --> WeakTarget --------------------------+    the kernel calls this, in library text
+//!  WeakRef --> WeakPtr -----------------------------+    the kernel calls this, in library text
 //! ```
 //!
 //! With an `Arc<T>` of the kernel crate, a timer or work would call text of the driver, and an
@@ -87,7 +87,7 @@ pub struct Raw<B: Backend> {
     /// The first field, as the registry casts pointers to it.
     entry: TrackedEntry,
     body: unsafe fn(NonNull<Raw<B>>),
-    _clear_target: Option<ClearWeakTarget>,
+    _clear_weak: Option<ClearWeakPtr>,
     pub(super) data: B::Data,
     #[pin]
     pub(super) source: B::Source,
@@ -97,13 +97,13 @@ impl<B: Backend> Raw<B> {
     fn new(
         ops: &'static TrackedOps,
         body: unsafe fn(NonNull<Raw<B>>),
-        weak_target: Option<Arc<WeakTarget>>,
+        weak_ptr: Option<Arc<WeakPtr>>,
         data: B::Data,
     ) -> impl PinInit<Self> {
         pin_init!(Self {
             entry: TrackedEntry::new(ops),
             body,
-            _clear_target: weak_target.map(ClearWeakTarget),
+            _clear_weak: weak_ptr.map(ClearWeakPtr),
             data,
             source <- {
                 let data: *const B::Data = &raw const *data;
@@ -242,7 +242,7 @@ impl<B: Backend, R: Body<B>> DelegateOwner<B, R> {
 
     pub(super) fn make<E>(
         data: B::Data,
-        weak_target: Option<Arc<WeakTarget>>,
+        weak_ptr: Option<Arc<WeakPtr>>,
         item: impl PinInit<R::Item, E>,
     ) -> Result<Self>
     where
@@ -252,7 +252,7 @@ impl<B: Backend, R: Body<B>> DelegateOwner<B, R> {
 
         // INVARIANT: The body is that of this type.
         Ok(Self(TrackedBox::new(try_pin_init!(Inner {
-            raw <- Raw::new(ops, Inner::<B, R>::body, weak_target, data),
+            raw <- Raw::new(ops, Inner::<B, R>::body, weak_ptr, data),
             item <- item,
         }? Error))?))
     }
@@ -272,16 +272,16 @@ impl<B: Backend, T: Delegate> DelegateOwner<B, DelegateBody<T>> {
         I: PinInit<T, E>,
         Error: From<E>,
     {
-        let weak_target = WeakTarget::new()?;
-        // INVARIANT: The target has no entry yet. The one set below is of this backend.
+        let weak_ptr = WeakPtr::new()?;
+        // INVARIANT: The pointer has no entry yet. The one set below is of this backend.
         let item = item(WeakRef {
-            target: weak_target.clone(),
+            ptr: weak_ptr.clone(),
             _upgraded: PhantomData,
         });
-        let this = Self::make(B::Data::default(), Some(weak_target.clone()), item)?;
+        let this = Self::make(B::Data::default(), Some(weak_ptr.clone()), item)?;
 
-        // INVARIANT: `ClearWeakTarget` clears it when the object is dropped.
-        weak_target.entry.lock().0 = Some(this.0.as_ptr().cast());
+        // INVARIANT: `ClearWeakPtr` clears it when the object is dropped.
+        weak_ptr.entry.lock().0 = Some(this.0.as_ptr().cast());
         Ok(this)
     }
 
@@ -345,37 +345,37 @@ impl<B: QueueBackend> DelegateRef<B> {
     }
 }
 
-/// The delegate that weak references refer to.
+/// The pointer from weak references to their delegate.
 #[pin_data]
-pub(super) struct WeakTarget {
+pub(super) struct WeakPtr {
     #[pin]
-    entry: SpinLockIrq<TargetEntry>,
+    entry: SpinLockIrq<WeakEntry>,
 }
 
 /// # Invariants
 ///
 /// The entry is valid, or there is none.
-struct TargetEntry(Option<NonNull<TrackedEntry>>);
+struct WeakEntry(Option<NonNull<TrackedEntry>>);
 
 // SAFETY: An entry may be used on any CPU.
-unsafe impl Send for TargetEntry {}
+unsafe impl Send for WeakEntry {}
 
-impl WeakTarget {
+impl WeakPtr {
     fn new() -> Result<Arc<Self>> {
         // INVARIANT: There is no entry.
         Arc::pin_init(
             pin_init!(Self {
-                entry <- new_irq_lock!(TargetEntry(None), c"dma_buf_rs::WeakRef"),
+                entry <- new_irq_lock!(WeakEntry(None), c"dma_buf_rs::WeakRef"),
             }),
             GFP_KERNEL,
         )
     }
 }
 
-/// Clears the target when the delegate is dropped.
-struct ClearWeakTarget(Arc<WeakTarget>);
+/// Clears the pointer when the delegate is dropped.
+struct ClearWeakPtr(Arc<WeakPtr>);
 
-impl Drop for ClearWeakTarget {
+impl Drop for ClearWeakPtr {
     fn drop(&mut self) {
         self.0.entry.lock().0 = None;
     }
@@ -421,9 +421,9 @@ impl Drop for ClearWeakTarget {
 ///
 /// # Invariants
 ///
-/// `R` is a [`DelegateRef`], and the entry of `target` is a `Raw` of its backend.
+/// `R` is a [`DelegateRef`], and the entry of `ptr` is a `Raw` of its backend.
 pub struct WeakRef<R> {
-    target: Arc<WeakTarget>,
+    ptr: Arc<WeakPtr>,
     _upgraded: PhantomData<fn() -> R>,
 }
 
@@ -433,14 +433,14 @@ impl<B: Backend> WeakRef<DelegateRef<B>> {
     ///
     /// Context: any.
     pub fn upgrade(&self) -> Option<DelegateRef<B>> {
-        let target = self.target.entry.lock();
-        let entry = target.0?;
+        let guard = self.ptr.entry.lock();
+        let entry = guard.0?;
 
         // SAFETY: By the type invariants the entry is valid as long as the lock is held.
         if !unsafe { entry.as_ref() }.try_get() {
             return None;
         }
-        // SAFETY: The reference was just taken. The entry is the first field of a `Raw` of this
+        // SAFETY: The reference was just taken. The entry is at offset 0 of a `Raw` of this
         // backend.
         Some(DelegateRef(unsafe { ARef::from_raw(entry.cast()) }))
     }
@@ -449,7 +449,7 @@ impl<B: Backend> WeakRef<DelegateRef<B>> {
 impl<R> Clone for WeakRef<R> {
     fn clone(&self) -> Self {
         Self {
-            target: self.target.clone(),
+            ptr: self.ptr.clone(),
             _upgraded: PhantomData,
         }
     }

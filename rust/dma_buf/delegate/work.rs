@@ -335,8 +335,9 @@ impl LibraryQueue {
     }
 
     fn get(&self) -> &'static Queue {
-        // SAFETY: Other modules call this. They depend on this module, so its init has stored a
-        // workqueue, which its exit has not destroyed yet.
+        // SAFETY: This is called for other modules, which depend on this one, and by RCU callbacks
+        // that they have left, for which `LibraryQueues` waits before it destroys `CLEANUP`. So
+        // this module's init has stored a workqueue, and its exit has not destroyed it yet.
         unsafe { Queue::from_raw(self.0.load(Acquire)) }
     }
 }
@@ -360,7 +361,7 @@ impl LibraryQueues {
 impl Drop for LibraryQueues {
     fn drop(&mut self) {
         SIGNALLING.destroy();
-        // RCU may still have objects whose drop destroys a workqueue, by a work on this one.
+        // RCU may still have objects whose drop destroys a workqueue, by a work on `CLEANUP`.
         rcu::rcu_barrier();
         CLEANUP.destroy();
     }
@@ -466,7 +467,7 @@ impl WorkItem for DestroyWork {
     #[inline(never)]
     fn run(this: Pin<KBox<Self>>) {
         // SAFETY: The `WorkqueueInner` is gone. Works on the workqueue own a reference to it, so
-        // they have run, and the workqueue is not used any more.
+        // there are none, and the workqueue is not used any more.
         unsafe { bindings::destroy_workqueue(this.queue.as_ptr()) };
     }
 }

@@ -159,7 +159,8 @@ where
 /// Returns an object for a dma-buf: that of the device which the dma-buf was exported from, or a
 /// new one without memory of its own.
 ///
-/// Does what `drm_gem_shmem_prime_import_no_map()` does, which would make a `drm_gem_shmem_object`.
+/// Does what `drm_gem_shmem_prime_import_no_map()` does, but makes an object of the driver's type
+/// instead of a bare `drm_gem_shmem_object`.
 ///
 /// # Safety
 ///

@@ -139,8 +139,8 @@ impl FenceWait {
         self.timeout as Jiffies
     }
 
-    /// Returns the wait for the next of several fences. `remaining` jiffies are left by the last
-    /// one.
+    /// Returns the wait for the next of several fences. `remaining` is what the wait before it has
+    /// left of the timeout, in jiffies.
     ///
     /// A timeout of 0, or none, stays as it is: C does not return its remaining jiffies, and some
     /// drivers with a wait of their own return no time at all.

@@ -145,8 +145,8 @@ impl Dependencies {
         push_leaf(&mut self.leaves, leaf)
     }
 
-    /// Merges the fences. If errors are not passed on, leaves out those of the queue, which are of
-    /// the context `own`. Otherwise keeps all leaves, for their errors.
+    /// Merges the fences. Omits the queue's own fences, which are of the context `own`; but if
+    /// errors are passed on, it keeps all leaves, for their errors.
     pub(super) fn into_merged(self, own: u64) -> Result<MergedDependencies> {
         let mut leaves = self.leaves;
 

@@ -392,7 +392,7 @@ impl<R: JobRunner> Shared<R> {
 
     /// Returns the sequence number of the last job that has begun. If the caller has seen memory
     /// that a job has written, that job counts as begun. Modelled in `begun.litmus`.
-    fn last_begun(&self) -> u64 {
+    fn last_begun_acquire(&self) -> u64 {
         // Pairs with the barrier after the store.
         smp_mb(Read);
         self.last_begun.load(Relaxed)
@@ -401,7 +401,7 @@ impl<R: JobRunner> Shared<R> {
     /// See [`Completer::complete`](super::Completer::complete).
     pub(super) fn complete(&self, seqno: u64, result: Result) -> bool {
         // Jobs that are waiting have pending fences, too.
-        if seqno > self.last_begun() {
+        if seqno > self.last_begun_acquire() {
             return false;
         }
         // Another CPU may be completing the job, too: the context decides which result it has.
@@ -413,7 +413,7 @@ impl<R: JobRunner> Shared<R> {
 
     /// See [`Completer::complete_up_to`](super::Completer::complete_up_to).
     pub(super) fn complete_up_to(&self, seqno: u64) -> usize {
-        let last = seqno.min(self.last_begun());
+        let last = seqno.min(self.last_begun_acquire());
 
         self.context.signal_up_to(last);
         self.mark_done(0, last)

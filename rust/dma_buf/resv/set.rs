@@ -324,8 +324,8 @@ impl<H: ResvHandle> ResvSet<H> {
     /// Locks all members, and further ones that `find` adds when these are locked.
     ///
     /// If another task contends for an object that `find` has found, all objects are unlocked, and
-    /// the members that `find` has pushed are dropped. When the contended object and the other
-    /// members are locked, `find` is called again. So it must not rely on an earlier call.
+    /// the members that `find` has pushed are dropped. When the contended object and the members of
+    /// the set are locked again, so is `find` called again: it must not rely on an earlier call.
     ///
     /// The found members come after the others, in the order in which they were found.
     /// Fails as `find`, [`ResvSetLocking::push`] and [`Self::lock_interruptible`] do.

@@ -72,7 +72,7 @@ pub(crate) const PENDING: i32 = 1;
 /// The first three are modelled in `result.litmus` and `../context/ops.litmus`.
 #[repr(C)]
 pub(crate) struct FenceHeader {
-    /// At the start, for `kfree_rcu()`.
+    /// At offset 0, for `kfree_rcu()`.
     pub(crate) fence: Opaque<bindings::dma_fence>,
     pub(crate) timeline: NonNull<Timeline>,
     pub(crate) link: UnsafeCell<Link>,
@@ -233,13 +233,13 @@ pub(crate) struct FenceData<D> {
     pub(crate) data: ManuallyDrop<D>,
 }
 
-/// The RCU callback that drops a fence's data and its own reference.
+/// The RCU callback that drops a fence's data, and the reference that the callback owns.
 ///
 /// # Safety
 ///
 /// `rcu` is the head of a fence of this type, queued by [`FenceHeader::release`].
 pub(crate) unsafe extern "C" fn drop_data<D>(rcu: *mut bindings::callback_head) {
-    // SAFETY: The head is the `link` of a header, which starts a `FenceData<D>`.
+    // SAFETY: The head is the `link` of a header, which is at offset 0 of a `FenceData<D>`.
     let this = unsafe { FenceHeader::from_link(rcu.cast()) }
         .as_ptr()
         .cast::<FenceData<D>>();

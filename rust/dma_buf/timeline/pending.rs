@@ -36,8 +36,8 @@ pub(crate) type QueuePtr = Atomic<*mut FenceHeader>;
 
 /// A queue of fences, of a timeline that numbers them.
 ///
-/// Fences are added with the tail lock held, and taken with the head lock held. The two locks meet
-/// only if the last fence is taken while another is being added. Modelled in `queue.litmus`.
+/// Fences are added with the tail lock held, and taken with the head lock held. Taking the last
+/// fence also takes the tail lock if another is being added behind it. Modelled in `queue.litmus`.
 ///
 /// # Invariants
 ///

@@ -67,7 +67,7 @@ pub enum SignalOutcome {
 ///
 /// # Safety
 ///
-/// The fence is pending, and the lock that was held when it was found still is.
+/// The fence is pending, and the lock with which it was found is still held.
 unsafe fn get_fence(header: NonNull<FenceHeader>) -> ARef<Fence> {
     // SAFETY: By the function's contract it is valid.
     unsafe { Fence::from_raw(FenceHeader::as_fence(header)) }.into()
@@ -293,14 +293,12 @@ impl<'a> LockedHead<'a> {
         let tail = &mut *guard;
         let Some(header) = tail.points.due(up_to, steps) else {
             tail.removed_up_to = tail.removed_up_to.max(up_to.min(tail.last));
-            // All points that were removed have signalled, unless points were added below
-            // `removed_up_to`.
+            let first = tail.points.first();
             // SAFETY: Fences in the tree are valid.
-            let first = tail
-                .points
-                .first()
-                .map(|it| unsafe { FenceHeader::seqno(it) });
+            let first = first.map(|it| unsafe { FenceHeader::seqno(it) });
 
+            // All points up to `removed_up_to` have signalled, unless some were added there
+            // meanwhile.
             if first.is_none_or(|first| first > tail.removed_up_to) {
                 tail.signaled_up_to = tail.removed_up_to;
             }
@@ -338,7 +336,8 @@ impl Timeline {
     /// signals it if all before it have signalled.
     ///
     /// `timestamp` is in ns of CLOCK_MONOTONIC; 0 takes the time at which the fence signals. If
-    /// this has signalled the fence, the timeline's reference to it is the caller's.
+    /// this returns [`SignalOutcome::Signaled`], the timeline's reference to the fence is the
+    /// caller's.
     ///
     /// # Safety
     ///
@@ -522,8 +521,9 @@ impl Timeline {
     }
 
     /// Signals the fences that are done, and returns the first that is not, to ask the driver about
-    /// it. Returns `None` if the timeline is closed, or the driver does not implement `signaled`.
-    /// Subtracts the number of fences from `budget`, and queues another run when that is used up.
+    /// it. Returns `None` if no fence is pending, the timeline is closed, or the driver does not
+    /// implement `signaled`. Subtracts the number of fences from `budget`; when that is used up,
+    /// queues another run, and returns `None`.
     fn next_to_poll(
         &self,
         budget: &mut usize,

@@ -133,7 +133,7 @@ impl LockedHead<'_> {
     fn restart_timer(&mut self, now: i64) {
         let scan = &mut self.head.scan;
         // If there are fences to complete or to visit, the timer runs again soon. Others that were
-        // not visited were published later.
+        // not visited were published later, and so expire later.
         let next = if scan.expired_up_to.is_some() || scan.cursor.is_some() {
             None
         } else {
@@ -168,7 +168,7 @@ impl Timeline {
     pub(super) unsafe fn start_timeout(&self, tail: &mut Tail, header: NonNull<FenceHeader>) {
         if let Some(timeout) = self.options.timeout {
             // SAFETY: By the function's contract.
-            unsafe { self.start_timeout_slow(tail, header, timeout) };
+            unsafe { self.set_expiry(tail, header, timeout) };
         }
     }
 
@@ -176,12 +176,7 @@ impl Timeline {
     ///
     /// As for [`Self::start_timeout`].
     #[inline(never)]
-    unsafe fn start_timeout_slow(
-        &self,
-        tail: &mut Tail,
-        header: NonNull<FenceHeader>,
-        timeout: Delta,
-    ) {
+    unsafe fn set_expiry(&self, tail: &mut Tail, header: NonNull<FenceHeader>, timeout: Delta) {
         // SAFETY: The function may be called in any context.
         let expires = unsafe { bindings::ktime_get() }.saturating_add(timeout.as_nanos());
 

@@ -54,6 +54,6 @@ BENCH(irq_work, prepare, run, finish, .irqs_on = true);
 
 const struct bench_row bench_irq_work_rows[] = {
 	{ "irq_work, queue to run", &bench_irq_work, .n = 200, .goal = "1.05",
-	  .reason = "it asks twice whether its module is going, and calls the body by pointer" },
+	  .reason = "it asks twice if its module is unloaded, and calls the body by pointer" },
 	{ }
 };

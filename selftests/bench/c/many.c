@@ -26,11 +26,14 @@
 
 #define MOST_TIMES 25
 
+#define FEW 10000
+#define MANY 1000000
+
 /* The few are signalled over and over, so that interrupts come in between, too. */
 static const struct {
 	u32 count;
 	u32 times;
-} sizes[] = { { 10000, MOST_TIMES }, { 1000000, 1 } };
+} sizes[] = { { FEW, MOST_TIMES }, { MANY, 1 } };
 
 /* How they signal; many.rs has the same numbers. */
 enum how {
@@ -46,8 +49,8 @@ BENCH_RUST(many_points);
 /* checkpatch: MACRO_ARG_REUSE: @name is a string literal */
 #define WAY(name, side, how) {							\
 	side, how,								\
-	{ name ", to 10000", .n = 1000000, .goal = "1.10" },			\
-	{ name ", irqs off, to 10000", .n = 1, .goal = "1.10" },		\
+	{ name ", to " __stringify(FEW), .n = MANY, .goal = "1.10" },		\
+	{ name ", irqs off, to " __stringify(FEW), .n = 1, .goal = "1.10" },	\
 }
 
 static const struct {
@@ -55,12 +58,12 @@ static const struct {
 	enum how how;
 	struct bench_row one, off;
 } ways[] = {
-	WAY("drop, 1000000 fences", &bench_rust_many_fences, DROP),
-	WAY("drop, 1000000 points", &bench_rust_many_points, DROP),
-	WAY("cancel all, 1000000 fences", &bench_rust_many_fences, CANCEL_ALL),
-	WAY("cancel all, 1000000 points", &bench_rust_many_points, CANCEL_ALL),
-	WAY("signal up to, 1000000 fences", &bench_rust_many_fences, UP_TO),
-	WAY("signal up to, 1000000 points", &bench_rust_many_points, UP_TO),
+	WAY("drop, " __stringify(MANY) " fences", &bench_rust_many_fences, DROP),
+	WAY("drop, " __stringify(MANY) " points", &bench_rust_many_points, DROP),
+	WAY("cancel all, " __stringify(MANY) " fences", &bench_rust_many_fences, CANCEL_ALL),
+	WAY("cancel all, " __stringify(MANY) " points", &bench_rust_many_points, CANCEL_ALL),
+	WAY("signal up to, " __stringify(MANY) " fences", &bench_rust_many_fences, UP_TO),
+	WAY("signal up to, " __stringify(MANY) " points", &bench_rust_many_points, UP_TO),
 };
 
 static struct hrtimer timer;
