@@ -36,6 +36,14 @@ looked_at() {
 		ktap_test_skip "$name (this kernel has no lockdep)"
 		return
 	fi
+	case " $* " in
+	*" $notifier "*)
+		if ! grep -q " __$notifier\$" /proc/kallsyms; then
+			ktap_test_skip "$name (this kernel has no MMU notifiers)"
+			return
+		fi
+		;;
+	esac
 	"$@" >/tmp/said 2>&1
 	result $? "$name" </tmp/said
 }
