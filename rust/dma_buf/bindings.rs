@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Bindings to C: those of the kernel crate, and those that it lacks, which bindgen makes of
-//! `bindings.h`.
+//! Bindings to C: the kernel crate's, and others that bindgen generates from `bindings.h`.
 
 #![allow(
     clippy::all,

@@ -121,7 +121,7 @@ kselftests() {
 # kunit SCRIPT WORDS...: loads KUnit modules, as that script takes them
 kunit() {
 	VM+=(--module dma_buf_rs --module dma_buf_fixture)
-	# Those of the kernel crate itself are not run as it boots: some warn on PREEMPT_RT.
+	# The kernel crate's own suites do not run at boot: one of them warns on PREEMPT_RT.
 	VM+=(--append "kunit.enable=1 kunit.autorun=1 kunit.filter_glob=none")
 	in_guest "$@"
 }

@@ -178,7 +178,7 @@ impl Dependencies {
 pub(super) struct MergedDependencies {
     /// Signals when all have. `None` if there are none.
     pub(super) fence: Option<UnwrappedFence>,
-    /// The fences whose errors are passed on, including those that the merge leaves out.
+    /// The fences whose errors are passed on. The merge may leave some of them out.
     leaves: KVec<ARef<Leaf>>,
     /// The error of a fence that had signalled before.
     error: Option<Error>,

@@ -132,8 +132,8 @@ impl<'a> LockedHead<'a> {
             return left;
         };
 
-        // SAFETY: Fences in the queue are valid, and the head lock is held until those that were
-        // signalled are taken. The last fence is taken before it is signalled.
+        // SAFETY: Fences in the queue are valid. The head lock is held until the signalled fences
+        // are taken out of the queue, and the last fence is taken out before it is signalled.
         unsafe {
             while FenceHeader::seqno(header) <= up_to
                 || header.as_ref().result.load(Acquire) != PENDING

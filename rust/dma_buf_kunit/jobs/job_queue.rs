@@ -455,7 +455,7 @@ mod tests {
         Ok(())
     }
 
-    /// The worker has hardly ever begun when the queue is reset.
+    /// The worker has rarely begun when the queue is reset.
     #[test]
     fn reset_fails_what_was_just_pushed() -> Result {
         let (queue, _completer, _log) = queue(2)?;
