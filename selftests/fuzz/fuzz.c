@@ -47,8 +47,9 @@ void complain(struct thread *t, const char *format, ...)
 	va_end(args);
 	n = n < (int)sizeof(text) - 1 ? n : (int)sizeof(text) - 2;
 	text[n] = '\n';
-	if (write(STDOUT_FILENO, text, n + 1) < 0)
-		abort();
+	while (write(STDOUT_FILENO, text, n + 1) < 0)
+		if (errno != EINTR)
+			abort();
 }
 
 static void *run(void *arg)
