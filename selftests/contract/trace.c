@@ -93,6 +93,7 @@ static bool parse(struct trace_event *e, const char *line)
 		    end) {
 			e->cpu = cpu;
 			e->hardirq = strpbrk(flags, "hHZ");
+			e->irq_work = !strncmp(line + strspn(line, " "), "irq_work/", 9);
 			strcpy(e->name, name);
 			at += end;
 			field(e->driver, sizeof(e->driver), at, "driver=", " timeline=");
@@ -146,7 +147,7 @@ int trace_read(struct trace *t)
 			in_work[e.cpu] = true;
 		else if (!strcmp(e.name, "irq_work_exit"))
 			in_work[e.cpu] = false;
-		e.irq_work = in_work[e.cpu];
+		e.irq_work |= in_work[e.cpu];
 		ret = add(t, &e);
 	}
 	fclose(f);

@@ -13,7 +13,7 @@ struct trace_event {
 	int cpu;
 	/* in hard interrupt context */
 	bool hardirq;
-	/* between the entry and the exit of irq_work's interrupt */
+	/* between the entry and the exit of irq_work's interrupt, or in its thread */
 	bool irq_work;
 	char name[32];
 	/* of a fence; these are numbers of 32 bits, as they are in the trace */
