@@ -56,6 +56,7 @@ driver-run:
 #H make test [JOBS=1]        build what is missing, run every test; two suites at a time.
 #H                           Results, as KTAP, stay in build/test/SUITE-KERNEL.ktap
 #H make test SUITES="kunit vfence" KERNEL=kasan
+#H make test SUITES="kunit vfence contract" KERNEL=rt   with PREEMPT_RT, and lockdep
 test:
 	@scripts/test $(SUITES)
 
