@@ -29,6 +29,15 @@ static int put(const char *file, const char *text)
 	return write_text(path, text);
 }
 
+/* That of irq_work, on x86, or on arm64 all that are between CPUs. */
+static bool trace_interrupts(void)
+{
+	return (!put("events/irq_vectors/irq_work_entry/enable", "1") &&
+		!put("events/irq_vectors/irq_work_exit/enable", "1")) ||
+	       (!put("events/ipi/ipi_entry/enable", "1") &&
+		!put("events/ipi/ipi_exit/enable", "1"));
+}
+
 int trace_begin(struct trace *t)
 {
 	int ret;
@@ -42,8 +51,7 @@ int trace_begin(struct trace *t)
 	ret = put("trace_clock", "counter");
 	if (!ret)
 		ret = put("events/dma_fence/enable", "1");
-	t->vectors = !put("events/irq_vectors/irq_work_entry/enable", "1") &&
-		     !put("events/irq_vectors/irq_work_exit/enable", "1");
+	t->vectors = trace_interrupts();
 	if (!ret)
 		ret = put("tracing_on", "1");
 	if (ret)
@@ -123,6 +131,16 @@ static int add(struct trace *t, const struct trace_event *e)
 	return 0;
 }
 
+/* Is it the "entry", or "exit", of irq_work's interrupt? */
+static bool is_irq_work(const struct trace_event *e, const char *what)
+{
+	const char *at = strrchr(e->name, '_');
+
+	return at && !strcmp(at + 1, what) &&
+	       (!strncmp(e->name, "irq_work_", 9) ||
+		(!strncmp(e->name, "ipi_", 4) && !strcmp(e->text, "(IRQ work interrupts)")));
+}
+
 int trace_read(struct trace *t)
 {
 	bool in_work[CPUS] = {};
@@ -143,9 +161,9 @@ int trace_read(struct trace *t)
 			ret = -EOVERFLOW;
 		if (*line == '#' || !parse(&e, line) || e.cpu >= CPUS)
 			continue;
-		if (!strcmp(e.name, "irq_work_entry"))
+		if (is_irq_work(&e, "entry"))
 			in_work[e.cpu] = true;
-		else if (!strcmp(e.name, "irq_work_exit"))
+		else if (is_irq_work(&e, "exit"))
 			in_work[e.cpu] = false;
 		e.irq_work |= in_work[e.cpu];
 		ret = add(t, &e);
