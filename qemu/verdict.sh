@@ -165,7 +165,7 @@ verdict() {
 	case $OUTCOME in
 	timeout)
 		status=124
-		note "the command had not ended after $TIMEOUT s"
+		note "$(late)"
 		;;
 	lost)
 		status=125
@@ -188,6 +188,15 @@ verdict() {
 	finish "$status"
 }
 
+# late: what had not ended when the time was over
+late() {
+	if [[ $PHASE == load ]]; then
+		echo "a module's init had not returned after $TIMEOUT s, so the command was not run"
+	else
+		echo "the command had not ended after $TIMEOUT s"
+	fi
+}
+
 # With --expect: a guest that was lost to a panic or after the complaint has
 # still shown it, but one that hangs has not ended as a test should.
 expected() {
@@ -197,7 +206,7 @@ expected() {
 		/^H / { head = substr($0, 3) }
 		/^B / && index(substr($0, 3), text) { print head; exit }' "$TMP/complaints")
 	if [[ $OUTCOME == timeout ]]; then
-		quit 124 "the command had not ended after $TIMEOUT s"
+		quit 124 "$(late)"
 	elif [[ $head && $UNDELIVERED ]]; then
 		finish 66
 	elif [[ $head ]]; then

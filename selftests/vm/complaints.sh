@@ -61,6 +61,8 @@ complaints_expected() {
 complaints_debug() {
 	check "a kernel that hangs" 125 "no sign of life" --smp 1 \
 		--file "$lkdtm" -- insmod /lkdtm.ko cpoint_name=DIRECT cpoint_type=HARDLOCKUP
+	check "a module whose init does not return" 124 "a module's init had not returned after 10 s" \
+		--timeout 10 --module "$lkdtm cpoint_name=DIRECT cpoint_type=HUNG_TASK" -- true
 	complains circular "WARNING: possible circular locking dependency detected"
 	complains recursive "WARNING: possible recursive locking detected"
 	complains balance "WARNING: bad unlock balance detected!"

@@ -121,7 +121,8 @@ struct vfence_info {
  * @flags: in: must be 0
  * @kind: in: VFENCE_KIND_*, but not UNUSED
  * @name: in: printable ASCII, and NULs to the end. If it is empty, the timeline has the name of
- *	the process, as without this ioctl. A fence shows it until it has signalled.
+ *	the process, as without this ioctl. A fence shows it until it has signalled; then, as with
+ *	any driver, its driver is "detached-driver" and its timeline "signaled-timeline".
  *
  * Fails with EBUSY if the timeline has a kind.
  *
