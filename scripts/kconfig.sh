@@ -14,6 +14,8 @@ kernel_fragments() {
 	[[ ! ${DEBUG_INFO:-} ]] || files+=("$ROOT/qemu/kernel/debug-info.config")
 	[[ ! ${EXTRA:-} ]] || files+=("$EXTRA")
 	sed -E 's/^# (CONFIG_\w+) is not set$/\1=n/; /^#/d' "${files[@]}"
+	# Only x86 has SGX, which selects it there.
+	[[ $1-$GUEST_ARCH != rt-arm64 ]] || echo CONFIG_MMU_NOTIFIER=n
 }
 
 # lost_symbols FRAGMENT CONFIG: what was asked for and did not come, a line each.

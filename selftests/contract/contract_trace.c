@@ -78,7 +78,7 @@ static void all_signalled(struct __test_metadata *_metadata, struct trace *t,
 		ASSERT_STREQ("vfence", e->driver);
 		ASSERT_EQ(hardirq, e->hardirq)
 			TH_LOG("number %u signalled %s hard interrupt context", e->seqno,
-			       e->hardirq ? "in" : "outside of");
+			       e->hardirq ? "in" : "outside");
 		ASSERT_TRUE(e->irq_work)
 			TH_LOG("no irq_work has signalled number %u", e->seqno);
 		ASSERT_TRUE(e->seqno >= 1 && e->seqno <= count);

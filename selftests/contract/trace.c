@@ -29,7 +29,7 @@ static int put(const char *file, const char *text)
 	return write_text(path, text);
 }
 
-/* That of irq_work, on x86, or on arm64 all that are between CPUs. */
+/* On x86, irq_work's interrupt; on arm64, all interrupts between CPUs. */
 static bool trace_interrupts(void)
 {
 	return (!put("events/irq_vectors/irq_work_entry/enable", "1") &&

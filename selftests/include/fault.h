@@ -54,19 +54,20 @@ static inline void arm(int faults, unsigned int n)
 		abort();
 }
 
-/* Did it fail? */
+/* Has an allocation of this thread failed since arm()? It may be one outside the call. */
 static inline bool disarm(int faults)
 {
 	char left[16];
+	ssize_t n;
 
 	/*
-	 * A thread that forks just now makes this buffer's page one that is copied when it is
-	 * written to, and then the allocation for that is what fails. No second one does.
+	 * If another thread has forked, writing to this buffer copies its page, and the
+	 * allocation for that may be the one that fails. Only one does, so read again.
 	 */
-	while (pread(faults, memset(left, 0, sizeof(left)), sizeof(left) - 1, 0) <= 0)
-		if (errno != EFAULT)
-			abort();
-	if (pwrite(faults, "0", 1, 0) < 0)
+	do
+		n = pread(faults, left, sizeof(left), 0);
+	while (n < 0 && errno == EFAULT);
+	if (n <= 0 || pwrite(faults, "0", 1, 0) < 0)
 		abort();
 	return left[0] == '0';
 }
