@@ -76,11 +76,13 @@ pub(crate) fn repeat(mut n: u32, mut turn: impl FnMut()) {
 
 /// The same number, as far as the compiler knows any.
 #[inline(always)]
+// Only a comment has the register's name.
+#[allow(asm_sub_register)]
 fn hidden(mut n: u32) -> u32 {
     // SAFETY: It does nothing.
     unsafe {
         core::arch::asm!(
-            "/* {0:e} */",
+            "/* {0} */",
             inout(reg) n,
             options(pure, nomem, nostack, preserves_flags)
         )

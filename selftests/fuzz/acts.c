@@ -185,11 +185,18 @@ static void without_descriptors(struct thread *t)
 /* One of the ioctl's allocations fails, or one that it would make if it went on. */
 static void without_memory(struct thread *t)
 {
+	sigset_t signals;
+
+	/* A signal handler's frame takes memory, too, and who does not get it is killed. */
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGUSR1);
+	pthread_sigmask(SIG_BLOCK, &signals, NULL);
 	t->faults = open_faults();
 	call_once(t);
 	if (t->faults >= 0)
 		close(t->faults);
 	t->faults = -1;
+	pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
 }
 
 int reload(void)
