@@ -76,7 +76,7 @@ pub(crate) fn repeat(mut n: u32, mut turn: impl FnMut()) {
 
 /// The same number, as far as the compiler knows any.
 #[inline(always)]
-// Only a comment has the register's name.
+// The register's name is only in a comment.
 #[allow(asm_sub_register)]
 fn hidden(mut n: u32) -> u32 {
     // SAFETY: It does nothing.

@@ -2,7 +2,7 @@
 /*
  * What signals the fences of vfence, as the kernel traces it: an irq_work, in hard
  * interrupt context (with PREEMPT_RT, in a thread), each fence once and in its turn.
- * Nobody else may use the device meanwhile.
+ * The device must have no other user while this runs.
  */
 #include "contract_test.h"
 #include "trace.h"
@@ -57,8 +57,8 @@ static int has_signalled(const struct trace_event *e)
 }
 
 /*
- * So many fences have signalled, numbered from 1, each once, from an irq_work; and, if
- * that is so, in order.
+ * Checks that the fences 1 to @count have signalled, each once and from an irq_work, and,
+ * with @in_order, in that order.
  */
 static void all_signalled(struct __test_metadata *_metadata, struct trace *t,
 			  uint32_t count, bool in_order)

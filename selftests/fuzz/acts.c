@@ -187,7 +187,7 @@ static void without_memory(struct thread *t)
 {
 	sigset_t signals;
 
-	/* A signal handler's frame takes memory, too, and who does not get it is killed. */
+	/* A signal's frame needs memory, too, and a process that gets none for it is killed. */
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGUSR1);
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
