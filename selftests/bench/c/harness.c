@@ -22,6 +22,7 @@
 #include <linux/module.h>
 #include <linux/rcupdate.h>
 #include <linux/seq_file.h>
+#include <linux/sizes.h>
 #include <linux/sort.h>
 #include <linux/timekeeping.h>
 
@@ -143,7 +144,20 @@ static int bench_show(struct seq_file *seq, void *unused)
 	}
 	return bench_unload_show(seq) ?: bench_many_show(seq);
 }
-DEFINE_SHOW_ATTRIBUTE(bench);
+
+static int bench_open(struct inode *inode, struct file *file)
+{
+	/* With a buffer that is too small, everything would be measured once more. */
+	return single_open_size(file, bench_show, inode->i_private, SZ_64K);
+}
+
+static const struct file_operations bench_fops = {
+	.owner = THIS_MODULE,
+	.open = bench_open,
+	.read = seq_read,
+	.llseek = seq_lseek,
+	.release = single_release,
+};
 
 static struct dentry *file;
 
