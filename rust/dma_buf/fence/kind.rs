@@ -217,10 +217,9 @@ impl Fence {
     /// C function: `to_dma_fence_array()`
     #[inline]
     pub fn as_array(&self) -> Option<&FenceArray> {
-        match self.kind() {
-            FenceKind::Array(array) => Some(array),
-            _ => None,
-        }
+        self.is_array()
+            // SAFETY: The fence is an array.
+            .then(|| unsafe { FenceArray::ref_unchecked(self) })
     }
 
     /// Returns the fence if it is a link of a chain.
@@ -228,10 +227,9 @@ impl Fence {
     /// C function: `to_dma_fence_chain()`
     #[inline]
     pub fn as_chain(&self) -> Option<&FenceChain> {
-        match self.kind() {
-            FenceKind::Chain(chain) => Some(chain),
-            _ => None,
-        }
+        self.is_chain()
+            // SAFETY: The fence is a link of a chain.
+            .then(|| unsafe { FenceChain::ref_unchecked(self) })
     }
 
     /// Returns `true` if the fence belongs to this context, or is an array and all its members do.
