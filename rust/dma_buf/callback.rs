@@ -26,7 +26,10 @@ use crate::{
         IrqWorkRef,
         WorkRef, //
     },
-    fence::Fence,
+    fence::{
+        acquire_signaled,
+        Fence, //
+    },
     library::REGISTRATIONS,
     unwrap::UnwrappedFence, //
 };
@@ -289,6 +292,7 @@ impl<T: FenceCallback> FenceCallbackRegistration<T> {
             return Ok(());
         }
 
+        acquire_signaled();
         this.fence = None;
         // SAFETY: The callback was written above. The entry was not added, so no fence uses it. The
         // registration is idle from here on, so the callback is not read again.

@@ -23,6 +23,7 @@
 use crate::{
     bindings,
     fence::{
+        acquire_signaled,
         fence_kind,
         owned_or_null,
         Fence,
@@ -113,7 +114,12 @@ impl FenceChain {
     /// Context: any; no fence lock held.
     #[inline]
     pub fn prev(&self) -> Option<ARef<Fence>> {
-        self.prev_fence().get()
+        let prev = self.prev_fence().get();
+
+        if prev.is_none() {
+            acquire_signaled();
+        }
+        prev
     }
 
     #[inline]
@@ -247,6 +253,7 @@ impl Fence {
             let result = to_result(bindings::dma_fence_chain_find_seqno(&mut link, seqno));
             let link = owned_or_null(link);
 
+            acquire_signaled();
             result.map(|()| link)
         }
     }

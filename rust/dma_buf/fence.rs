@@ -43,6 +43,10 @@ use kernel::{
             Full,
             Relaxed, //
         },
+        barrier::{
+            smp_mb,
+            Read, //
+        },
         rcu, //
     },
     time::{
@@ -194,6 +198,9 @@ impl Fence {
 }
 
 /// # State
+///
+/// Code that learns that a fence has signalled, here, from a wait, a refused callback, a chain or a
+/// reservation object, sees what was written before the signal, on any CPU.
 impl Fence {
     const SIGNALED: usize = 1 << bindings::dma_fence_flag_bits_DMA_FENCE_FLAG_SIGNALED_BIT;
 
@@ -211,7 +218,7 @@ impl Fence {
     /// C function: `dma_fence_test_signaled_flag()`
     #[inline]
     pub fn test_signaled_flag(&self) -> bool {
-        self.flags().load(Relaxed) & Self::SIGNALED != 0
+        self.flags().load(Acquire) & Self::SIGNALED != 0
     }
 
     /// Returns `true` if signalling was enabled.
@@ -278,10 +285,16 @@ impl Fence {
     ///
     /// C function: `dma_fence_timestamp()`
     pub fn timestamp(&self) -> Option<Instant<Monotonic>> {
-        self.timestamp_ns().map(instant_from_ns)
+        self.timestamp_ns()
+            .filter(|ns| *ns >= 0)
+            .map(instant_from_ns)
     }
 
     /// Returns [`Self::timestamp`] in ns of CLOCK_MONOTONIC.
+    ///
+    /// It is negative while this CPU sees the flag but not yet the time, as the core does not order
+    /// its stores of them: then this is a pointer to a callback or to the fence, on x86 and, unless
+    /// with KASAN_SW_TAGS, on arm64.
     #[inline]
     pub(crate) fn timestamp_ns(&self) -> Option<i64> {
         const BOTH: usize =
@@ -292,8 +305,8 @@ impl Fence {
         if self.flags().load(Acquire) & BOTH != BOTH {
             return None;
         }
-        // SAFETY: While the fence has a reference and the flag is set, the union holds the time. A
-        // driver may replace it, in one store of the whole word.
+        // SAFETY: While the fence has a reference, this word is only written as a whole: as the
+        // head of a list, then as the time. A driver may replace that.
         let timestamp =
             unsafe { Atomic::from_ptr(&raw mut (*self.as_raw()).__bindgen_anon_2.timestamp) };
         Some(timestamp.load(Relaxed))
@@ -463,6 +476,15 @@ pub(crate) fn signaled_at(ns: i64) -> Result<ARef<Leaf>> {
             .map(|fence| Leaf::from_fence_unchecked(fence))
             .ok_or(ENOMEM)
     }
+}
+
+/// Orders what a C function has read before what the caller does next. To be called where such a
+/// function may have found that a fence has signalled: some read its flag without order.
+///
+/// C function: `smp_acquire__after_ctrl_dep()`
+#[inline]
+pub(crate) fn acquire_signaled() {
+    smp_mb(Read);
 }
 
 /// Converts ns of CLOCK_MONOTONIC; negative values become 0.

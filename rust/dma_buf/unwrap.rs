@@ -566,15 +566,25 @@ pub(crate) fn push_leaf(leaves: &mut KVec<ARef<Leaf>>, leaf: ARef<Leaf>) -> Resu
 }
 
 /// Returns the timestamp of a leaf that has signalled, in ns of CLOCK_MONOTONIC; waits for it if
-/// the leaf is just signalling. A thread of lower priority that sets it may need this CPU, so this
-/// sleeps, for longer than the 10 us up to which `fsleep()` spins.
+/// the leaf is just signalling.
 #[inline]
 fn wait_for_timestamp(leaf: &Leaf) -> i64 {
+    match leaf.timestamp_ns() {
+        Some(timestamp @ 0..) => timestamp,
+        _ => sleep_for_timestamp(leaf),
+    }
+}
+
+/// A thread of lower priority that sets it may need this CPU, so this sleeps, for longer than the
+/// 10 us up to which `fsleep()` spins. A driver's time that is negative even then becomes 0.
+#[cold]
+#[inline(never)]
+fn sleep_for_timestamp(leaf: &Leaf) -> i64 {
     loop {
-        if let Some(timestamp) = leaf.timestamp_ns() {
-            return timestamp;
-        }
         fsleep(Delta::from_micros(20));
+        if let Some(timestamp) = leaf.timestamp_ns() {
+            return timestamp.max(0);
+        }
     }
 }
 

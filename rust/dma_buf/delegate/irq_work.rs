@@ -28,7 +28,13 @@ use core::ptr::NonNull;
 use kernel::{
     container_of,
     prelude::*,
-    sync::Mutex,
+    sync::{
+        barrier::{
+            smp_mb,
+            Read, //
+        },
+        Mutex, //
+    },
     types::Opaque, //
 };
 
@@ -142,6 +148,8 @@ impl<T: Delegate> IrqWork<T> {
     /// C function: `irq_work_sync()`
     pub fn sync(&self) {
         IrqWorkBackend::quiesce(self.raw());
+        // The flag was read without order. The caller may read what the body has written.
+        smp_mb(Read);
     }
 
     /// Returns `true` if the irq_work is queued and has not begun to run.
@@ -160,6 +168,10 @@ impl<T: Delegate> IrqWork<T> {
     ///
     /// C function: `irq_work_is_busy()`
     pub fn is_busy(&self) -> bool {
-        IrqWorkBackend::is_busy(self.raw())
+        let is_busy = IrqWorkBackend::is_busy(self.raw());
+
+        // As in `sync`.
+        smp_mb(Read);
+        is_busy
     }
 }

@@ -8,6 +8,7 @@ use crate::{
     bindings,
     chain::FenceChainAllocation,
     fence::{
+        acquire_signaled,
         owned_or_null,
         Fence,
         Leaf, //
@@ -156,6 +157,7 @@ impl SyncObj {
         to_result(unsafe {
             bindings::drm_syncobj_find_fence(file, handle, point, flags.into(), &mut fence)
         })?;
+        acquire_signaled();
         // SAFETY: After success it is a fence, with a reference for the caller.
         unsafe { owned_or_null(fence) }.ok_or(EINVAL)
     }

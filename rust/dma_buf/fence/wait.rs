@@ -2,7 +2,10 @@
 
 //! Waiting for fences.
 
-use super::Fence;
+use super::{
+    acquire_signaled,
+    Fence, //
+};
 use crate::{
     bindings,
     lockdep::SignallingDomain,
@@ -212,6 +215,7 @@ impl FenceWait {
 
     #[inline]
     fn wait_result(ret: c_long) -> Result<Jiffies, WaitError> {
+        acquire_signaled();
         match ret {
             1.. => Ok(ret as Jiffies),
             0 => Err(WaitError::TimedOut),

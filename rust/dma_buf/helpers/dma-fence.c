@@ -38,7 +38,11 @@ EXPORT_SYMBOL_GPL(dma_buf_rs_dma_fence_is_later);
 
 bool dma_buf_rs_dma_fence_is_signaled(struct dma_fence *fence)
 {
-	return dma_fence_is_signaled(fence);
+	if (!dma_fence_is_signaled(fence))
+		return false;
+	/* It may have read the flag without order. */
+	smp_acquire__after_ctrl_dep();
+	return true;
 }
 EXPORT_SYMBOL_GPL(dma_buf_rs_dma_fence_is_signaled);
 

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     bindings,
     fence::{
+        acquire_signaled,
         owned_or_null,
         put,
         to_delta,
@@ -130,13 +131,12 @@ impl ResvIterUnlocked<'_> {
         // kernel returns the last fence again and again.
         if self.cursor.fences.is_null() {
             self.put();
-            return None;
+        } else if !fence.is_null() {
+            // SAFETY: By the type invariant the cursor owns a reference to it.
+            return Some(unsafe { Fence::from_raw(fence) });
         }
-        if fence.is_null() {
-            return None;
-        }
-        // SAFETY: By the type invariant the cursor owns a reference to it.
-        Some(unsafe { Fence::from_raw(fence) })
+        acquire_signaled();
+        None
     }
 
     /// Returns the usage of the fence that [`Self::next`] has returned last.
@@ -198,7 +198,13 @@ impl Resv {
     #[inline]
     pub fn test_signaled(&self, usage: ResvUsage) -> bool {
         // SAFETY: By the type invariant.
-        unsafe { bindings::dma_resv_test_signaled(self.as_raw(), usage.as_raw()) }
+        let is_signaled =
+            unsafe { bindings::dma_resv_test_signaled(self.as_raw(), usage.as_raw()) };
+
+        if is_signaled {
+            acquire_signaled();
+        }
+        is_signaled
     }
 
     /// Walks over the pending fences of `usage` and stronger usages.

@@ -16,10 +16,6 @@ use super::{
     }, //
 };
 use crate::prelude::*;
-use kernel::sync::barrier::{
-    smp_mb,
-    Read, //
-};
 
 /// How many callbacks it has at a time.
 const CALLBACKS: usize = 32;
@@ -112,7 +108,6 @@ impl Consumer {
         if first.is_chain() || !second.test_signaled_flag() {
             return;
         }
-        smp_mb(Read);
         if !first.test_signaled_flag() {
             DISORDER.add();
         }

@@ -69,6 +69,25 @@ mod tests {
         Ok(())
     }
 
+    /// Another CPU may see the flag before the time.
+    #[test]
+    fn flag_alone_is_not_the_time() -> Result {
+        let fence = signalled()?;
+
+        set(
+            &fence,
+            bindings::dma_fence_flag_bits_DMA_FENCE_FLAG_TIMESTAMP_BIT,
+        );
+        assert_eq!(time(&fence), None);
+        // With an error the merge is a fence of its own, which has the time alone.
+        // SAFETY: The fence is valid, and nobody else has it.
+        unsafe { (*fence.as_raw()).error = EIO.to_errno() };
+        assert_eq!(time(&*unwrap_merge([&*fence])?), Some(0));
+        put(&fence, 1000);
+        assert_eq!(time(&fence), Some(1000));
+        Ok(())
+    }
+
     /// Whoever puts it in may need the CPU, and be less urgent.
     #[test]
     fn merge_sleeps_until_it_is_put_in() -> Result {
