@@ -18,14 +18,27 @@ check_program() {
 		usage "'$1' is for another architecture ($class, $machine); the guest is $GUEST_ARCH"
 }
 
-# cross_libraries_of PROGRAM: as libraries_of, where ldd does not run the program: the
-# libraries are the cross-compiler's
-cross_libraries_of() {
-	local name path
+is_for_guest() {
+	grep -q "Machine: *$ELF_MACHINE\$" < <(readelf -h "$1" 2>/dev/null)
+}
 
+# cross_libraries_of PROGRAM: as libraries_of, where ldd does not run the program: the
+# libraries are in its run path, or the cross-compiler's
+cross_libraries_of() {
+	local run_path dirs name dir path
+
+	run_path=$(readelf -dW "$1" | sed -nE 's/.*runpath: \[(.*)\]$/\1/p')
+	IFS=: read -ra dirs <<<"${run_path//\$ORIGIN/"$(dirname "$(realpath "$1")")"}"
 	while read -r name; do
-		path=/usr/$TRIPLE/lib/${name##*/}
-		[[ -e $path ]] || quit 69 "$1 is linked with $name, and there is no $path"
+		[[ ! ${seen[$name]:-} ]] || continue
+		seen[$name]=y
+		path=''
+		for dir in "${dirs[@]}" "/usr/$TRIPLE/lib"; do
+			if [[ ! $path ]] && is_for_guest "$dir/${name##*/}"; then
+				path=$dir/${name##*/}
+			fi
+		done
+		[[ $path ]] || quit 69 "$1 is linked with $name, and that is not here"
 		printf '%s %s\n' "$name" "$path"
 		cross_libraries_of "$path"
 	done < <(readelf -ldW "$1" |
@@ -36,6 +49,7 @@ cross_libraries_of() {
 # interpreter
 libraries_of() {
 	local name arrow path _ said
+	local -A seen=()
 
 	[[ ! $CROSS ]] || { cross_libraries_of "$1" && return; }
 	said=$(env -u LD_PRELOAD ldd "$1" 2>&1) ||

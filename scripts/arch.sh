@@ -19,6 +19,8 @@ arch_name() {
 
 HOST_ARCH=$(arch_name "$(uname -m)")
 GUEST_ARCH=$(arch_name "${ARCH:-$HOST_ARCH}")
+# NULL_REPORT begins the kernel's report of an access to NULL. PC_LINE begins the line of the
+# instruction in any report.
 case $GUEST_ARCH in
 x86_64)
 	DEBIAN_ARCH=amd64
@@ -33,6 +35,8 @@ x86_64)
 	CPU_MAX=max,la57=off
 	CPU_HOST=host,la57=off
 	SERIAL=ttyS0
+	NULL_REPORT='BUG: kernel NULL pointer dereference'
+	PC_LINE='RIP: 0010:'
 	;;
 arm64)
 	DEBIAN_ARCH=arm64
@@ -47,6 +51,8 @@ arm64)
 	CPU_MAX=max,pauth-impdef=on,cntfrq=1000000000
 	CPU_HOST=host
 	SERIAL=ttyAMA0
+	NULL_REPORT='Unable to handle kernel NULL pointer dereference'
+	PC_LINE='pc : '
 	;;
 *)
 	die "ARCH=$GUEST_ARCH: kernels are built and booted for arm64 and x86_64 only."

@@ -28,12 +28,13 @@ complaints_expected() {
 	check "not: a command that is named like a complaint and crashes" 0 '' -- sh -c '
 		printf "#!/bin/sh\nf() { f; }\nf\n" > "/bin/BUG: x"
 		chmod +x "/bin/BUG: x"
+		echo 1 > /proc/sys/debug/exception-trace
 		"BUG: x"
-		dmesg | grep "BUG: x.*: segfault at"'
+		dmesg | grep -E "BUG: x.*: (segfault at|unhandled exception)"'
 
 	crashes WARNING_MESSAGE "WARNING: drivers/misc/lkdtm/bugs.c:" --raw
 	crashes BUG "kernel BUG at drivers/misc/lkdtm/bugs.c:" --raw
-	crashes EXCEPTION "BUG: kernel NULL pointer dereference" --raw
+	crashes EXCEPTION "$NULL_REPORT" --raw
 	crashes PANIC "Kernel panic - not syncing: dumptest" --raw
 	complains pages "insmod: page allocation failure: order:"
 	is "... with all of its report, and no more" ends_in "pages reserved"

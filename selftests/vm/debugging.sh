@@ -4,12 +4,12 @@
 
 debugging() {
 	check "a complaint has files and lines" 126 \
-		"RIP: 0010:warn (selftests/vm/vm_complain.c:$(line_of "WARN_ON(1)"))" \
+		"${PC_LINE}warn (selftests/vm/vm_complain.c:$(line_of "WARN_ON("))" \
 		--file "$ko" --log "$tmp/kept" -- insmod /vm_complain.ko what=warn
 	is "... the kernel's too" grep -q "do_one_initcall (init/main.c:" "$tmp/err"
 	is "... and so has a kept log, decoded" decoded
 	check "... a module that was loaded beforehand has them, too" 126 \
-		"RIP: 0010:warn (selftests/vm/vm_complain.c:" --module "$ko what=warn" -- true
+		"${PC_LINE}warn (selftests/vm/vm_complain.c:" --module "$ko what=warn" -- true
 	check "--qemu: a device more" 0 '' --qemu "-device edu" -- \
 		sh -c 'grep 0x11e8 /sys/bus/pci/devices/*/device'
 	ends "--gdb: the guest waits, and goes on when gdb lets it" 7 'target remote' for_gdb

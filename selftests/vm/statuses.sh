@@ -64,7 +64,7 @@ statuses() {
 	is "... and says why" grep -q "Kernel panic - not syncing" "$tmp/log.console.1"
 	is "... and so does qemu/vm" grep -q "did not come up: .*: Kernel panic - not syncing" "$tmp/err"
 	check "a guest without fine timers is tried again, and then taken as it is" 0 \
-		"its timer did not survive the boot" --append nolapic_timer -- true
+		"its timer did not survive the boot" --append highres=off -- true
 	is "... and says so" retries 2
 
 	check "so is one whose kernel complained while it booted" 0 \
