@@ -40,6 +40,11 @@ function is_allocation_failure(t,    at) {
 	return at > 1 && at <= 16
 }
 
+# A program's name comes first where that crashes, and may be that of a report.
+function is_of_a_program(t) {
+	return t ~ /\[[0-9]+\]: (segfault at |unhandled exception: )/	# x86, arm64
+}
+
 # These follow on each other in one crash.
 function is_crash(t) {
 	return t ~ /^(kernel BUG at |Oops: |Oops\[|general protection fault|Kernel panic - not syncing)/ ||
@@ -83,7 +88,7 @@ function take(c, usec, t,    rule) {
 
 	if (t ~ /^-+\[ cut here \]-+$/) {
 		begin(c, "")
-	} else if (is_report(t) && t !~ /\[[0-9]+\]: segfault at /) {
+	} else if (is_report(t) && !is_of_a_program(t)) {
 		if (!(c in open) || head[c] != "" && !is_crash(t))
 			begin(c, t)
 		else if (head[c] == "")
