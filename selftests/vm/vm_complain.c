@@ -177,7 +177,8 @@ static void leak(void)
 /*
  * Last here, and last in kinds, from which clang takes the order: the tools that find files
  * and lines take an address in .text for the same one in .init.text, if that is as long.
- * And on arm64 a trap has the line of the instruction before it, so this line has another.
+ * On arm64 a trap gets the line of the instruction before it. The assignment is one that
+ * is in the same line.
  */
 static void warn(void)
 {

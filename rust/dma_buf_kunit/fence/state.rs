@@ -117,7 +117,7 @@ mod tests {
         let fence = Fence::signaled_at(Instant::now())?;
         let timestamp = 1 << bindings::dma_fence_flag_bits_DMA_FENCE_FLAG_TIMESTAMP_BIT;
 
-        // SAFETY: The fence is valid, and nobody else has it.
+        // SAFETY: The fence is valid, and only this test uses it.
         unsafe { (*fence.as_raw()).flags &= !timestamp };
         assert!(fence.timestamp().is_none());
         assert!(fence.test_signaled_flag());

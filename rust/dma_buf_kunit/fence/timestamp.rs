@@ -80,7 +80,7 @@ mod tests {
         );
         assert_eq!(time(&fence), None);
         // With an error the merge is a fence of its own, which has the time alone.
-        // SAFETY: The fence is valid, and nobody else has it.
+        // SAFETY: The fence is valid, and only this test uses it.
         unsafe { (*fence.as_raw()).error = EIO.to_errno() };
         assert_eq!(time(&*unwrap_merge([&*fence])?), Some(0));
         put(&fence, 1000);
